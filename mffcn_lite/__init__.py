@@ -1,0 +1,1 @@
+"""mffcn_lite: super-resolution of faces, small enough to read."""

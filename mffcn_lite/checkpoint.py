@@ -1,0 +1,97 @@
+"""Networks on disk: weights as safetensors, and a JSON card that says what they are. No pickle."""
+
+from pathlib import Path
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.files import read_json, replacing, sha256, write_json
+from mffcn_lite.models import UNTRAINED, SuperResolver, create_model, list_models
+
+SHIPPED = Path(__file__).parent / "weights"
+
+
+def shipped_models() -> dict[str, dict]:
+    """The shipped networks: name to card."""
+    return {path.stem: read_json(path) for path in sorted(SHIPPED.glob("*.json"))}
+
+
+def save_tensors(tensors: dict[str, Tensor], path: str | Path) -> None:
+    """Write named tensors as safetensors, beside and renamed."""
+    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    with replacing(path) as temporary:
+        safetensors.torch.save_file(plain, temporary)
+
+
+def load_tensors(path: str | Path) -> dict[str, Tensor]:
+    """Read a safetensors file.
+
+    Raises:
+        MffcnLiteError: if the file is missing, cut short, or of another kind (a pickle, for instance).
+    """
+    try:
+        return safetensors.torch.load_file(path)
+    except OSError as error:
+        raise MffcnLiteError(f"cannot read {path}: {error.strerror or error}") from error
+    except safetensors.SafetensorError as error:
+        raise MffcnLiteError(
+            f"{path} is not a complete safetensors file ({error}); copy or train it again (pickles are never loaded)"
+        ) from error
+
+
+def save_model(model: SuperResolver, path: str | Path, card: dict | None = None) -> None:
+    """Write `model` to `path` (…​.safetensors) and its card beside it (…​.json).
+
+    Args:
+        card: what else is known of it (data, people, recipe, results); the model's name, its arguments and
+            the file's SHA-256 are added.
+
+    Raises:
+        MffcnLiteError: if the model cannot be made again from its name, or the files cannot be written.
+    """
+    if model.name not in list_models() or model.arguments is None:
+        raise MffcnLiteError("this model cannot be made again by create_model; save the network that it was fused from")
+    path = Path(path).with_suffix(".safetensors")
+    save_tensors(model.state_dict(), path)
+    described = {"model": model.name, "arguments": model.arguments, **(card or {}), "weights_sha256": sha256(path)}
+    write_json(path.with_suffix(".json"), described)
+
+
+def load_model(name: str | Path, device: str | torch.device = "cpu") -> SuperResolver:
+    """A system ready for use, in eval mode on `device`; what is known of it is in its attribute `card`.
+
+    Args:
+        name: a shipped network ("srcnn", "mffcn"), a system that needs no training ("bicubic"), or the path of
+            a `.safetensors` file with its card beside it, or of a finished run's folder.
+
+    Raises:
+        MffcnLiteError: if there is no such model, or its files are broken or do not fit together.
+    """
+    if name in UNTRAINED:
+        model = create_model(name).to(device).eval()
+        model.card = {"model": name, "arguments": {}}
+        return model
+    path = SHIPPED / f"{name}.safetensors"
+    if not path.is_file():
+        path = Path(name) / "model.safetensors" if Path(name).is_dir() else Path(name)
+        if not path.exists():
+            known = ", ".join((*UNTRAINED, *shipped_models()))
+            raise MffcnLiteError(f'no model "{name}": name one of {known}, or the path of a checkpoint')
+        if path.suffix != ".safetensors":
+            raise MffcnLiteError(
+                f"{path} is not a .safetensors file; other formats, pickles among them, are never loaded"
+            )
+    card = read_json(path.with_suffix(".json"))
+    tensors = load_tensors(path)
+    model = create_model(str(card.get("model")), **card.get("arguments", {}))
+    expected = {key: tensor.shape for key, tensor in model.state_dict().items()}
+    if {key: tensor.shape for key, tensor in tensors.items()} != expected:
+        raise MffcnLiteError(f"{path} does not hold the weights of the {model.name} that its card describes")
+    if sha256(path) != card.get("weights_sha256"):
+        raise MffcnLiteError(f"{path} is not the file that its card describes (their SHA-256 differ); copy both again")
+    model.load_state_dict(tensors)
+    model.card = card
+    return model.to(device).eval()

@@ -1,0 +1,216 @@
+"""The command `mffcn-lite`: reads its arguments, calls the package, prints."""
+
+import dataclasses
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mffcn_lite.errors import MffcnLiteError
+
+# torch takes seconds to import, so each command imports what it needs, and --help answers at once.
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Super-resolution of faces: train, measure, use.")
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda")]
+
+
+def parse_factors(text: str) -> tuple[int, ...]:
+    """ "2,3,4" as (2, 3, 4)."""
+    try:
+        factors = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        factors = ()
+    if not factors or min(factors) < 2:
+        raise MffcnLiteError(f'factors (="{text}") must be whole numbers of at least 2, such as 2,3,4')
+    return factors
+
+
+def parse_setting(config, text: str) -> dict:
+    """One `key=value` of --set, with the value in the type of the configuration's field."""
+    key, equals, value = text.partition("=")
+    fields = {field.name: str(field.type) for field in dataclasses.fields(config)}
+    if not equals or key not in fields:
+        raise MffcnLiteError(f"--set {text}: write key=value with a key of {', '.join(fields)}")
+    kind = fields[key]
+    try:
+        if value.lower() == "none" and "None" in kind:
+            return {key: None}
+        if "tuple" in kind:
+            return {key: parse_factors(value)}
+        if "bool" in kind:
+            return {key: {"true": True, "false": False}[value.lower()]}
+        return {key: int(value) if "int" in kind else float(value) if "float" in kind else value}
+    except (ValueError, KeyError) as error:
+        raise MffcnLiteError(f"--set {text}: {key} takes a value of the type {kind}") from error
+
+
+@app.command()
+def train(
+    data: Annotated[str, typer.Option(help="orl, or the folder of a prepared set")],
+    model: Annotated[str, typer.Option(help="srcnn or mffcn")],
+    out: Annotated[Path, typer.Option(help="a new folder for the run")],
+    steps: Annotated[int | None, typer.Option(help="the schedule's length; the recipe's where not given")] = None,
+    recipe: Annotated[str, typer.Option(help="paper or fast")] = "fast",
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out")] = False,
+    stop_after: Annotated[int | None, typer.Option(help="end when this many steps are done, to be resumed")] = None,
+    device: Device = "auto",
+    seed: Annotated[int, typer.Option(help="of the weights and of the draws")] = 0,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="key=value, a field of TrainingConfig; may be repeated")
+    ] = None,
+) -> None:
+    """Train a network on the training people; the test people are never seen."""
+    from mffcn_lite.progress import Reporter
+    from mffcn_lite.runs import run_training
+    from mffcn_lite.training import RECIPES
+
+    if recipe not in RECIPES:
+        raise MffcnLiteError(f'unknown recipe "{recipe}"; choose one of {", ".join(RECIPES)}')
+    if stop_after is not None and stop_after < 1:
+        raise MffcnLiteError(f"--stop-after (={stop_after}) must be at least 1")
+    changes = {"seed": seed} if steps is None else {"seed": seed, "steps": steps}
+    for text in settings or []:
+        changes |= parse_setting(RECIPES[recipe], text)
+    config = dataclasses.replace(RECIPES[recipe], **changes)
+    with Reporter(f"training {model}", config.steps) as reporter:
+
+        def on_progress(step: int, loss: float, scores: dict | None) -> None:
+            if scores is not None:
+                text = ", ".join(f"×{factor} {value:.2f} dB" for factor, value in scores.items())
+                print(f"step {step}: validation {text}", file=sys.stderr, flush=True)
+            reporter.update(step, f"loss {loss:.5f}")
+
+        finished = run_training(
+            out, data, model, config, resume=resume, stop_after=stop_after, device=device, on_progress=on_progress
+        )
+    if finished:
+        print(f"{config.steps} steps in {reporter.seconds:.0f} s; the network is {out / 'model.safetensors'}")
+    else:
+        print(f"stopped after {reporter.done} of {config.steps} steps; give the same command with --resume to go on")
+
+
+@app.command()
+def evaluate(
+    data: Annotated[str, typer.Option(help="orl, or the folder of a prepared set")] = "orl",
+    models: Annotated[str, typer.Option(help="names or paths, separated by commas")] = "bilinear,bicubic,srcnn,mffcn",
+    factors: Annotated[str, typer.Option(help="separated by commas")] = "2,3,4",
+    split: Annotated[str, typer.Option(help="test: people that no training saw; or all")] = "test",
+    json: Annotated[Path | None, typer.Option(help="also write the results to this file")] = None,
+    device: Device = "auto",
+) -> None:
+    """Measure PSNR and SSIM, and print the paper's tables 1 and 2 together."""
+    wanted = parse_factors(factors)
+    if split not in ("test", "all"):
+        raise MffcnLiteError(f'unknown split "{split}"; choose test or all')
+
+    from mffcn_lite import evaluation
+    from mffcn_lite.checkpoint import load_model
+    from mffcn_lite.data import load_faces, split_by_person
+    from mffcn_lite.environment import choose_device, describe_environment
+    from mffcn_lite.files import write_json
+    from mffcn_lite.progress import Reporter
+
+    chosen = choose_device(device)
+    faces = load_faces(data)
+    if split == "test":
+        _, faces = split_by_person(faces)
+    systems = {name: load_model(name, chosen) for name in models.split(",")}
+    with Reporter("evaluating", len(systems) * len(wanted)) as reporter:
+        per_photo = evaluation.evaluate(
+            systems,
+            faces,
+            wanted,
+            device=chosen,
+            on_progress=lambda name, factor: reporter.update(reporter.done + 1, f"{name} ×{factor}"),
+        )
+    rows = evaluation.summarize(per_photo)
+    people = sorted(set(faces.people.tolist()))
+    print(f"{data}, {split}: {len(faces)} photos of {len(people)} people. PSNR in dB, SSIM; factors {factors}.")
+    print(evaluation.tables(rows).to_string())
+    print(f"Convention: {evaluation.CONVENTION}.")
+    print(f"{reporter.seconds:.1f} s on {describe_environment(chosen)['device']}.")
+    if json is not None:
+        content = {
+            "results": rows,
+            "data": {"source": data, "split": split, "photos": len(faces), "people": people, "card": faces.card},
+            "convention": {"psnr and ssim": evaluation.CONVENTION, "consistency": evaluation.CONSISTENCY},
+            "environment": describe_environment(chosen),
+        }
+        write_json(json, content)
+
+
+@app.command()
+def reconstruct(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="small photos, grey or RGB, 8 bits")],
+    out: Annotated[Path, typer.Option(help="the folder for the results")],
+    factor: Annotated[str, typer.Option(help="how many times larger; 2, 3 or 4 for the shipped networks")] = "4",
+    model: Annotated[str, typer.Option(help="a name or the path of a checkpoint")] = "mffcn",
+    device: Device = "auto",
+) -> None:
+    """Enlarge photos: OUT/<stem>-<model>-x<factor>.png."""
+    (times,) = parse_factors(factor) if "," not in factor else (parse_factors("one factor"))
+    stems = [image.stem for image in images]
+    if len(set(stems)) < len(stems):
+        twice = next(stem for stem in stems if stems.count(stem) > 1)
+        raise MffcnLiteError(
+            f'two pictures are called "{twice}", and one result would replace the other; call again for each'
+        )
+
+    from mffcn_lite.checkpoint import load_model
+    from mffcn_lite.environment import choose_device
+    from mffcn_lite.pictures import enlarge, read_picture, write_picture
+    from mffcn_lite.progress import Reporter
+
+    system = load_model(model, choose_device(device))
+    failures = []
+    with Reporter("enlarging", len(images)) as reporter:
+        for image in images:
+            try:
+                small = read_picture(image)
+                target = out / f"{image.stem}-{system.name}-x{times}.png"
+                try:
+                    write_picture(enlarge(system, small, times), target)
+                except MffcnLiteError as error:
+                    raise MffcnLiteError(f"{image}: {error}") from error
+                print(target)
+            except MffcnLiteError as error:
+                failures.append(str(error))
+            reporter.update(reporter.done + 1)
+    if failures:
+        raise MffcnLiteError("\n".join(failures))
+
+
+@app.command()
+def models() -> None:
+    """The systems, and the shipped networks with their cards."""
+    from mffcn_lite.checkpoint import shipped_models
+    from mffcn_lite.models import UNTRAINED, count_parameters, create_model, list_models
+
+    print(f"Systems: {', '.join(list_models())}. Without training: {', '.join(UNTRAINED)}.")
+    for name, card in shipped_models().items():
+        size = count_parameters(create_model(card["model"], **card["arguments"]))
+        print(f"\n{name}: {card['model']} {card['arguments']}, {size:,} weights")
+        print(
+            f"  trained on {card['data']}, {card['photos']} photos of {len(card['training_people'])} people, {card['steps']} steps"
+        )
+        print(f"  test people, never seen: {card['test_people']}")
+        print(f"  for: {card.get('intended_use', 'not stated')}")
+
+
+def main() -> None:
+    """Run the command; a mistake of the caller's is one line on standard error and status 2."""
+    # Typer prints usage errors in a box of several lines; with standalone_mode off they arrive here as exceptions.
+    try:
+        sys.exit(app(standalone_mode=False) or 0)
+    except MffcnLiteError as error:
+        message = str(error)
+    except (KeyboardInterrupt, typer.Abort):
+        message = "interrupted; nothing was left half-written"
+    except Exception as error:
+        # Typer carries its own copy of click or imports it, depending on the version: know its errors by their method.
+        if not hasattr(error, "format_message"):
+            raise
+        message = error.format_message()
+    print(f"mffcn-lite: {message}", file=sys.stderr)
+    sys.exit(2)

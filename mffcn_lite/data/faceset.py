@@ -1,0 +1,115 @@
+"""A set of faces in memory or mapped from disk, and the prepared-set format."""
+
+import csv
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.files import read_json, replacing, write_json
+
+COLUMNS = ("name", "person", "pose", "date", "source", "sha256", "left_x", "left_y", "right_x", "right_y")
+
+
+@dataclass(frozen=True)
+class FaceSet:
+    """Photos of faces, all of one size, and who is on them.
+
+    Attributes:
+        images: uint8 array N×C×H×W, grey levels 0 to 255; may be memory-mapped. Grey is C = 1.
+        people: int64 array N, the index of the person on each photo.
+        names: N strings, one a photo, all different.
+        card: where the photos come from: `source`, `licence`, `credit`, how they were made.
+
+    Raises:
+        MffcnLiteError: if the four do not fit together.
+    """
+
+    images: np.ndarray
+    people: np.ndarray
+    names: Sequence[str]
+    card: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        if self.images.ndim != 4 or self.images.dtype != np.uint8:
+            raise MffcnLiteError(
+                f"images must be a uint8 array N×C×H×W, not {self.images.dtype} of shape {self.images.shape}"
+            )
+        object.__setattr__(self, "people", np.asarray(self.people, dtype=np.int64))
+        object.__setattr__(self, "names", list(self.names))
+        if not len(self.images) == len(self.people) == len(self.names):
+            raise MffcnLiteError(
+                f"a set needs as many images (={len(self.images)}) as people (={len(self.people)}) "
+                f"and names (={len(self.names)})"
+            )
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index) -> "FaceSet":
+        """The photos at `index` (an int, a slice or an array) as a smaller set."""
+        index = np.arange(len(self))[index].reshape(-1)
+        # A slice keeps a memory map mapped; an array of positions must copy.
+        step = np.diff(index)
+        keep = slice(int(index[0]), int(index[-1]) + 1) if len(index) and (step == 1).all() else index
+        return FaceSet(self.images[keep], self.people[keep], [self.names[i] for i in index], self.card)
+
+    def floats(self, device: str | torch.device = "cpu") -> Float[Tensor, "batch channel height width"]:
+        """All photos as one float32 tensor in [0, 1] on `device`."""
+        return torch.from_numpy(np.array(self.images)).to(device).float() / 255
+
+    def pixel_hash(self) -> str:
+        """SHA-256 over the shape and all pixels, as 64 hexadecimal digits."""
+        digest = hashlib.sha256(repr(tuple(self.images.shape)).encode())
+        for start in range(0, len(self), 4096):  # in pieces: the set may be larger than memory
+            digest.update(np.ascontiguousarray(self.images[start : start + 4096]).tobytes())
+        return digest.hexdigest()
+
+
+def save_faces(faces: FaceSet, folder: str | Path) -> None:
+    """Write a prepared set: `images.npy`, `faces.csv` and `card.json` in a new `folder`.
+
+    Raises:
+        MffcnLiteError: if `folder` exists already, or cannot be written.
+    """
+    folder = Path(folder)
+    if folder.exists():
+        raise MffcnLiteError(f"{folder} exists already; name a new folder, so that nothing is overwritten")
+    width = len(str(int(faces.people.max(initial=0))))
+    with replacing(folder) as temporary:
+        temporary.mkdir()
+        np.save(temporary / "images.npy", faces.images)
+        with (temporary / "faces.csv").open("w", newline="", encoding="utf-8") as handle:
+            writer = csv.DictWriter(handle, COLUMNS)
+            writer.writeheader()
+            for name, person, image in zip(faces.names, faces.people, faces.images, strict=True):
+                # Zero-padded, so that the sorted order of the strings is the order of the indices.
+                digest = hashlib.sha256(image.tobytes()).hexdigest()
+                writer.writerow({"name": name, "person": f"{person:0{width}d}", "sha256": digest})
+        write_json(temporary / "card.json", {**faces.card, "images_sha256": faces.pixel_hash()})
+
+
+def load_prepared(folder: str | Path) -> FaceSet:
+    """Map a prepared set from its folder; the photos are read when they are used.
+
+    Raises:
+        MffcnLiteError: if a file is missing or broken, or the three files do not fit together.
+    """
+    folder = Path(folder)
+    card = read_json(folder / "card.json")
+    try:
+        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
+        with (folder / "faces.csv").open(newline="", encoding="utf-8") as handle:
+            rows = list(csv.DictReader(handle))
+        strings = [row["person"] for row in rows]
+        names = [row["name"] for row in rows]
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise MffcnLiteError(f"{folder} is no complete prepared set ({error}); prepare it again") from error
+    index = {person: i for i, person in enumerate(sorted(set(strings)))}
+    return FaceSet(images, np.array([index[person] for person in strings], dtype=np.int64), names, card)

@@ -1,0 +1,48 @@
+"""Splits that never change: by a hash, not by a library's random generator."""
+
+import hashlib
+from collections.abc import Iterable
+
+import numpy as np
+
+from mffcn_lite.data.faceset import FaceSet
+from mffcn_lite.errors import MffcnLiteError
+
+
+def _first_by_hash(items: Iterable[object], fraction: float, seed: int, what: str) -> set:
+    """The first `fraction` of `items` in the order of sha256(f"{seed}:{item}")."""
+    ordered = sorted(items, key=lambda item: hashlib.sha256(f"{seed}:{item}".encode()).hexdigest())
+    count = round(fraction * len(ordered))
+    if not 0 < count < len(ordered):
+        raise MffcnLiteError(
+            f"test_fraction (={fraction}) of {len(ordered)} {what} leaves one side of the split empty; "
+            "choose another fraction or a larger set"
+        )
+    return set(ordered[:count])
+
+
+def split_by_person(faces: FaceSet, test_fraction: float = 0.2, seed: int = 0) -> tuple[FaceSet, FaceSet]:
+    """Split so that no person is on both sides: (train, test).
+
+    People are ordered by the SHA-256 of `f"{seed}:{person}"`; the first `test_fraction` of them,
+    rounded, are the test people. The paper does not say whether its split keeps people apart.
+
+    Raises:
+        MffcnLiteError: if a side would be empty.
+    """
+    test = _first_by_hash(np.unique(faces.people).tolist(), test_fraction, seed, "people")
+    is_test = np.isin(faces.people, list(test))
+    return faces[~is_test], faces[is_test]
+
+
+def split_by_photo(faces: FaceSet, test_fraction: float = 0.2, seed: int = 0) -> tuple[FaceSet, FaceSet]:
+    """Split the photos, whoever is on them: (train, test). The same person may be on both sides.
+
+    Photos are ordered by the SHA-256 of `f"{seed}:{name}"`.
+
+    Raises:
+        MffcnLiteError: if a side would be empty.
+    """
+    test = _first_by_hash(faces.names, test_fraction, seed, "photos")
+    is_test = np.array([name in test for name in faces.names])
+    return faces[~is_test], faces[is_test]

@@ -1,0 +1,171 @@
+"""Down-sampling and enlarging, on batches, on the device of the batch.
+
+Resampling is separable and linear: with one matrix for the rows and one for the columns,
+`small = R @ hr @ Cᵀ`. The matrices are built here from a kernel, in float64, and kept.
+Chapter 2 derives them; the paper (section on data) names no kernel.
+"""
+
+import functools
+import math
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mffcn_lite.errors import MffcnLiteError
+
+BICUBIC_A = -0.5  # as PIL; torch without antialiasing has −0.75
+
+
+def triangle(x: Tensor) -> Tensor:
+    """The bilinear kernel, max(0, 1 − |x|)."""
+    return (1 - x.abs()).clamp(min=0)
+
+
+def cubic(x: Tensor, a: float = BICUBIC_A) -> Tensor:
+    """Keys' cubic convolution kernel with parameter `a` (1981, eq. 4), zero beyond |x| = 2."""
+    x = x.abs()
+    inner = (a + 2) * x**3 - (a + 3) * x**2 + 1
+    outer = a * (x**3 - 5 * x**2 + 8 * x - 4)
+    return torch.where(x <= 1, inner, torch.where(x < 2, outer, torch.zeros_like(x)))
+
+
+def lanczos3(x: Tensor) -> Tensor:
+    """sinc(x) · sinc(x/3), zero beyond |x| = 3."""
+    return torch.where(x.abs() < 3, torch.sinc(x) * torch.sinc(x / 3), torch.zeros_like(x))
+
+
+# name: (kernel, half its width in samples); nearest and area have matrices of their own.
+KERNELS: dict[str, tuple[Callable, float]] = {
+    "bilinear": (triangle, 1),
+    "bicubic": (cubic, 2),
+    "lanczos": (lanczos3, 3),
+}
+KERNEL_NAMES = ("nearest", *KERNELS, "area")
+
+
+@functools.lru_cache(maxsize=64)
+def _matrix(source: int, target: int, kernel: str, antialias: bool, a: float) -> Tensor:
+    """The `target`×`source` matrix of a one-dimensional resampling, float64; each row sums to 1.
+
+    Pixels are unit squares: the centre of target pixel i lies at (i + ½)·source/target on the
+    source's axis, with the true scale of the two sizes, which need not be a whole factor.
+    """
+    scale = source / target
+    centre = (torch.arange(target, dtype=torch.float64) + 0.5) * scale
+    pixel = torch.arange(source, dtype=torch.float64)
+    if kernel == "nearest":
+        return torch.nn.functional.one_hot(centre.floor().long(), source).double()
+    if kernel == "area":  # the share of each source pixel that the target pixel covers
+        left, right = (centre - scale / 2)[:, None], (centre + scale / 2)[:, None]
+        weights = (torch.minimum(right, pixel + 1) - torch.maximum(left, pixel)).clamp(min=0)
+        return weights / weights.sum(1, keepdim=True)
+    function, half = KERNELS[kernel]
+    function = functools.partial(function, a=a) if kernel == "bicubic" else function
+    if antialias:  # widen the kernel when shrinking; leave out what lies beyond the border
+        width = max(scale, 1.0)
+        first = (centre - half * width + 0.5).floor().clamp(min=0)[:, None]
+        last = (centre + half * width + 0.5).floor().clamp(max=source)[:, None]
+        weights = function((pixel + 0.5 - centre[:, None]) / width)
+        weights = torch.where((pixel >= first) & (pixel < last), weights, 0.0)
+    else:  # the kernel at the source's own spacing; beyond the border its last pixel is repeated
+        tap = (centre - 0.5).floor().long()[:, None] + torch.arange(1 - math.ceil(half), math.ceil(half) + 1)
+        values = function(tap + 0.5 - centre[:, None])
+        weights = torch.zeros(target, source, dtype=torch.float64)
+        weights.scatter_add_(1, tap.clamp(0, source - 1), values)
+    return weights / weights.sum(1, keepdim=True)
+
+
+@functools.lru_cache(maxsize=64)
+def _matrix_on(device: torch.device, dtype: torch.dtype, *key) -> Tensor:
+    return _matrix(*key).to(device, dtype)
+
+
+def resample(
+    images: Float[Tensor, "batch channel height width"],
+    size: tuple[int, int],
+    kernel: str = "bicubic",
+    antialias: bool = True,
+    a: float = BICUBIC_A,
+) -> Float[Tensor, "batch channel newheight newwidth"]:
+    """Resample a batch to `size` = (height, width), in either direction.
+
+    Args:
+        images: N×C×H×W, float; the range is kept up to the kernel's overshoot.
+        kernel: `nearest`, `bilinear`, `bicubic`, `lanczos` (three lobes) or `area`.
+        antialias: widen the kernel when shrinking, and normalise at the borders, as PIL and as torch
+            with `antialias=True`. Without it, the kernel is not widened and the border's pixel is
+            repeated, as torch by default. Nearest and area have only one form.
+        a: the parameter of bicubic.
+
+    Raises:
+        MffcnLiteError: for an unknown kernel, a size below 1, or pixels that are not floats.
+    """
+    if kernel not in KERNEL_NAMES:
+        raise MffcnLiteError(f'unknown kernel "{kernel}"; choose one of {", ".join(KERNEL_NAMES)}')
+    if not images.is_floating_point():
+        raise MffcnLiteError(f"pixels must be floats in [0, 1], not {images.dtype}; divide uint8 pixels by 255")
+    if len(size) != 2 or min(size) < 1:
+        raise MffcnLiteError(f"size (={tuple(size)}) must be a height and a width of at least 1 pixel")
+    (height, width), (new_height, new_width) = images.shape[-2:], size
+    if (height, width) == (new_height, new_width):
+        return images
+    on = (images.device, images.dtype)
+    rows = _matrix_on(*on, height, int(new_height), kernel, bool(antialias), float(a))
+    columns = _matrix_on(*on, width, int(new_width), kernel, bool(antialias), float(a))
+    return rows @ images @ columns.T
+
+
+def small_size(size: tuple[int, int], factor: int) -> tuple[int, int]:
+    """The height and width of the small photo: `size` over `factor`, rounded, halves upwards.
+
+    Raises:
+        MffcnLiteError: if `factor` is no whole number of at least 2, or larger than a side.
+    """
+    if isinstance(factor, bool) or factor != int(factor) or factor < 2:
+        raise MffcnLiteError(f"factor (={factor}) must be a whole number of at least 2")
+    if factor > min(size):
+        raise MffcnLiteError(f"factor (={factor}) is larger than the photo's shorter side (={min(size)} pixels)")
+    return tuple(int(side / factor + 0.5) for side in size)
+
+
+def downsample(
+    hr: Float[Tensor, "batch channel height width"],
+    factor: int,
+    kernel: str = "bicubic",
+    antialias: bool = True,
+    a: float = BICUBIC_A,
+) -> Float[Tensor, "batch channel smallheight smallwidth"]:
+    """The small photo: `hr` shrunk `factor` times.
+
+    Where `factor` does not divide a side, the side is rounded and the *true* scale (92/31, not 3) is
+    used, so that the small photo covers the same field of view. Arguments and errors: see `resample`.
+    """
+    return resample(hr, small_size(tuple(hr.shape[-2:]), factor), kernel, antialias, a)
+
+
+def upsample(
+    small: Float[Tensor, "batch channel smallheight smallwidth"],
+    size: tuple[int, int],
+    kernel: str = "bicubic",
+    antialias: bool = True,
+    a: float = BICUBIC_A,
+) -> Float[Tensor, "batch channel height width"]:
+    """The enlarged photo: `small` brought to `size` = (height, width).
+
+    When enlarging, `antialias` decides about the borders alone. Arguments and errors: see `resample`.
+    """
+    return resample(small, size, kernel, antialias, a)
+
+
+def degrade(
+    hr: Float[Tensor, "batch channel height width"],
+    factor: int,
+    kernel: str = "bicubic",
+    antialias: bool = True,
+    a: float = BICUBIC_A,
+) -> Float[Tensor, "batch channel height width"]:
+    """The blurred photo, the paper's I_LR: `hr` down-sampled by `factor` and enlarged to its own size again."""
+    small = downsample(hr, factor, kernel, antialias, a)
+    return upsample(small, tuple(hr.shape[-2:]), kernel, antialias, a)

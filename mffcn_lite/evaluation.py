@@ -1,0 +1,130 @@
+"""Tables 1 and 2: every system on the same photos, with intervals over people."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import stats
+
+from mffcn_lite.data import FaceSet
+from mffcn_lite.degrade import downsample
+from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.files import read_json
+from mffcn_lite.metrics import psnr, ssim
+from mffcn_lite.models import SuperResolver
+
+RESULTS = Path(__file__).parent / "results"
+CONVENTION = (
+    "down-sampled with bicubic (a = −0.5, antialiased), not rounded to 8 bits; results clamped to [0, 1], not rounded; "
+    "no border cropped; PSNR with data_range 1; SSIM with a Gaussian window 11×11, σ 1.5, population covariance, "
+    "borders dropped; values a photo, averaged; 95% t intervals over the means of each person"
+)
+CONSISTENCY = "PSNR of the result, down-sampled again, against the small photo, in dB"
+
+
+def evaluate(
+    models: dict[str, SuperResolver],
+    faces: FaceSet,
+    factors: Sequence[int] = (2, 3, 4),
+    *,
+    device: str | torch.device = "cpu",
+    batch: int = 40,
+    on_progress: Callable[[str, int], None] | None = None,
+) -> pd.DataFrame:
+    """Measure each system at each factor on each photo; see `CONVENTION`.
+
+    Args:
+        models: name to system.
+        faces: the photos to measure on, people who were in no training.
+        factors: the down-sampling factors.
+        batch: photos at a time.
+        on_progress: called after each pair of system and factor.
+
+    Returns:
+        One row a photo: `model`, `factor`, `name`, `person`, `psnr` (dB), `ssim`, `consistency` (dB).
+    """
+    parts = []
+    for factor in factors:
+        for name, model in models.items():
+            model = model.to(device).eval()
+            for start in range(0, len(faces), batch):
+                chunk = faces[start : start + batch]
+                hr = chunk.floats(device)
+                small = downsample(hr, factor)
+                with torch.inference_mode():
+                    sr = model.upscale(small, tuple(hr.shape[-2:])).clamp(0, 1)
+                columns = {
+                    "psnr": psnr(sr, hr, data_range=1.0),
+                    "ssim": ssim(sr, hr, data_range=1.0),
+                    "consistency": psnr(downsample(sr, factor), small, data_range=1.0),
+                }
+                columns = {key: value.cpu().numpy() for key, value in columns.items()}
+                parts.append(
+                    pd.DataFrame(
+                        {"model": name, "factor": factor, "name": chunk.names, "person": chunk.people, **columns}
+                    )
+                )
+            if on_progress is not None:
+                on_progress(name, factor)
+    return pd.concat(parts, ignore_index=True)
+
+
+def t_interval(values: Sequence[float], confidence: float = 0.95) -> list[float]:
+    """The t interval of the mean of `values`, [low, high]; both are the mean where there is one value alone."""
+    mean = float(np.mean(values))
+    if len(values) < 2:
+        return [mean, mean]
+    half = stats.t.ppf(0.5 + confidence / 2, len(values) - 1) * stats.sem(values)
+    return [mean - float(half), mean + float(half)]
+
+
+def summarize(per_photo: pd.DataFrame) -> list[dict]:
+    """One dict a system and factor, in the order of `per_photo`: means over photos and intervals over people.
+
+    `gain_over_wiener` is None where `wiener` was not measured.
+    """
+    rows = []
+    means = per_photo.groupby(["model", "factor"])["psnr"].mean()
+    for (name, factor), group in per_photo.groupby(["model", "factor"], sort=False):
+        people = group.groupby("person")[["psnr", "ssim"]].mean()
+        rows.append(
+            {
+                "model": name,
+                "factor": int(factor),
+                "n": len(group),
+                "psnr": float(group["psnr"].mean()),
+                "psnr_ci": t_interval(people["psnr"]),
+                "ssim": float(group["ssim"].mean()),
+                "ssim_ci": t_interval(people["ssim"]),
+                "gain_over_wiener": float(means[name, factor] - means["wiener", factor])
+                if ("wiener", factor) in means.index
+                else None,
+                "consistency": float(group["consistency"].mean()),
+            }
+        )
+    return rows
+
+
+def tables(rows: list[dict]) -> pd.DataFrame:
+    """Tables 1 and 2 together: one row a system, its PSNR (dB) and SSIM at each factor."""
+    table = pd.DataFrame(rows).pivot_table(index="model", columns="factor", values=["psnr", "ssim"], sort=False)
+    order = list(dict.fromkeys(row["model"] for row in rows))
+    table = table.reindex(order)[["psnr", "ssim"]].sort_index(axis=1, level=[0, 1])
+    for measure, digits in (("psnr", 2), ("ssim", 4)):
+        table[measure] = table[measure].round(digits)
+    return table.rename_axis(index=None, columns=["", "factor"])
+
+
+def load_results(name: str) -> dict:
+    """The measured results that travel with the package, by name, such as `"tables"`.
+
+    Raises:
+        MffcnLiteError: for an unknown name.
+    """
+    path = RESULTS / f"{name}.json"
+    if not path.is_file():
+        known = ", ".join(sorted(p.stem for p in RESULTS.glob("*.json")))
+        raise MffcnLiteError(f'no results "{name}"; choose one of {known}')
+    return read_json(path)

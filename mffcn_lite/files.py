@@ -1,0 +1,72 @@
+"""Writing files so that nothing is ever half-written under its final name."""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from mffcn_lite.errors import MffcnLiteError
+
+
+@contextlib.contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; on success flush it to disk and rename it to `path`.
+
+    `path` may be a file or a folder that does not exist yet. If the body fails, the temporary is
+    removed and whatever stood under `path` is untouched.
+
+    Raises:
+        MffcnLiteError: if the folder cannot be made or written.
+    """
+    path = Path(path)
+    beside = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The suffix is kept: some writers choose the format by it.
+        beside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        temporary = beside / path.name
+        yield temporary
+        for file in temporary.rglob("*") if temporary.is_dir() else [temporary]:
+            if file.is_file():
+                with file.open("rb+") as handle:
+                    os.fsync(handle.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise MffcnLiteError(f"cannot write {path}: {reason}; free the place or name another with --out") from error
+    finally:
+        if beside is not None:
+            shutil.rmtree(beside, ignore_errors=True)
+
+
+def write_json(path: str | Path, content: object) -> None:
+    """Write `content` as indented JSON, beside and renamed."""
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: str | Path) -> dict:
+    """Read a JSON object.
+
+    Raises:
+        MffcnLiteError: if the file is missing, cut short, or not a JSON object.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MffcnLiteError(f"cannot read {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise MffcnLiteError(f"{path} is not valid JSON ({error}); make it again") from error
+    if not isinstance(content, dict):
+        raise MffcnLiteError(f"{path} holds no JSON object; make it again")
+    return content
+
+
+def sha256(path: str | Path) -> str:
+    """The SHA-256 of a file, as 64 hexadecimal digits."""
+    with Path(path).open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()

@@ -1,0 +1,39 @@
+"""Every system by its name, with one call: `create_model(name).upscale(small, size)`."""
+
+import functools
+
+from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.models.base import SuperResolver, count_parameters
+from mffcn_lite.models.interpolation import Interpolation
+from mffcn_lite.models.mff import MFF
+from mffcn_lite.models.mffcn import MFFCN
+from mffcn_lite.models.srcnn import SRCNN
+
+__all__ = ["MFF", "MFFCN", "SRCNN", "UNTRAINED", "Interpolation", "SuperResolver", "count_parameters"]
+__all__ += ["create_model", "list_models"]
+
+UNTRAINED = ("nearest", "bilinear", "bicubic", "lanczos")  # systems that need no training
+_SYSTEMS = {name: functools.partial(Interpolation, name) for name in UNTRAINED} | {"srcnn": SRCNN, "mffcn": MFFCN}
+
+
+def list_models() -> list[str]:
+    """The names that `create_model` knows."""
+    return list(_SYSTEMS)
+
+
+def create_model(name: str, **arguments) -> SuperResolver:
+    """A system with fresh weights; for trained ones see `mffcn_lite.checkpoint.load_model`.
+
+    Args:
+        name: one of `list_models()`.
+        arguments: passed on to the system's class, such as `width=16`.
+
+    Raises:
+        MffcnLiteError: for an unknown name, or an argument that the system does not have.
+    """
+    if name not in _SYSTEMS:
+        raise MffcnLiteError(f'unknown model "{name}"; choose one of {", ".join(_SYSTEMS)}')
+    try:
+        return _SYSTEMS[name](**arguments)
+    except TypeError as error:
+        raise MffcnLiteError(f"{name} does not take these arguments: {error}") from error

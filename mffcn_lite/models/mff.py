@@ -1,0 +1,101 @@
+"""MFF, the multi-scale feature fusion module, and the one convolution that it equals (chapter 8)."""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mffcn_lite.errors import MffcnLiteError
+
+ACTIVATIONS = (None, "inside", "outside", "both")
+
+
+class MFF(nn.Module):
+    """1×1, 3×3 and 5×5 convolutions of the same input, concatenated, mapped by a 1×1 convolution.
+
+    Args:
+        in_channels, out_channels: channels of the input and of the output.
+        branch: channels of each branch; `out_channels` where None. The paper does not state it.
+        activation: where a ReLU stands: "inside" (on the concatenation), "outside" (on the output), "both"
+            or None. The paper does not state it.
+        reparameterize: without an activation inside, compute the fused kernel from the branches at each
+            call and convolve once: the same function and gradients, two to three times faster.
+
+    Raises:
+        MffcnLiteError: for an unknown activation.
+    """
+
+    sides = (1, 3, 5)
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        branch: int | None = None,
+        activation: str | None = "outside",
+        reparameterize: bool = True,
+    ):
+        super().__init__()
+        if activation not in ACTIVATIONS:
+            raise MffcnLiteError(f"activation (={activation!r}) must be one of {ACTIVATIONS}")
+        branch = branch or out_channels
+        self.inside, self.outside = activation in ("inside", "both"), activation in ("outside", "both")
+        self.reparameterize = reparameterize and not self.inside
+        self.branches = nn.ModuleList(nn.Conv2d(in_channels, branch, side, padding=side // 2) for side in self.sides)
+        self.project = nn.Conv2d(len(self.sides) * branch, out_channels, 1)
+        self.initialise()
+
+    @torch.no_grad()
+    def initialise(self) -> None:
+        """Scale the weights so that the *fused* kernel has He et al.'s variance: its squares sum to 2 an output.
+
+        With each convolution initialised for itself two initialisations multiply, and a deep stack
+        shrinks its signal layer by layer.
+        """
+        for convolution in (*self.branches, self.project):
+            nn.init.kaiming_normal_(convolution.weight, nonlinearity="linear")
+            nn.init.zeros_(convolution.bias)
+        kernel, _ = self.fused_kernel()
+        self.project.weight.mul_(math.sqrt(2.0) / kernel.square().sum((1, 2, 3)).mean().sqrt())
+
+    def fused_kernel(self) -> tuple[Float[Tensor, "out in 5 5"], Float[Tensor, " out"]]:
+        """Weight and bias of the one 5×5 convolution that the module equals without an activation inside.
+
+        Each branch's kernel is padded with zeros to 5×5, centred; the 1×1 convolution then mixes them:
+        W[o] = Σ_j P[o, j] · K[j], and b[o] = P[o] · β + p[o]. Differentiable in the branches' weights.
+        """
+        largest = max(self.sides)
+        kernels = torch.cat([functional.pad(c.weight, [(largest - s) // 2] * 4) for c, s in self._with_sides()])
+        biases = torch.cat([c.bias for c in self.branches])
+        mix = self.project.weight[:, :, 0, 0]
+        weight = (mix @ kernels.flatten(1)).unflatten(1, kernels.shape[1:])
+        return weight, mix @ biases + self.project.bias
+
+    def _with_sides(self):
+        return zip(self.branches, self.sides, strict=True)
+
+    def forward(self, x: Float[Tensor, "batch in height width"]) -> Float[Tensor, "batch out height width"]:
+        """N×in×H×W to N×out×H×W; borders are padded with zeros."""
+        if self.reparameterize:
+            weight, bias = self.fused_kernel()
+            x = functional.conv2d(x, weight, bias, padding=max(self.sides) // 2)
+        else:
+            x = torch.cat([convolution(x) for convolution in self.branches], dim=1)
+            x = self.project(x.relu() if self.inside else x)
+        return x.relu() if self.outside else x
+
+    def fuse(self) -> nn.Module:
+        """A new module, the same function as one plain 5×5 convolution, for inference.
+
+        Raises:
+            MffcnLiteError: with an activation inside, where no such convolution exists.
+        """
+        if self.inside:
+            raise MffcnLiteError("an MFF with an activation inside equals no single convolution and cannot be fused")
+        weight, bias = self.fused_kernel()
+        fused = nn.Conv2d(weight.shape[1], weight.shape[0], max(self.sides), padding=max(self.sides) // 2)
+        fused = fused.to(weight.device, weight.dtype)
+        fused.load_state_dict({"weight": weight.detach(), "bias": bias.detach()})
+        return nn.Sequential(fused, nn.ReLU()) if self.outside else fused

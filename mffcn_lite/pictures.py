@@ -1,0 +1,127 @@
+"""Picture files in and out, and a system applied to a whole picture, in tiles where it is large."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from mffcn_lite.degrade import small_size, upsample
+from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.files import replacing
+from mffcn_lite.models import SuperResolver
+
+MAX_SIDE = 4000  # pixels of a result
+TILE = 512  # pixels of a result that a network computes at a time, without the overlap
+EXIF_ORIENTATION = 0x0112
+
+# Y, Cb, Cr of BT.601 in full swing, as in JPEG; Cb and Cr lie around 0 here.
+RGB_TO_YCBCR = torch.tensor(
+    [[0.299, 0.587, 0.114], [-0.168735892, -0.331264108, 0.5], [0.5, -0.418687589, -0.081312411]], dtype=torch.float64
+)
+
+
+def read_picture(path: str | Path) -> Float[Tensor, "1 channel height width"]:
+    """An 8-bit grey or RGB picture as floats in [0, 1], with C = 1 or C = 3.
+
+    Raises:
+        MffcnLiteError: if the file is missing, empty, no picture, cut short, animated, or stores what the systems
+            cannot keep: CMYK, 16 bits, transparency, a rotation in its EXIF data.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise MffcnLiteError(f"{path} is a folder, not a picture" if path.is_dir() else f"no such file: {path}")
+    if path.stat().st_size == 0:
+        raise MffcnLiteError(f"{path} is empty; copy it again")
+    try:
+        with Image.open(path) as picture:
+            _refuse(path, picture)
+            picture.load()
+            grey = picture.mode in ("1", "L")
+            pixels = np.asarray(picture.convert("L" if grey else "RGB"))
+    except UnidentifiedImageError as error:
+        raise MffcnLiteError(f"{path} is not a picture that can be read; save it as PNG or JPEG") from error
+    except Image.DecompressionBombError as error:
+        raise MffcnLiteError(f"{path} is too large; at most {MAX_SIDE} pixels a side can come out") from error
+    except (OSError, ValueError, SyntaxError) as error:
+        raise MffcnLiteError(f"{path} cannot be read as a picture ({error}); copy or save it again") from error
+    return torch.from_numpy(pixels.copy()).float().reshape(*pixels.shape[:2], -1).permute(2, 0, 1)[None] / 255
+
+
+def _refuse(path: Path, picture: Image.Image) -> None:
+    """Raise for a picture that would lose something on the way; the sentence says how to convert it."""
+    orientation = picture.getexif().get(EXIF_ORIENTATION, 1)
+    if orientation not in (0, 1):
+        problem = f"is stored rotated (EXIF orientation {orientation}); save it upright"
+    elif picture.mode in ("CMYK", "YCCK"):
+        problem = "is in CMYK; save it as RGB"
+    elif picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+        problem = "has more than 8 bits a channel; save it with 8"
+    elif picture.has_transparency_data or picture.mode in ("LA", "PA", "RGBA", "RGBa", "La"):
+        problem = "has an alpha channel; save it without transparency"
+    elif getattr(picture, "n_frames", 1) > 1:
+        problem = f"holds {picture.n_frames} pictures; save the one that you mean alone"
+    elif picture.mode not in ("1", "L", "P", "RGB", "YCbCr"):
+        problem = f"has colours of the kind {picture.mode}; save it as RGB"
+    else:
+        return
+    raise MffcnLiteError(f"{path} {problem} and try again")
+
+
+def write_picture(picture: Float[Tensor, "1 channel height width"], path: str | Path) -> None:
+    """Write floats in [0, 1], C = 1 or 3, clamped and rounded to 8 bits, as PNG, beside and renamed.
+
+    Raises:
+        MffcnLiteError: if the file cannot be written.
+    """
+    pixels = (picture[0].clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
+    with replacing(path) as temporary:
+        Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(temporary, format="PNG")
+
+
+def enlarge(
+    model: SuperResolver, small: Float[Tensor, "1 channel smallheight smallwidth"], factor: int, tile: int = TILE
+) -> Float[Tensor, "1 channel height width"]:
+    """`small` enlarged `factor` times: luminance by `model`, chroma (of a colour picture) by bicubic interpolation.
+
+    A network works on tiles of `tile` pixels that overlap by its radius, on its own device; the result equals that of
+    the whole picture at once. Not clamped.
+
+    Raises:
+        MffcnLiteError: if the factor is not one of the model's, the picture is smaller than it, or the result larger
+            than `MAX_SIDE`.
+    """
+    trained = getattr(model, "card", {}).get("config", {}).get("factors")
+    if trained and factor not in trained:
+        choices = ", ".join(map(str, trained))
+        raise MffcnLiteError(f"factor (={factor}) must be one of {choices}, which {model.name} was trained for")
+    height, width = small.shape[-2:]
+    small_size((height, width), factor)  # a whole factor, and no picture smaller than it
+    size = (height * factor, width * factor)
+    if max(size) > MAX_SIDE:
+        raise MffcnLiteError(
+            f"the result would have {size[1]}×{size[0]} pixels, and {MAX_SIDE} a side are the most; "
+            "take a smaller picture or factor"
+        )
+    device = next((p.device for p in model.parameters()), small.device)
+    if small.shape[1] == 3:
+        planes = torch.einsum("ij,bjhw->bihw", RGB_TO_YCBCR.to(small), small)
+        luminance = enlarge(model, planes[:, :1], factor, tile)
+        ycbcr = torch.cat([luminance.clamp(0, 1), upsample(planes[:, 1:], size)], dim=1)
+        return torch.einsum("ij,bjhw->bihw", torch.linalg.inv(RGB_TO_YCBCR).to(ycbcr), ycbcr)
+    if model.radius == 0:
+        with torch.inference_mode():
+            return model.upscale(small.to(device), size).cpu()
+    blurred, result = upsample(small, size), torch.empty(1, 1, *size)
+    for top in range(0, size[0], tile):
+        for left in range(0, size[1], tile):
+            # The tile with its surroundings, and where the tile lies in them.
+            y, x = max(0, top - model.radius), max(0, left - model.radius)
+            bottom, right = min(top + tile, size[0]), min(left + tile, size[1])
+            around = blurred[..., y : bottom + model.radius, x : right + model.radius].to(device)
+            with torch.inference_mode():
+                inner = model(around)[..., top - y : bottom - y, left - x : right - x]
+            result[..., top:bottom, left:right] = inner.cpu()
+    return result

@@ -1,0 +1,246 @@
+"""A training run on disk: its folder, checkpoints, exact resume, and signals."""
+
+import dataclasses
+import json
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mffcn_lite.checkpoint import load_tensors, save_model, save_tensors
+from mffcn_lite.data import FaceSet, load_faces, split_by_person
+from mffcn_lite.degrade import degrade
+from mffcn_lite.environment import choose_device, describe_environment
+from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.files import read_json, replacing, sha256, write_json
+from mffcn_lite.metrics import psnr
+from mffcn_lite.models import create_model
+from mffcn_lite.training import TrainingConfig, TrainingState, train
+
+KEPT = 2  # checkpoints: should the newest be broken, the one before is used
+
+
+def people_for_training(faces: FaceSet, config: TrainingConfig) -> tuple[FaceSet, FaceSet | None, FaceSet]:
+    """(training, validation or None, test): the test people are those of every evaluation, and never seen here."""
+    training, test = split_by_person(faces)
+    if not config.validate_every:
+        return training, None, test
+    training, validation = split_by_person(training, test_fraction=1 / 8)
+    return training, validation, test
+
+
+def validate(model: torch.nn.Module, faces: FaceSet, config: TrainingConfig, device: torch.device) -> dict[str, float]:
+    """Mean PSNR of clamped results for each factor."""
+    hr, mode = faces.floats(device), model.training
+    model.eval()
+    with torch.inference_mode():
+        results = {
+            str(factor): psnr(model(degrade(hr, factor, config.kernel)).clamp(0, 1), hr, data_range=1.0).mean().item()
+            for factor in config.factors
+        }
+    model.train(mode)
+    return results
+
+
+def save_checkpoint(folder: Path, state: TrainingState) -> None:
+    """Write `step-NNNNNN` under `folder`, whole or not at all, and drop all but the newest ones."""
+    names = [name for name, _ in state.model.named_parameters()]
+    optimizer = {
+        f"{names[i]}.{key}": value
+        for i, entry in state.optimizer.state_dict()["state"].items()
+        for key, value in entry.items()
+    }
+    target = folder / f"step-{state.step:06d}"
+    if target.exists():
+        return
+    with replacing(target) as temporary:
+        temporary.mkdir()
+        save_tensors(state.model.state_dict(), temporary / "model.safetensors")
+        save_tensors({**optimizer, "generator": state.generator.get_state()}, temporary / "optimizer.safetensors")
+        if state.ema is not None:
+            save_tensors(state.ema.state_dict(), temporary / "ema.safetensors")
+        hashes = {file.name: sha256(file) for file in sorted(temporary.glob("*.safetensors"))}
+        write_json(temporary / "state.json", {"step": state.step, "sha256": hashes})
+    for old in sorted(folder.glob("step-*"))[:-KEPT]:
+        for file in old.iterdir():
+            file.unlink()
+        old.rmdir()
+
+
+def restore_checkpoint(folder: Path, state: TrainingState) -> bool:
+    """Bring `state` to the newest checkpoint under `folder` that is whole; False where there is none.
+
+    Raises:
+        MffcnLiteError: if there are checkpoints, and none of them is whole.
+    """
+    found = sorted(folder.glob("step-*"), reverse=True)
+    for checkpoint in found:
+        try:
+            content = read_json(checkpoint / "state.json")
+            if any(sha256(checkpoint / name) != digest for name, digest in content["sha256"].items()):
+                continue
+            model = load_tensors(checkpoint / "model.safetensors")
+            optimizer = load_tensors(checkpoint / "optimizer.safetensors")
+            ema = load_tensors(checkpoint / "ema.safetensors") if state.ema is not None else None
+        except (MffcnLiteError, OSError, KeyError):
+            continue
+        state.model.load_state_dict(model)
+        state.generator.set_state(optimizer.pop("generator"))
+        restored = state.optimizer.state_dict()
+        for i, (name, _) in enumerate(state.model.named_parameters()):
+            restored["state"][i] = {key: optimizer[f"{name}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+        state.optimizer.load_state_dict(restored)
+        if ema is not None:
+            state.ema.load_state_dict(ema)
+        state.step = content["step"]
+        return True
+    if found:
+        raise MffcnLiteError(f"none of the checkpoints in {folder} is whole; start the run again in a new folder")
+    return False
+
+
+class StopSignal:
+    """While it is entered, SIGINT and SIGTERM set `received` in place of ending the program."""
+
+    def __enter__(self) -> "StopSignal":
+        self.received = False
+        self.before = {number: signal.signal(number, self._receive) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def _receive(self, *_) -> None:
+        self.received = True
+
+    def __exit__(self, *_) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+
+def open_run(folder: Path, settings: dict, resume: bool) -> None:
+    """Write `run.json` in a new folder, or check that a stored run is the one that is asked for.
+
+    Raises:
+        MffcnLiteError: if the folder holds something already, or with `resume` holds no run or another one.
+    """
+    description = folder / "run.json"
+    if not resume:
+        if folder.is_dir() and any(folder.iterdir()):
+            raise MffcnLiteError(
+                f"{folder} is not empty; name another with --out, or add --resume to go on with its run"
+            )
+        write_json(description, {**settings, "threads": torch.get_num_threads(), "environment": describe_environment()})
+        return
+    if not description.is_file():
+        raise MffcnLiteError(f"{folder} holds no run to resume; leave out --resume to start one")
+    stored = read_json(description)
+    for key, value in json.loads(json.dumps(settings)).items():  # as stored: tuples are lists
+        if stored.get(key) != value:
+            old, new = stored.get(key), value
+            if isinstance(value, dict) and isinstance(old, dict):
+                key = next(k for k in value if old.get(k) != value[k])
+                old, new = old.get(key), value[key]
+            raise MffcnLiteError(f"{folder} was started with {key} {old}, not {new}; resume it with the same options")
+    torch.set_num_threads(stored.get("threads", torch.get_num_threads()))
+
+
+def run_training(
+    folder: str | Path,
+    data: str,
+    model_name: str,
+    config: TrainingConfig,
+    *,
+    resume: bool = False,
+    stop_after: int | None = None,
+    device: str = "auto",
+    on_progress: Callable[[int, float, dict | None], None] | None = None,
+) -> bool:
+    """Train in `folder`, from the beginning or, with `resume`, from its newest whole checkpoint.
+
+    Writes `run.json` first, then `metrics.jsonl` and `checkpoints/`, and at the end `model.safetensors` with its card.
+    A run that was killed and resumed ends with the weights of the uninterrupted one, bit for bit, on the same
+    processor and thread count.
+
+    Args:
+        on_progress: called after each step with the step, the loss and, after a validation, PSNR for each factor.
+
+    Returns:
+        True if the run reached its last step, False if `stop_after` ended it earlier.
+
+    Raises:
+        MffcnLiteError: for a mistake in the arguments, when the loss is no longer finite, and after SIGINT or
+            SIGTERM, when everything is saved.
+    """
+    folder, chosen = Path(folder), choose_device(device)
+    torch.manual_seed(config.seed)
+    model = create_model(model_name).to(chosen)
+    if next(model.parameters(), None) is None:
+        raise MffcnLiteError(f"{model_name} has nothing to learn; train one of srcnn, mffcn")
+    faces, validation, test = people_for_training(load_faces(data), config)
+    people = {
+        "training_people": sorted(set(faces.people.tolist())),
+        "validation_people": sorted(set(validation.people.tolist())) if validation is not None else [],
+        "test_people": sorted(set(test.people.tolist())),
+    }
+    settings = {"data": data, "model": model_name, "config": dataclasses.asdict(config), **people}
+    open_run(folder, settings, resume)
+    state = TrainingState.start(model, config)
+    if resume:
+        restore_checkpoint(folder / "checkpoints", state)
+    if (folder / "model.safetensors").is_file() and state.step >= config.steps:
+        return True
+
+    log, start, lines = folder / "metrics.jsonl", time.perf_counter(), []
+    if log.is_file():  # forget what came after the checkpoint
+        kept = log.read_text(encoding="utf-8").splitlines()[: state.step]
+        with replacing(log) as temporary:
+            temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+
+    def flush() -> None:
+        with log.open("a", encoding="utf-8") as handle:
+            handle.writelines(lines)
+        lines.clear()
+
+    with StopSignal() as stop:
+
+        def on_step(state: TrainingState, loss: Tensor) -> bool:
+            line = {"step": state.step, "loss": loss.item()}
+            if not torch.isfinite(loss):
+                raise MffcnLiteError(
+                    f"the loss is {line['loss']} at step {state.step}; start again with a lower rate, such as "
+                    f"--set lr={config.lr / 4:g} (the last checkpoint is in {folder / 'checkpoints'})"
+                )
+            scores = None
+            if validation is not None and state.step % config.validate_every == 0:
+                scores = line["validation_psnr"] = validate(state.best, validation, config, chosen)
+            lines.append(json.dumps(line) + "\n")
+            if state.step % config.checkpoint_every == 0:
+                flush()
+                save_checkpoint(folder / "checkpoints", state)
+            if on_progress is not None:
+                on_progress(state.step, line["loss"], scores)
+            return stop.received
+
+        try:
+            train(model, faces, config, state=state, stop_after=stop_after, on_step=on_step)
+        finally:
+            flush()
+        save_checkpoint(folder / "checkpoints", state)
+        if state.step < config.steps:
+            if stop.received:
+                raise MffcnLiteError(
+                    f"interrupted at step {state.step} of {config.steps}; all is saved in {folder}: "
+                    "give the same command with --resume to go on"
+                )
+            return False
+    card = {
+        **settings,
+        "steps": state.step,
+        "seconds_of_last_session": round(time.perf_counter() - start, 1),
+        "photos": len(faces),
+        "data_card": faces.card,
+        "environment": describe_environment(chosen),
+    }
+    save_model(state.best, folder / "model.safetensors", card)
+    return True

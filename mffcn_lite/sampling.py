@@ -1,0 +1,65 @@
+"""Batches for training, made on the device: index, degrade, crop, flip, with no loop over photos."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mffcn_lite.data import FaceSet
+from mffcn_lite.degrade import degrade
+from mffcn_lite.errors import MffcnLiteError
+
+
+class Sampler:
+    """Draws batches from photos that live on the device as one uint8 tensor.
+
+    The random draws are made on the CPU from one generator, so that a seed gives the same batches on
+    every device.
+
+    Args:
+        faces: the photos to draw from.
+        config: a `TrainingConfig`; its `batch`, `factors`, `crop`, `flip` and `kernel` are used.
+        device: where the batches are made.
+
+    Raises:
+        MffcnLiteError: if a crop is larger than the photos.
+    """
+
+    def __init__(self, faces: FaceSet, config, device: str | torch.device = "cpu"):
+        height, width = faces.images.shape[-2:]
+        if config.crop is not None and not 1 <= config.crop <= min(height, width):
+            raise MffcnLiteError(
+                f"crop (={config.crop}) must lie between 1 and the photos' shorter side (={min(height, width)})"
+            )
+        self.config = config
+        self.images = torch.from_numpy(faces.images[:].copy()).to(device)
+
+    def draw(
+        self, generator: torch.Generator
+    ) -> tuple[Float[Tensor, "batch channel height width"], Float[Tensor, "batch channel height width"]]:
+        """One batch (blurred, hr), floats in [0, 1]; one factor for the whole batch, as Algorithm 1 draws it."""
+        c = self.config
+        index = torch.randint(len(self.images), (c.batch,), generator=generator)
+        factor = c.factors[int(torch.randint(len(c.factors), (), generator=generator))]
+        hr = self.images[index.to(self.images.device)].float() / 255
+        # Degraded whole, then cropped: a crop keeps the phase that a whole photo has where a factor does not divide.
+        pair = torch.cat([hr, degrade(hr, factor, kernel=c.kernel)], dim=1)
+        if c.crop is not None:
+            pair = random_crop(pair, c.crop, generator)
+        if c.flip:
+            mirrored = torch.rand(c.batch, generator=generator) < 0.5
+            pair = torch.where(mirrored.to(pair.device)[:, None, None, None], pair.flip(-1), pair)
+        hr, blurred = pair.chunk(2, dim=1)
+        return blurred, hr
+
+
+def random_crop(
+    images: Float[Tensor, "batch channel height width"], side: int, generator: torch.Generator
+) -> Float[Tensor, "batch channel side side"]:
+    """A square of `side` pixels from each image, each at a place of its own."""
+    batch, _, height, width = images.shape
+    top = torch.randint(height - side + 1, (batch, 1), generator=generator)
+    left = torch.randint(width - side + 1, (batch, 1), generator=generator)
+    rows = (top + torch.arange(side)).to(images.device)
+    columns = (left + torch.arange(side)).to(images.device)
+    image = torch.arange(batch, device=images.device)
+    return images[image[:, None, None], :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

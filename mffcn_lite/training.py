@@ -1,0 +1,139 @@
+"""Algorithm 1: the loop and its configuration (chapter 15). No files and no terminal here; see `runs`."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from mffcn_lite.data import FaceSet
+from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.losses import l2_loss
+from mffcn_lite.sampling import Sampler
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """How a network is trained. The defaults are the paper's; "silent" marks what it leaves open."""
+
+    steps: int = 100_000  # t_max; silent
+    batch: int = 10  # m
+    factors: tuple[int, ...] = (2, 3, 4)  # one is drawn for each batch
+    kernel: str = "bicubic"  # of the down-sampling and the enlarging; silent
+    crop: int | None = None  # the side of a random square; None: whole photos; silent
+    flip: bool = False  # mirror half of the photos; silent
+    reduction: str = "sum"  # of the L2 term over a photo's pixels; silent
+    lr: float = 1e-4
+    beta1: float = 0.5
+    beta2: float = 0.999
+    schedule: str = "constant"  # or "cosine", falling to 0 at the last step; silent
+    warmup: int = 0  # steps over which the learning rate rises from 0; silent
+    clip: float | None = None  # largest norm of the gradient; silent
+    ema: float | None = None  # decay of the moving average of the weights that is kept; silent
+    channels_last: bool = False  # memory format of the weights: changes speed, and rounding
+    seed: int = 0
+    checkpoint_every: int = 1000  # steps
+    validate_every: int = 0  # steps; above 0, an eighth of the training people is held out for it
+
+    def __post_init__(self):
+        for name in ("steps", "batch", "checkpoint_every", "lr"):
+            if not getattr(self, name) > 0:
+                raise MffcnLiteError(f"{name} (={getattr(self, name)}) must be above 0")
+        if self.schedule not in ("constant", "cosine"):
+            raise MffcnLiteError(f'schedule (={self.schedule}) must be "constant" or "cosine"')
+        if not self.factors:
+            raise MffcnLiteError("factors must name one factor at least")
+
+
+RECIPES = {
+    "paper": TrainingConfig(),
+    "fast": TrainingConfig(
+        steps=20_000,
+        crop=48,
+        flip=True,
+        reduction="mean",
+        lr=2e-3,
+        beta1=0.9,
+        schedule="cosine",
+        warmup=200,
+        clip=0.02,
+        ema=0.999,
+    ),
+}
+
+
+def learning_rate(config: TrainingConfig, step: int) -> float:
+    """The learning rate of step `step` (from 0): a pure function, so that resuming needs no state for it."""
+    rate = config.lr * min(1.0, (step + 1) / (config.warmup + 1))
+    return rate if config.schedule == "constant" else rate * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+
+
+@dataclass
+class TrainingState:
+    """All that a run must remember to go on exactly where it stopped."""
+
+    model: nn.Module
+    optimizer: torch.optim.Adam
+    generator: torch.Generator
+    ema: AveragedModel | None
+    step: int = 0  # steps done
+
+    @classmethod
+    def start(cls, model: nn.Module, config: TrainingConfig) -> "TrainingState":
+        """The state before the first step."""
+        model.to(memory_format=torch.channels_last if config.channels_last else torch.contiguous_format)
+        optimizer = torch.optim.Adam(model.parameters(), lr=config.lr, betas=(config.beta1, config.beta2))
+        average = None if config.ema is None else AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
+        return cls(model, optimizer, torch.Generator().manual_seed(config.seed), average)
+
+    @property
+    def best(self) -> nn.Module:
+        """The network to keep: the moving average where there is one."""
+        return self.model if self.ema is None else self.ema.module
+
+
+def train(
+    model: nn.Module,
+    faces: FaceSet,
+    config: TrainingConfig,
+    *,
+    state: TrainingState | None = None,
+    stop_after: int | None = None,
+    on_step: Callable[[TrainingState, Tensor], bool | None] | None = None,
+) -> TrainingState:
+    """Algorithm 1: draw photos, draw a factor, blur, restore, compare, step; so far with the L2 term alone.
+
+    Args:
+        model: maps blurred photos to restored ones; trained in place, on the device where it lies.
+        faces: the training photos.
+        config: see `TrainingConfig`.
+        state: where to go on; from the beginning where None.
+        stop_after: stop when this many steps are done, short of `config.steps`.
+        on_step: called after each step with the state and the loss (on the device, detached); training stops where
+            it returns True.
+
+    Returns:
+        The state after the last step; `state.best` is the network to keep.
+    """
+    state = state or TrainingState.start(model, config)
+    sampler = Sampler(faces, config, next(model.parameters()).device)
+    last = config.steps if stop_after is None else min(stop_after, config.steps)
+    model.train()
+    while state.step < last:
+        blurred, hr = sampler.draw(state.generator)
+        loss = l2_loss(model(blurred), hr, config.reduction)
+        state.optimizer.zero_grad()
+        loss.backward()
+        if config.clip is not None:
+            nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+        for group in state.optimizer.param_groups:
+            group["lr"] = learning_rate(config, state.step)
+        state.optimizer.step()
+        if state.ema is not None:
+            state.ema.update_parameters(model)
+        state.step += 1
+        if on_step is not None and on_step(state, loss.detach()):
+            break
+    return state
