@@ -43,7 +43,7 @@ def load_tensors(path: str | Path) -> dict[str, Tensor]:
 
 
 def save_model(model: SuperResolver, path: str | Path, card: dict | None = None) -> None:
-    """Write `model` to `path` (…​.safetensors) and its card beside it (…​.json).
+    """Write `model` to `path` (*.safetensors) and its card beside it (*.json).
 
     Args:
         card: what else is known of it (data, people, recipe, results); the model's name, its arguments and

@@ -16,7 +16,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu or cuda")]
 
 
 def parse_factors(text: str) -> tuple[int, ...]:
-    """ "2,3,4" as (2, 3, 4)."""
+    """The text 2,3,4 as (2, 3, 4)."""
     try:
         factors = tuple(int(part) for part in text.split(","))
     except ValueError:
@@ -29,7 +29,7 @@ def parse_factors(text: str) -> tuple[int, ...]:
 def parse_setting(config, text: str) -> dict:
     """One `key=value` of --set, with the value in the type of the configuration's field."""
     key, equals, value = text.partition("=")
-    fields = {field.name: str(field.type) for field in dataclasses.fields(config)}
+    fields = {field.name: getattr(field.type, "__name__", str(field.type)) for field in dataclasses.fields(config)}
     if not equals or key not in fields:
         raise MffcnLiteError(f"--set {text}: write key=value with a key of {', '.join(fields)}")
     kind = fields[key]
@@ -191,9 +191,8 @@ def models() -> None:
     for name, card in shipped_models().items():
         size = count_parameters(create_model(card["model"], **card["arguments"]))
         print(f"\n{name}: {card['model']} {card['arguments']}, {size:,} weights")
-        print(
-            f"  trained on {card['data']}, {card['photos']} photos of {len(card['training_people'])} people, {card['steps']} steps"
-        )
+        people = len(card["training_people"])
+        print(f"  trained on {card['data']}, {card['photos']} photos of {people} people, {card['steps']} steps")
         print(f"  test people, never seen: {card['test_people']}")
         print(f"  for: {card.get('intended_use', 'not stated')}")
 

@@ -6,7 +6,6 @@ Chapter 2 derives them; the paper (section on data) names no kernel.
 """
 
 import functools
-import math
 from collections.abc import Callable
 
 import torch
@@ -37,7 +36,7 @@ def lanczos3(x: Tensor) -> Tensor:
 
 
 # name: (kernel, half its width in samples); nearest and area have matrices of their own.
-KERNELS: dict[str, tuple[Callable, float]] = {
+KERNELS: dict[str, tuple[Callable, int]] = {
     "bilinear": (triangle, 1),
     "bicubic": (cubic, 2),
     "lanczos": (lanczos3, 3),
@@ -70,7 +69,7 @@ def _matrix(source: int, target: int, kernel: str, antialias: bool, a: float) ->
         weights = function((pixel + 0.5 - centre[:, None]) / width)
         weights = torch.where((pixel >= first) & (pixel < last), weights, 0.0)
     else:  # the kernel at the source's own spacing; beyond the border its last pixel is repeated
-        tap = (centre - 0.5).floor().long()[:, None] + torch.arange(1 - math.ceil(half), math.ceil(half) + 1)
+        tap = (centre - 0.5).floor().long()[:, None] + torch.arange(1 - half, half + 1)
         values = function(tap + 0.5 - centre[:, None])
         weights = torch.zeros(target, source, dtype=torch.float64)
         weights.scatter_add_(1, tap.clamp(0, source - 1), values)

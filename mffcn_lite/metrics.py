@@ -87,9 +87,9 @@ def ssim(
     window, unbias = _window(convention)
     if min(sr.shape[-2:]) < len(window):
         raise MffcnLiteError(f"an image of {tuple(sr.shape[-2:])} pixels is smaller than SSIM's window ({len(window)})")
-    return torch.cat(
-        [_ssim_chunk(x, y, data_range, window.to(x.device), unbias) for x, y in zip(sr.split(CHUNK), hr.split(CHUNK))]
-    )
+    window = window.to(sr.device)
+    chunks = zip(sr.split(CHUNK), hr.split(CHUNK), strict=True)
+    return torch.cat([_ssim_chunk(x, y, data_range, window, unbias) for x, y in chunks])
 
 
 def _ssim_chunk(x: Tensor, y: Tensor, data_range: float, window: Tensor, unbias: float) -> Tensor:
