@@ -126,10 +126,6 @@ def evaluate(
         )
     rows = evaluation.summarize(per_photo)
     people = sorted(set(faces.people.tolist()))
-    print(f"{data}, {split}: {len(faces)} photos of {len(people)} people. PSNR in dB, SSIM; factors {factors}.")
-    print(evaluation.tables(rows).to_string())
-    print(f"Convention: {evaluation.CONVENTION}.")
-    print(f"{reporter.seconds:.1f} s on {describe_environment(chosen)['device']}.")
     if json is not None:
         content = {
             "results": rows,
@@ -138,6 +134,10 @@ def evaluate(
             "environment": describe_environment(chosen),
         }
         write_json(json, content)
+    print(f"{data}, {split}: {len(faces)} photos of {len(people)} people. PSNR in dB, SSIM; factors {factors}.")
+    print(evaluation.tables(rows).to_string())
+    print(f"Convention: {evaluation.CONVENTION}.")
+    print(f"{reporter.seconds:.1f} s on {describe_environment(chosen)['device']}.")
 
 
 @app.command()

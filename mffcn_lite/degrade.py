@@ -18,12 +18,12 @@ BICUBIC_A = -0.5  # as PIL; torch without antialiasing has −0.75
 
 
 def triangle(x: Tensor) -> Tensor:
-    """The bilinear kernel, max(0, 1 − |x|)."""
+    """The bilinear kernel, `max(0, 1 − |x|)`."""
     return (1 - x.abs()).clamp(min=0)
 
 
 def cubic(x: Tensor, a: float = BICUBIC_A) -> Tensor:
-    """Keys' cubic convolution kernel with parameter `a` (1981, eq. 4), zero beyond |x| = 2."""
+    """Keys' cubic convolution kernel with parameter `a` (1981, eq. 4), zero beyond a distance of 2."""
     x = x.abs()
     inner = (a + 2) * x**3 - (a + 3) * x**2 + 1
     outer = a * (x**3 - 5 * x**2 + 8 * x - 4)
@@ -31,7 +31,7 @@ def cubic(x: Tensor, a: float = BICUBIC_A) -> Tensor:
 
 
 def lanczos3(x: Tensor) -> Tensor:
-    """sinc(x) · sinc(x/3), zero beyond |x| = 3."""
+    """`sinc(x) · sinc(x/3)`, zero beyond a distance of 3."""
     return torch.where(x.abs() < 3, torch.sinc(x) * torch.sinc(x / 3), torch.zeros_like(x))
 
 

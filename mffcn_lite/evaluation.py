@@ -43,7 +43,7 @@ def evaluate(
         on_progress: called after each pair of system and factor.
 
     Returns:
-        One row a photo: `model`, `factor`, `name`, `person`, `psnr` (dB), `ssim`, `consistency` (dB).
+        A table with one row a photo and the columns `model`, `factor`, `name`, `person`, `psnr` (dB), `ssim`, `consistency` (dB).
     """
     parts = []
     for factor in factors:

@@ -20,6 +20,7 @@ from mffcn_lite.metrics import psnr
 from mffcn_lite.models import create_model
 from mffcn_lite.training import TrainingConfig, TrainingState, train
 
+LOG_EVERY = 100  # steps: how often metrics.jsonl grows
 KEPT = 2  # checkpoints: should the newest be broken, the one before is used
 
 
@@ -215,6 +216,8 @@ def run_training(
             if validation is not None and state.step % config.validate_every == 0:
                 scores = line["validation_psnr"] = validate(state.best, validation, config, chosen)
             lines.append(json.dumps(line) + "\n")
+            if len(lines) == LOG_EVERY:
+                flush()
             if state.step % config.checkpoint_every == 0:
                 flush()
                 save_checkpoint(folder / "checkpoints", state)

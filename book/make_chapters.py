@@ -1,0 +1,122 @@
+"""Make the notebooks that readers open, `book/chapters`, from the text that people edit, `book/text`.
+
+python book/make_chapters.py            executes each chapter whose text, or whose package, changed
+python book/make_chapters.py --check    changes nothing; fails where a pair is out of step
+"""
+
+import ast
+import copy
+import hashlib
+import json
+import sys
+import time
+import tomllib
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+
+BOOK = Path(__file__).parent
+ROOT = BOOK.parent
+ADDRESS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
+COLAB = f"https://colab.research.google.com/{ADDRESS.removeprefix('https://').replace('github.com', 'github')}"
+INSTALL = f"""
+import importlib.util
+import os
+
+if importlib.util.find_spec("mffcn_lite") is None:  # in Colab; elsewhere it is installed already
+    source = os.environ.get("MFFCN_LITE_SOURCE", "git+{ADDRESS}")
+    %pip install --quiet "mffcn-lite[notebook] @ {{source}}"
+""".strip()
+
+
+def badge(name: str) -> str:
+    """The badge that opens a chapter in Colab."""
+    return f"[![Open in Colab](../_static/colab-badge.svg)]({COLAB}/blob/main/book/chapters/{name}.ipynb)"
+
+
+def package_hash() -> str:
+    """A hash of what a chapter's outputs depend on: the package's code without docstrings, its weights and results."""
+    digest = hashlib.sha256()
+    for path in sorted((ROOT / "mffcn_lite").rglob("*")):
+        if path.suffix == ".py":
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            for node in ast.walk(tree):
+                if (
+                    isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+                    and ast.get_docstring(node) is not None
+                ):
+                    node.body = node.body[1:]
+            digest.update(ast.dump(tree).encode())
+        elif path.suffix in (".safetensors", ".json"):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def read_text(name: str) -> nbformat.NotebookNode:
+    """The chapter's text as a notebook without outputs, its cells numbered so that nothing is random.
+
+    Raises:
+        SystemExit: if the badge or the install cell is not the one of the repository's address.
+    """
+    notebook = jupytext.read(BOOK / "text" / f"{name}.md")
+    sources = [cell.source for cell in notebook.cells]
+    for what, wanted in (("badge", badge(name)), ("install cell", INSTALL)):
+        if not any(wanted in source for source in sources):
+            sys.exit(f"book/text/{name}.md lacks the {what} that follows from the address in pyproject.toml:\n{wanted}")
+    for i, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{i:03d}"
+    notebook.metadata.pop("jupytext", None)
+    return notebook
+
+
+def in_step(text: nbformat.NotebookNode, stored: nbformat.NotebookNode) -> bool:
+    """Whether the stored notebook has the text's cells, in order, with their metadata."""
+
+    def cells(notebook):
+        return [(cell.cell_type, cell.source, json.dumps(cell.metadata, sort_keys=True)) for cell in notebook.cells]
+
+    return cells(text) == cells(stored)
+
+
+def never_run(notebook: nbformat.NotebookNode) -> list[str]:
+    """The code cells that were never run: nbval passes over them silently."""
+    return [c.source for c in notebook.cells if c.cell_type == "code" and c.source and c.execution_count is None]
+
+
+def execute(name: str, text: nbformat.NotebookNode, package: str) -> None:
+    """Run a chapter from its folder, and store it with its outputs and, in `book/cost.json`, its seconds."""
+    notebook, start = copy.deepcopy(text), time.perf_counter()
+    resources = {"metadata": {"path": str(BOOK / "chapters")}}
+    NotebookClient(notebook, timeout=600, kernel_name="python3", record_timing=False, resources=resources).execute()
+    seconds = time.perf_counter() - start
+    notebook.metadata = nbformat.from_dict({"kernelspec": text.metadata.kernelspec, "mffcn_lite": {"package": package}})
+    nbformat.write(notebook, BOOK / "chapters" / f"{name}.ipynb")
+    cost_file = BOOK / "cost.json"
+    cost = json.loads(cost_file.read_text(encoding="utf-8")) if cost_file.exists() else {}
+    cost_file.write_text(
+        json.dumps({**cost, name: round(seconds, 1)}, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+    )
+    print(f"{name}: executed in {seconds:.0f} s", flush=True)
+
+
+def main(check: bool) -> None:
+    """Bring every chapter in step, or say which is not."""
+    names, wrong = sorted(path.stem for path in (BOOK / "text").glob("*.md")), []
+    package = package_hash()
+    for name in names:
+        text, path = read_text(name), BOOK / "chapters" / f"{name}.ipynb"
+        stored = nbformat.read(path, as_version=4) if path.exists() else None
+        right = stored is not None and in_step(text, stored) and not never_run(stored)
+        if check and not right:
+            wrong.append(name)
+        elif not check and not (right and stored.metadata.get("mffcn_lite", {}).get("package") == package):
+            execute(name, text, package)
+    wrong += sorted({path.stem for path in (BOOK / "chapters").glob("*.ipynb")} - set(names))
+    if wrong:
+        sys.exit(f"out of step with book/text: {', '.join(wrong)}; run 'make chapters'")
+
+
+if __name__ == "__main__":
+    main(check="--check" in sys.argv[1:])

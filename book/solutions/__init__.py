@@ -1,0 +1,1 @@
+"""Reference solutions: one module a chapter, each with a dict `SOLUTIONS` from identifier to answer."""

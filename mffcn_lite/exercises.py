@@ -1,0 +1,143 @@
+"""Instant checks of a reader's answers. The solutions are not here; they are in `book/solutions`."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mffcn_lite.degrade import triangle, upsample
+from mffcn_lite.errors import MffcnLiteError
+
+_CHECKS: dict[str, Callable[[object], str | None]] = {}
+
+
+def exercise(identifier: str):
+    """Register a check: a function of the answer that returns a hint, or None where the answer is right."""
+
+    def register(function: Callable[[object], str | None]):
+        _CHECKS[identifier] = function
+        return function
+
+    return register
+
+
+def list_exercises() -> list[str]:
+    """The identifiers that `check` knows."""
+    return list(_CHECKS)
+
+
+def check(identifier: str, answer: object) -> bool | None:
+    """Check an answer, print the verdict, and give a hint where it is not right yet.
+
+    Args:
+        identifier: the exercise, such as "2.1".
+        answer: a function, or a value; a function that raises NotImplementedError and the value `...` mean
+            "not attempted yet".
+
+    Returns:
+        True, False, or None if the exercise was not attempted.
+
+    Raises:
+        MffcnLiteError: for an unknown exercise.
+    """
+    if identifier not in _CHECKS:
+        raise MffcnLiteError(f'no exercise "{identifier}"; there are {", ".join(_CHECKS)}')
+    try:
+        hint = "not attempted yet" if answer is ... else _CHECKS[identifier](answer)
+        verdict = None if answer is ... else hint is None
+    except NotImplementedError:
+        verdict, hint = None, "not attempted yet"
+    except Exception as error:  # the reader's own code: whatever it raises is an answer to report on
+        verdict, hint = False, f"your answer stopped with {type(error).__name__}: {error}"
+    print(f"Exercise {identifier}: {'correct' if verdict else hint}.")
+    return verdict
+
+
+def _as_number(answer: object) -> float | None:
+    try:
+        return float(answer)
+    except (TypeError, ValueError):
+        return None
+
+
+# Chapter 2 ------------------------------------------------------------------------------------------------------------
+
+
+@exercise("2.1")
+def _positions(answer) -> str | None:
+    for source, target in ((4, 8), (31, 92), (9, 3)):
+        want = [(i + 0.5) * source / target - 0.5 for i in range(target)]
+        got = [float(x) for x in answer(source, target)]
+        if len(got) != target:
+            return f"for {target} new pixels you returned {len(got)} positions"
+        if max(abs(g - w) for g, w in zip(got, want, strict=True)) < 1e-6:
+            continue
+        if max(abs(g - i * source / target) for i, g in enumerate(got)) < 1e-6:
+            return "you put pixel 0 of both grids at position 0; but pixels are squares, and their borders line up"
+        if max(abs(g - i * (source - 1) / (target - 1)) for i, g in enumerate(got)) < 1e-6:
+            return "you line up the centres of the corner pixels; line up the outer borders of the photo instead"
+        if max(abs(g - w - 0.5) for g, w in zip(got, want, strict=True)) < 1e-6:
+            return "you measure from the photo's border; measure from the centre of its first pixel"
+        return f"with {source} and {target} pixels, new pixel 0 should lie at {want[0]:.4f}, not {got[0]:.4f}"
+    return None
+
+
+@exercise("2.2")
+def _overshoot(answer) -> str | None:
+    step = (torch.arange(16) >= 8).double().view(1, 1, 1, 16)
+    largest = upsample(step, (1, 1600)).max().item() - 1
+    guess = _as_number(answer)
+    if guess is None:
+        return "give a number: how far above 1 the largest value lies"
+    if abs(guess - largest) < 0.002:
+        return None
+    if guess == 0:
+        return "values need not stay between their neighbours: the outer parts of the kernel are negative"
+    if abs(guess - 1 - largest) < 0.002:
+        return "that is the largest value itself; how far above 1 is it"
+    return f"{guess:g} is too {'large' if guess > largest else 'small'}; enlarge an edge and read off its maximum"
+
+
+@exercise("2.3")
+def _which_a(answer) -> str | None:
+    for a in (-0.5, -0.75, -1.0, -0.6):
+        guess = _as_number(answer(lambda small, size, a=a: upsample(small, size, a=a)))
+        if guess is None or abs(guess - a) > 0.01:
+            return (
+                f"for an enlarger with a = {a} you found {guess}; enlarge an impulse twice; 1.25 pixels away lies 9a/64"
+            )
+    torch_guess = _as_number(answer(lambda small, size: functional.interpolate(small, size=size, mode="bicubic")))
+    if torch_guess is None or abs(torch_guess + 0.75) > 0.01:
+        return f"for torch's own bicubic you found {torch_guess}; keep the impulse away from the borders"
+    return None
+
+
+def shifted_enlarger(shift: float) -> Callable:
+    """An enlarger with a planted bug: bilinear, but the picture lies `shift` pixels too far to the right and down."""
+
+    def matrix(source: int, target: int) -> Tensor:
+        position = (torch.arange(target).double() + 0.5 - shift) * source / target - 0.5
+        return triangle(position.clamp(0, source - 1)[:, None] - torch.arange(source))
+
+    def enlarge(small: Tensor, size: tuple[int, int]) -> Tensor:
+        height, width = small.shape[-2:]
+        return matrix(height, size[0]).to(small) @ small @ matrix(width, size[1]).to(small).T
+
+    return enlarge
+
+
+@exercise("2.4")
+def _shift(answer) -> str | None:
+    for want in (0.0, -1.0, 0.5, 1.5):
+        guess = _as_number(answer(shifted_enlarger(want), 3))
+        if guess is None:
+            return "return one number, in pixels of the enlarged photo"
+        if abs(guess - want) < 0.02:
+            continue
+        if want and abs(guess + want) < 0.02:
+            return "the right size and the wrong sign: a photo that lies too far to the right counts as positive"
+        if want and abs(guess * 3 - want) < 0.02:
+            return "you count in pixels of the small photo; count in pixels of the enlarged one"
+        return f"for a photo shifted by {want:g} pixels you found {guess:g}; enlarge a ramp: its values tell positions"
+    return None

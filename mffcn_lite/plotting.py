@@ -1,0 +1,104 @@
+"""Figures in one style. No number is computed here: what is drawn is passed in."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from torch import Tensor
+
+# Okabe and Ito's colours, which the colour-blind can tell apart, each with a line style of its own.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)), "-")
+# A white ground of its own keeps a figure legible in a dark page.
+RC = {
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "figure.dpi": 110,
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+    "image.cmap": "gray",
+}
+
+
+def as_array(image: Tensor | np.ndarray) -> np.ndarray:
+    """A picture 1×H×W, 1×1×H×W or H×W as an array H×W."""
+    return np.asarray(image).reshape(image.shape[-2:])
+
+
+def photo_row(photos: Mapping[str, Tensor], height: float = 2.6) -> Figure:
+    """Photos in [0, 1] side by side, each under its name; sizes may differ, pixels are drawn as squares."""
+    with plt.rc_context(RC):
+        figure, axes = plt.subplots(1, len(photos), figsize=(height * 0.82 * len(photos), height + 0.3), squeeze=False)
+        for axis, (title, photo) in zip(axes[0], photos.items(), strict=True):
+            axis.imshow(as_array(photo), vmin=0, vmax=1, interpolation="nearest")
+            axis.set_title(title, fontsize=10)
+            axis.axis("off")
+        figure.tight_layout()
+    plt.close(figure)  # or a notebook shows it twice
+    return figure
+
+
+def curves(
+    x: Sequence[float] | Tensor,
+    ys: Mapping[str, Sequence[float] | Tensor],
+    xlabel: str,
+    ylabel: str,
+    points: tuple[Sequence[float], Sequence[float]] | None = None,
+    marks: Mapping[str, float] | None = None,
+) -> Figure:
+    """Named curves over one axis, with `points` (samples) as dots and `marks` as labelled vertical lines."""
+    with plt.rc_context(RC):
+        figure, axis = plt.subplots(figsize=(6.8, 3.4))
+        for (name, y), colour, style in zip(ys.items(), COLOURS, STYLES, strict=False):
+            axis.plot(np.asarray(x), np.asarray(y), color=colour, linestyle=style, label=name, linewidth=1.8)
+        if points is not None:
+            axis.plot(*map(np.asarray, points), "o", color="black", label="samples", zorder=3)
+        for name, position in (marks or {}).items():
+            axis.axvline(position, color="0.4", linewidth=1)
+            axis.annotate(name, (position, 1), xycoords=("data", "axes fraction"), fontsize=8, ha="center", va="bottom")
+        axis.set_xlabel(xlabel)
+        axis.set_ylabel(ylabel)
+        axis.legend(frameon=False)
+        figure.tight_layout()
+    plt.close(figure)  # or a notebook shows it twice
+    return figure
+
+
+def matrices(named: Mapping[str, Tensor], xlabel: str, ylabel: str) -> Figure:
+    """Matrices as colours, one scale for all: blue below zero, white at zero, red above."""
+    with plt.rc_context({**RC, "axes.grid": False}):
+        figure, axes = plt.subplots(
+            1, len(named), figsize=(2.1 * len(named) + 0.6, 3.4), squeeze=False, layout="constrained"
+        )
+        for axis, (name, matrix) in zip(axes[0], named.items(), strict=True):
+            drawn = axis.imshow(np.asarray(matrix), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+            axis.set_title(name, fontsize=10)
+            axis.set_xlabel(xlabel)
+        axes[0][0].set_ylabel(ylabel)
+        figure.colorbar(drawn, ax=axes[0].tolist(), label="weight", shrink=0.8)
+    plt.close(figure)  # or a notebook shows it twice
+    return figure
+
+
+def intervals(rows: Sequence[Mapping], measure: str, unit: str) -> Figure:
+    """Results of `evaluation.summarize`: a dot for each system and factor, with its 95% interval over people."""
+    with plt.rc_context(RC):
+        figure, axis = plt.subplots(figsize=(6.8, 3.4))
+        names = list(dict.fromkeys(row["model"] for row in rows))
+        for i, (name, colour) in enumerate(zip(names, COLOURS, strict=False)):
+            mine = [row for row in rows if row["model"] == name]
+            x = np.array([row["factor"] for row in mine]) + 0.12 * (i - (len(names) - 1) / 2)
+            y = np.array([row[measure] for row in mine])
+            low, high = np.array([row[f"{measure}_ci"] for row in mine]).T
+            axis.errorbar(x, y, [y - low, high - y], fmt="os^Dvp"[i % 6], color=colour, capsize=3, label=name)
+        axis.set_xticks(sorted({row["factor"] for row in rows}))
+        axis.set_xlabel("factor")
+        axis.set_ylabel(f"{measure.upper()} {unit}".strip())
+        axis.legend(frameon=False)
+        figure.tight_layout()
+    plt.close(figure)  # or a notebook shows it twice
+    return figure

@@ -1,0 +1,288 @@
+"""Networks on disk: what was saved comes back, and anything else is one sentence."""
+
+import hashlib
+import json
+import pickle
+import resource
+import shutil
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from mffcn_lite import checkpoint
+from mffcn_lite.checkpoint import load_model, load_tensors, save_model, save_tensors, shipped_models
+from mffcn_lite.models import UNTRAINED, create_model
+
+
+@torch.no_grad()
+def random_model(name, **arguments):
+    """A network with every weight drawn, biases too, since zeros hide mistakes."""
+    torch.manual_seed(1)
+    model = create_model(name, **arguments)
+    for parameter in model.parameters():
+        parameter.copy_(torch.randn_like(parameter) / 10)
+    return model
+
+
+@pytest.fixture
+def saved(tmp_path):
+    """An SRCNN on disk."""
+    path = tmp_path / "srcnn.safetensors"
+    save_model(random_model("srcnn"), path, {"data": "noise"})
+    return path
+
+
+def change_card(path, **changes):
+    card = path.with_suffix(".json")
+    card.write_text(json.dumps({**json.loads(card.read_text()), **changes}))
+
+
+# -------------------------------------------------------------------------------------------- round trips
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("srcnn", {}),
+        ("srcnn", {"kernels": [5, 3, 3], "maps": [6, 4], "residual": True}),
+        ("mffcn", {}),
+        ("mffcn", {"width": 3, "depth": 5, "branch": 2, "activation": "inside"}),
+        ("mffcn", {"width": 4, "depth": 2, "activation": None, "reparameterize": False}),
+    ],
+)
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_network_comes_back_bit_for_bit(tmp_path, name, arguments, layout):
+    model = random_model(name, **arguments).to(memory_format=layout)
+    save_model(model, tmp_path / "m.safetensors", {"data": "noise", "steps": 3})
+    again = load_model(tmp_path / "m.safetensors")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.json", "m.safetensors"]
+    assert type(again) is type(model)
+    assert again.arguments == model.arguments
+    assert not again.training
+    assert again.card["data"] == "noise"
+    assert again.card["steps"] == 3
+    for (key, one), (other, two) in zip(model.state_dict().items(), again.state_dict().items(), strict=True):
+        assert key == other
+        assert torch.equal(one, two)
+    blurred = torch.rand(2, 1, 15, 12)
+    with torch.inference_mode():
+        torch.testing.assert_close(again(blurred), model.eval()(blurred), rtol=0, atol=1e-5)
+
+
+def test_the_file_is_plain_safetensors_and_the_card_has_its_hash(tmp_path):
+    model = random_model("mffcn", width=3, depth=2)
+    save_model(model, tmp_path / "m.safetensors")
+    with safe_open(tmp_path / "m.safetensors", "pt") as file:  # another reader than ours
+        assert set(file.keys()) == set(model.state_dict())
+        assert all(torch.equal(file.get_tensor(key), value) for key, value in model.state_dict().items())
+    card = json.loads((tmp_path / "m.json").read_text())
+    assert card["weights_sha256"] == hashlib.sha256((tmp_path / "m.safetensors").read_bytes()).hexdigest()
+    assert card["model"] == "mffcn"
+    assert create_model(card["model"], **card["arguments"]).arguments == model.arguments
+
+
+def test_saving_again_replaces_both_files(saved):
+    other = random_model("mffcn", width=2, depth=2)
+    save_model(other, saved)
+    assert load_model(saved).name == "mffcn"
+
+
+def test_a_name_without_a_suffix_and_a_runs_folder_are_found(tmp_path):
+    save_model(random_model("srcnn"), tmp_path / "run" / "model")
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"model.json", "model.safetensors"}
+    assert load_model(tmp_path / "run").name == "srcnn"
+    assert load_model(str(tmp_path / "run")).name == "srcnn"
+
+
+@pytest.mark.parametrize("name", UNTRAINED)
+def test_systems_without_training_need_no_file(name):
+    model = load_model(name)
+    assert model.name == name
+    assert model.card == {"model": name, "arguments": {}}
+    assert model.upscale(torch.rand(1, 1, 3, 4), (6, 8)).shape == (1, 1, 6, 8)
+
+
+def test_shipped_names_come_before_files_and_are_listed(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "SHIPPED", tmp_path / "shipped")
+    assert shipped_models() == {}
+    save_model(random_model("mffcn", width=2, depth=2), tmp_path / "shipped" / "mffcn.safetensors", {"data": "noise"})
+    assert list(shipped_models()) == ["mffcn"]
+    assert shipped_models()["mffcn"]["data"] == "noise"
+    assert load_model("mffcn").arguments["width"] == 2
+
+
+# ------------------------------------------------------------------------------------------------ refusals
+
+
+@pytest.mark.parametrize("keep", [0, 5, 100, 1000, -1], ids=lambda n: f"{n} bytes")
+def test_a_truncated_file_is_refused(saved, refuses, keep):
+    saved.write_bytes(saved.read_bytes()[:keep])
+    refuses(lambda: load_model(saved), str(saved), "complete")
+
+
+@pytest.mark.parametrize("content", [b"\xff" * 64, b"hello, I am a text" * 9, b"PK\x03\x04" + bytes(99)])
+def test_a_file_of_another_kind_is_refused(saved, refuses, content):
+    saved.write_bytes(content)
+    refuses(lambda: load_model(saved), str(saved))
+
+
+class Trap:
+    """Unpickled, it would leave a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".pth", ".ckpt", ".pkl", "", ".safetensors"])
+def test_a_pickle_is_refused_and_never_unpickled(saved, tmp_path, refuses, suffix):
+    path = saved.with_suffix(suffix)
+    path.write_bytes(pickle.dumps(Trap(tmp_path / "trapped")))
+    pickle.loads(path.read_bytes()).close()  # the trap does work
+    assert (tmp_path / "trapped").exists()
+    (tmp_path / "trapped").unlink()
+    refuses(lambda: load_model(path), str(path), "pickle")
+    assert not (tmp_path / "trapped").exists()
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".safetensors"])
+def test_a_torch_checkpoint_is_refused(saved, refuses, suffix):
+    path = saved.with_suffix(suffix)
+    torch.save(create_model("srcnn").state_dict(), path)
+    refuses(lambda: load_model(path), str(path), "pickle")
+
+
+def test_a_missing_card_is_refused(saved, refuses):
+    saved.with_suffix(".json").unlink()
+    refuses(lambda: load_model(saved), "srcnn.json")
+
+
+def test_a_missing_file_with_a_card_is_refused(saved, refuses):
+    saved.unlink()
+    refuses(lambda: load_model(saved), str(saved))
+
+
+def test_the_card_of_another_model_is_refused(saved, tmp_path, refuses):
+    save_model(random_model("mffcn"), tmp_path / "mffcn.safetensors")
+    shutil.copy(tmp_path / "mffcn.json", saved.with_suffix(".json"))
+    refuses(lambda: load_model(saved), str(saved), "mffcn")
+    shutil.copy(saved, tmp_path / "mffcn.safetensors")
+    refuses(lambda: load_model(tmp_path / "mffcn.safetensors"), "mffcn")
+
+
+def test_other_weights_of_the_same_shape_are_refused(saved, tmp_path, refuses):
+    save_model(create_model("srcnn"), tmp_path / "other.safetensors")
+    shutil.copy(tmp_path / "other.safetensors", saved)
+    refuses(lambda: load_model(saved), str(saved), "SHA-256")
+
+
+def test_a_card_without_or_with_a_wrong_hash_is_refused(saved, refuses):
+    for digest in ("0" * 64, None, 3):
+        change_card(saved, weights_sha256=digest)
+        refuses(lambda: load_model(saved), "SHA-256")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"model": None},
+        {"model": ["srcnn"]},
+        {"model": "forest"},
+        {"model": "bicubic", "arguments": {}},
+        {"arguments": None},
+        {"arguments": [1]},
+        {"arguments": {"name": "srcnn"}},
+        {"arguments": {"width": 3}},
+        {"arguments": {"kernels": 9}},
+        {"arguments": {"kernels": [9, 1, "x"]}},
+        {"arguments": {"kernels": [9, 1, 5, 3]}},
+        {"arguments": {"kernels": [9]}},
+        {"arguments": {"maps": [-1, 3]}},
+        {"arguments": {"maps": [64, 10**13]}},
+        {"model": "mffcn", "arguments": {"activation": [1]}},
+        {"model": "mffcn", "arguments": {"branch": -1}},
+        {"model": "mffcn", "arguments": {"width": 10**10}},
+        {"config": [1]},
+        {"config": {"factors": 3}},
+    ],
+    ids=str,
+)
+def test_a_card_that_somebody_edited_is_refused(saved, refuses, changes):
+    change_card(saved, **changes)
+    refuses(lambda: load_model(saved))
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff\xfe"])
+def test_a_broken_card_is_refused(saved, refuses, content):
+    saved.with_suffix(".json").write_bytes(content)
+    refuses(lambda: load_model(saved), "srcnn.json")
+
+
+@pytest.mark.parametrize("name", ["nope", "", ",", " bicubic", "Bicubic", "/", "folder", "a/b.safetensors", "x" * 300])
+def test_an_unknown_name_is_refused_and_the_known_ones_are_listed(tmp_path, monkeypatch, refuses, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    refuses(lambda: load_model(name), f'no model "{name}"', *UNTRAINED)
+
+
+def test_a_fused_network_is_refused_and_nothing_written(tmp_path, refuses):
+    refuses(lambda: save_model(random_model("mffcn").fuse(), tmp_path / "m.safetensors"), "fused")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("where", ["file/m", "/proc/no/m"])
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path, refuses, where):
+    (tmp_path / "file").write_text("x")
+    refuses(lambda: save_model(create_model("srcnn"), tmp_path / where), "cannot write")
+
+
+def test_a_full_disk_is_one_sentence_and_keeps_the_old_network(saved, refuses):
+    before = {path.name: path.read_bytes() for path in saved.parent.iterdir()}
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limit[1]))
+    try:
+        refuses(lambda: save_model(create_model("mffcn"), saved), "cannot write")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+    assert {path.name: path.read_bytes() for path in saved.parent.iterdir()} == before
+
+
+def test_tensors_of_every_layout_come_back(tmp_path):
+    tensors = {
+        "scalar": torch.tensor(3.5),
+        "bytes": torch.arange(5, dtype=torch.uint8),
+        "transposed": torch.rand(3, 4).T,
+        "channels last": torch.rand(2, 3, 4, 5).to(memory_format=torch.channels_last),
+        "empty": torch.zeros(0, 3),
+        "learnt": torch.nn.Parameter(torch.rand(2)),
+    }
+    save_tensors(tensors, tmp_path / "t.safetensors")
+    again = load_tensors(tmp_path / "t.safetensors")
+    assert again.keys() == tensors.keys()
+    assert all(torch.equal(again[key], value) for key, value in tensors.items())
+    assert all(again[key].dtype == value.dtype for key, value in tensors.items())
+
+
+@pytest.mark.parametrize("name", ["missing", "folder"])
+def test_tensors_that_are_not_there_are_one_sentence(tmp_path, refuses, name):
+    (tmp_path / "folder").mkdir()
+    refuses(lambda: load_tensors(tmp_path / name), name)
+
+
+def test_the_package_imports_no_unpickler_of_its_own():
+    # torch itself needs pickle; our own modules must not, and must not call torch.load.
+    code = (
+        "import ast, importlib.util, pathlib\n"
+        "folder = pathlib.Path(importlib.util.find_spec('mffcn_lite').origin).parent\n"
+        "names = {n.attr if isinstance(n, ast.Attribute) else a.name for p in folder.rglob('*.py')\n"
+        "  for n in ast.walk(ast.parse(p.read_text())) if isinstance(n, (ast.Attribute, ast.Import, ast.ImportFrom))\n"
+        "  for a in (n.names if not isinstance(n, ast.Attribute) else [None])}\n"
+        "assert 'state_dict' in names and 'torch' in names\n"
+        "print(sorted(names & {'pickle', 'cPickle', 'dill', 'joblib', 'Unpickler', 'torch.load', 'read_pickle'}))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"

@@ -1,0 +1,456 @@
+"""A run's folder: exact resume after a stop, a signal, a kill or a broken checkpoint, and what is refused."""
+
+import dataclasses
+import json
+import os
+import random
+import resource
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+
+from mffcn_lite import runs
+from mffcn_lite.data import FaceSet, load_faces, save_faces, split_by_person
+from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.files import sha256
+from mffcn_lite.models import create_model
+from mffcn_lite.runs import restore_checkpoint, run_training, save_checkpoint
+from mffcn_lite.training import TrainingConfig, TrainingState
+
+CONFIG = TrainingConfig(
+    steps=12,
+    batch=2,
+    crop=12,
+    flip=True,
+    reduction="mean",
+    lr=1e-3,
+    schedule="cosine",
+    warmup=2,
+    clip=0.5,
+    ema=0.8,
+    checkpoint_every=4,
+)
+FINISHED = {"run.json", "metrics.jsonl", "model.safetensors", "model.json"}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """A prepared set: 20 smooth photos of 20 people, 24×20 pixels."""
+    folder, generator = tmp_path_factory.mktemp("data") / "small", np.random.default_rng(0)
+    coarse = [Image.fromarray(generator.integers(0, 256, (6, 5), dtype=np.uint8)) for _ in range(20)]
+    images = np.stack([np.asarray(photo.resize((20, 24), Image.Resampling.BICUBIC)) for photo in coarse])
+    save_faces(FaceSet(images[:, None], np.arange(20), [f"p{i}" for i in range(20)], {"source": "noise"}), folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def whole(data, tmp_path_factory):
+    """The uninterrupted run that the others are compared with."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    assert run_training(folder, data, "mffcn", CONFIG)
+    return folder
+
+
+def losses(folder):
+    """The steps and losses of `metrics.jsonl`; each line must be JSON, and NaN is none."""
+
+    def refuse(name):
+        raise AssertionError(f"{name} is not JSON")
+
+    lines = (folder / "metrics.jsonl").read_text().splitlines()
+    return [(line["step"], line["loss"]) for line in (json.loads(line, parse_constant=refuse) for line in lines)]
+
+
+def names(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def assert_same_end(folder, whole):
+    assert sha256(folder / "model.safetensors") == sha256(whole / "model.safetensors")
+    assert losses(folder) == losses(whole)
+    assert names(folder) == names(whole)
+
+
+# --------------------------------------------------------------------------------------------- the folder
+
+
+def test_a_finished_run_holds_what_the_design_says_and_no_pickle(whole):
+    files = {"model.safetensors", "optimizer.safetensors", "ema.safetensors", "state.json"}
+    steps = {f"checkpoints/step-{step:06d}/{name}" for step in (8, 12) for name in files}
+    assert names(whole) == FINISHED | steps
+    for path in (whole / name for name in names(whole)):
+        if path.suffix == ".safetensors":
+            with safe_open(path, "pt") as file:
+                assert len(file.keys()) > 0
+        else:
+            for line in path.read_text().splitlines() if path.suffix == ".jsonl" else [path.read_text()]:
+                assert isinstance(json.loads(line), dict)
+    assert [step for step, _ in losses(whole)] == list(range(1, 13))
+
+
+def test_the_card_tells_what_was_trained_on_whom(whole, data):
+    card, run = (json.loads((whole / name).read_text()) for name in ("model.json", "run.json"))
+    training, test = split_by_person(load_faces(data))
+    assert card["training_people"] == run["training_people"] == sorted(training.people.tolist())
+    assert card["test_people"] == run["test_people"] == sorted(test.people.tolist())
+    assert not set(card["training_people"]) & set(card["test_people"])
+    assert card["validation_people"] == []
+    assert (card["model"], card["data"], card["steps"], card["photos"]) == ("mffcn", data, 12, 16)
+    assert card["config"] == run["config"] == json.loads(json.dumps(dataclasses.asdict(CONFIG)))
+    assert card["weights_sha256"] == sha256(whole / "model.safetensors")
+
+
+def test_run_json_is_written_before_anything_else(data, tmp_path, monkeypatch):
+    seen = []
+    start = TrainingState.start
+    monkeypatch.setattr(TrainingState, "start", lambda *a: seen.append(names(tmp_path / "run")) or start(*a))
+    run_training(tmp_path / "run", data, "srcnn", CONFIG, stop_after=1)
+    assert seen == [{"run.json"}]
+
+
+def test_only_training_people_are_ever_drawn(data, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(runs, "train", lambda model, faces, config, **options: seen.append(faces) or options["state"])
+    _, test = split_by_person(load_faces(data))
+    for validate_every in (0, 2):
+        config = dataclasses.replace(CONFIG, validate_every=validate_every)
+        run_training(tmp_path / str(validate_every), data, "srcnn", config)
+        assert not set(seen[-1].people.tolist()) & set(test.people.tolist())
+    everybody, fewer = (set(faces.people.tolist()) for faces in seen)
+    assert (len(everybody), len(fewer)) == (16, 14)
+    run = json.loads((tmp_path / "2" / "run.json").read_text())
+    groups = [set(run[f"{group}_people"]) for group in ("training", "validation", "test")]
+    assert groups[0] == fewer
+    assert groups[1] == everybody - fewer
+    assert set.union(*groups) == set(range(20))
+    assert sum(map(len, groups)) == 20
+
+
+def test_validation_comes_when_it_should_and_changes_no_weight(data, tmp_path):
+    digests, seen = [], []
+    for every in (3, 5):
+        config = dataclasses.replace(CONFIG, validate_every=every)
+        folder = tmp_path / str(every)
+        run_training(
+            folder, data, "mffcn", config, on_progress=lambda step, loss, scores: seen.append((step, scores is None))
+        )
+        digests.append(sha256(folder / "model.safetensors"))
+        lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+        assert [line["step"] for line in lines if "validation_psnr" in line] == list(range(every, 13, every))
+        assert all(line["validation_psnr"].keys() == {"2", "3", "4"} for line in lines if "validation_psnr" in line)
+        assert [step for step, none in seen if not none] == list(range(every, 13, every))
+        seen.clear()
+    assert digests[0] == digests[1]
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "model.json", "metrics.jsonl", "run.json"])
+def test_others_may_read_what_a_run_leaves(whole, name):
+    mask = os.umask(0)
+    os.umask(mask)
+    assert stat.S_IMODE((whole / name).stat().st_mode) == 0o666 & ~mask
+
+
+# --------------------------------------------------------------------------------------------- going on
+
+
+@pytest.mark.parametrize("stop", [1, 4, 7, 11])
+def test_stopped_and_resumed_equals_uninterrupted(data, whole, tmp_path, stop):
+    folder = tmp_path / "run"
+    assert not run_training(folder, data, "mffcn", CONFIG, stop_after=stop)
+    assert not (folder / "model.safetensors").exists()
+    assert [step for step, _ in losses(folder)] == list(range(1, stop + 1))
+    assert run_training(folder, data, "mffcn", CONFIG, resume=True)
+    assert sha256(folder / "model.safetensors") == sha256(whole / "model.safetensors")
+    assert losses(folder) == losses(whole)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"channels_last": True}, {"ema": None, "crop": None, "flip": False, "schedule": "constant"}, {"validate_every": 2}],
+    ids=["channels last", "plain", "validation"],
+)
+def test_resume_is_exact_with_other_settings_too(data, tmp_path, options):
+    config = dataclasses.replace(CONFIG, **options)
+    run_training(tmp_path / "a", data, "srcnn", config)
+    for stop in (3, 6, 9, None):
+        run_training(tmp_path / "b", data, "srcnn", config, resume=stop != 3, stop_after=stop)
+    assert sha256(tmp_path / "b" / "model.safetensors") == sha256(tmp_path / "a" / "model.safetensors")
+    assert losses(tmp_path / "b") == losses(tmp_path / "a")
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_saves_everything_and_says_how_to_go_on(data, whole, tmp_path, refuses, name):
+    folder = tmp_path / "run"
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+
+    def at_five(step, loss, scores):
+        if step == 5:
+            os.kill(os.getpid(), getattr(signal, name))
+
+    refuses(
+        lambda: run_training(folder, data, "mffcn", CONFIG, on_progress=at_five),
+        "interrupted at step 5 of 12",
+        "--resume",
+        str(folder),
+    )
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+    assert (folder / "checkpoints" / "step-000005" / "state.json").is_file()
+    assert not (folder / "model.safetensors").exists()
+    assert run_training(folder, data, "mffcn", CONFIG, resume=True)
+    assert sha256(folder / "model.safetensors") == sha256(whole / "model.safetensors")
+    assert losses(folder) == losses(whole)
+
+
+def test_killed_at_random_moments_and_resumed_equals_uninterrupted(data, tmp_path):
+    config = dataclasses.replace(CONFIG, steps=400, checkpoint_every=3)
+    run_training(tmp_path / "a", data, "srcnn", config)
+    folder, moments, started = tmp_path / "b", [], [0]
+    code = (
+        "import sys, torch; torch.set_num_threads(1)\n"
+        "from mffcn_lite.runs import run_training; from mffcn_lite.training import TrainingConfig\n"
+        f"config = {config!r}\n"
+        "run_training(sys.argv[1], sys.argv[2], 'srcnn', config, resume=len(sys.argv) > 3)"
+    )
+    for attempt in range(3):
+        resume = ["--resume"] if attempt else []
+        process = subprocess.Popen([sys.executable, "-c", code, str(folder), data, *resume], stderr=subprocess.PIPE)
+        deadline = time.monotonic() + 60
+        while process.poll() is None and time.monotonic() < deadline:  # until it has gone further than the last
+            steps = [int(path.name[5:]) for path in folder.glob("checkpoints/step-*")]
+            if max(steps, default=0) > started[-1]:
+                break
+            time.sleep(0.002)
+        time.sleep(random.uniform(0, 0.2))
+        process.send_signal(signal.SIGKILL)
+        moments.append((process.wait(), process.stderr.read().decode()[-300:], max(steps, default=0)))
+        assert not (folder / "model.safetensors").exists(), f"killed too late: {moments}"
+        assert process.returncode == -signal.SIGKILL, moments
+        started.append(max(steps, default=0))
+        for checkpoint in folder.glob("checkpoints/step-*"):  # none is half-written under its name
+            hashes = json.loads((checkpoint / "state.json").read_text())["sha256"]
+            assert hashes == {name: sha256(checkpoint / name) for name in hashes}, moments
+    assert run_training(folder, data, "srcnn", config, resume=True)
+    assert sha256(folder / "model.safetensors") == sha256(tmp_path / "a" / "model.safetensors"), moments
+    assert losses(folder) == losses(tmp_path / "a")
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_again(data, whole, tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    shutil.copy(whole / "run.json", folder)
+    (folder / "metrics.jsonl").write_text('{"step": 1, "loss": 3.0}\n{"st')  # as a kill may leave it
+    assert run_training(folder, data, "mffcn", CONFIG, resume=True)
+    assert_same_end(folder, whole)
+
+
+def test_lines_beyond_the_checkpoint_are_forgotten(data, whole, tmp_path):
+    folder = tmp_path / "run"
+    run_training(folder, data, "mffcn", CONFIG, stop_after=4)
+    with (folder / "metrics.jsonl").open("a") as log:
+        log.write('{"step": 5, "loss": 9.0}\n{"step": 6, "lo')
+    assert run_training(folder, data, "mffcn", CONFIG, resume=True)
+    assert_same_end(folder, whole)
+
+
+def test_resuming_a_finished_run_changes_nothing(data, whole, tmp_path):
+    shutil.copytree(whole, tmp_path / "run")
+    before = {name: (tmp_path / "run" / name).read_bytes() for name in names(whole)}
+    assert run_training(tmp_path / "run", data, "mffcn", CONFIG, resume=True)
+    assert {name: (tmp_path / "run" / name).read_bytes() for name in names(tmp_path / "run")} == before
+
+
+@pytest.mark.parametrize("missing", [["model.json"], ["model.safetensors"], ["model.json", "model.safetensors"]])
+def test_a_run_killed_while_it_wrote_its_network_writes_it_again(data, whole, tmp_path, missing):
+    shutil.copytree(whole, tmp_path / "run")
+    for name in missing:
+        (tmp_path / "run" / name).unlink()
+    assert run_training(tmp_path / "run", data, "mffcn", CONFIG, resume=True)
+    assert_same_end(tmp_path / "run", whole)
+
+
+def test_the_thread_count_comes_back_with_the_run(data, tmp_path):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        run_training(tmp_path / "run", data, "srcnn", CONFIG, stop_after=1)
+        torch.set_num_threads(1)
+        run_training(tmp_path / "run", data, "srcnn", CONFIG, resume=True, stop_after=2)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+# ------------------------------------------------------------------------------------ broken checkpoints
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("damage", [cut, flip_a_bit, Path.unlink, lambda path: path.write_bytes(b"")])
+@pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "ema.safetensors", "state.json"])
+def test_with_the_newest_checkpoint_broken_the_one_before_is_used(data, whole, tmp_path, name, damage):
+    if name == "state.json" and damage is flip_a_bit:
+        damage = cut  # a flipped bit may fall on white space
+    folder, steps = tmp_path / "run", []
+    run_training(folder, data, "mffcn", CONFIG, stop_after=8)
+    damage(folder / "checkpoints" / "step-000008" / name)
+    assert run_training(
+        folder, data, "mffcn", CONFIG, resume=True, on_progress=lambda step, loss, scores: steps.append(step)
+    )
+    assert steps == list(range(5, 13))
+    assert_same_end(folder, whole)
+
+
+def test_a_broken_checkpoint_is_written_again_when_its_step_comes(data, whole, tmp_path):
+    folder = tmp_path / "run"
+    run_training(folder, data, "mffcn", CONFIG, stop_after=8)
+    cut(folder / "checkpoints" / "step-000008" / "model.safetensors")
+    run_training(folder, data, "mffcn", CONFIG, resume=True, stop_after=8)
+    cut(folder / "checkpoints" / "step-000004" / "model.safetensors")
+    steps = []
+    run_training(folder, data, "mffcn", CONFIG, resume=True, on_progress=lambda step, loss, scores: steps.append(step))
+    assert steps == [9, 10, 11, 12]
+    assert_same_end(folder, whole)
+
+
+def test_with_all_checkpoints_broken_it_is_one_sentence(data, tmp_path, refuses):
+    folder = tmp_path / "run"
+    run_training(folder, data, "mffcn", CONFIG, stop_after=8)
+    for path in folder.glob("checkpoints/*/model.safetensors"):
+        cut(path)
+    refuses(lambda: run_training(folder, data, "mffcn", CONFIG, resume=True), "checkpoints", "whole")
+    assert not (folder / "model.safetensors").exists()
+
+
+def test_the_newest_is_the_highest_step_also_beyond_six_digits(tmp_path):
+    state = TrainingState.start(create_model("srcnn"), CONFIG)
+    for state.step in (999_998, 999_999, 1_000_000, 1_000_001):
+        save_checkpoint(tmp_path, state)
+    assert {path.name for path in tmp_path.iterdir()} == {"step-1000000", "step-1000001"}
+    again = TrainingState.start(create_model("srcnn"), CONFIG)
+    assert restore_checkpoint(tmp_path, again)
+    assert again.step == 1_000_001
+
+
+def test_a_full_disk_is_one_sentence_and_the_run_goes_on_later(data, whole, tmp_path, refuses):
+    folder = tmp_path / "run"
+    run_training(folder, data, "mffcn", CONFIG, stop_after=4)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))  # no file can grow beyond it
+    try:
+        refuses(lambda: run_training(folder, data, "mffcn", CONFIG, resume=True), "cannot write")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert run_training(folder, data, "mffcn", CONFIG, resume=True)
+    assert_same_end(folder, whole)
+
+
+# ---------------------------------------------------------------------------------------- what is refused
+
+
+def test_a_folder_that_is_not_empty_is_refused_and_left_alone(data, tmp_path, refuses):
+    (tmp_path / "thesis.txt").write_text("mine")
+    refuses(lambda: run_training(tmp_path, data, "srcnn", CONFIG), "not empty", str(tmp_path))
+    refuses(lambda: run_training(tmp_path, data, "srcnn", CONFIG, resume=True), "no run to resume", str(tmp_path))
+    assert names(tmp_path) == {"thesis.txt"}
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_nothing_to_resume_is_refused_and_nothing_made(data, tmp_path, refuses, exists):
+    if exists:
+        (tmp_path / "run").mkdir()
+    refuses(lambda: run_training(tmp_path / "run", data, "srcnn", CONFIG, resume=True), "no run to resume")
+    assert (tmp_path / "run").exists() is exists
+    assert names(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    ("key", "model", "changes", "old", "new"),
+    [
+        ("steps", "srcnn", {"steps": 13}, "12", "13"),
+        ("model", "mffcn", {}, "srcnn", "mffcn"),
+        ("seed", "srcnn", {"seed": 1}, "0", "1"),
+        ("lr", "srcnn", {"lr": 0.5}, "0.001", "0.5"),
+        ("crop", "srcnn", {"crop": None}, "12", "None"),
+        ("ema", "srcnn", {"ema": None}, "0.8", "None"),
+    ],
+)
+def test_resume_with_another_setting_is_refused_by_its_name(data, tmp_path, refuses, key, model, changes, old, new):
+    run_training(tmp_path / "run", data, "srcnn", CONFIG, stop_after=1)
+    before = {name: (tmp_path / "run" / name).read_bytes() for name in names(tmp_path / "run")}
+    config = dataclasses.replace(CONFIG, **changes)
+    refuses(
+        lambda: run_training(tmp_path / "run", data, model, config, resume=True), f"started with {key} {old}, not {new}"
+    )
+    assert {name: (tmp_path / "run" / name).read_bytes() for name in names(tmp_path / "run")} == before
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"config": 3}'])
+def test_a_broken_run_json_is_one_sentence(data, tmp_path, refuses, content):
+    (tmp_path / "run.json").write_text(content)
+    refuses(lambda: run_training(tmp_path, data, "srcnn", CONFIG, resume=True), "with" if ":" in content else "run.json")
+
+
+@pytest.mark.parametrize(
+    ("model", "words"), [("bicubic", ["bicubic", "nothing to learn"]), ("forest", ["forest", "unknown model"])]
+)
+def test_a_model_that_cannot_be_trained_is_refused(data, tmp_path, refuses, model, words):
+    refuses(lambda: run_training(tmp_path / "run", data, model, CONFIG), *words)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("changes", [{"crop": 21}, {"factors": (2, 21)}], ids=["crop", "factor"])
+def test_what_does_not_fit_the_photos_is_refused_before_the_folder_is_made(data, tmp_path, refuses, changes):
+    wrong = dataclasses.replace(CONFIG, **changes)
+    refuses(lambda: run_training(tmp_path / "run", data, "srcnn", wrong), "=21", "20")
+    assert run_training(tmp_path / "run", data, "srcnn", CONFIG)  # the same folder, with the mistake put right
+
+
+def test_a_loss_that_is_not_finite_stops_with_a_sentence(data, tmp_path, refuses):
+    wrong = dataclasses.replace(CONFIG, lr=1e30)
+    refuses(lambda: run_training(tmp_path / "run", data, "srcnn", wrong), "loss is", "lower rate", "--set lr=")
+    assert not (tmp_path / "run" / "model.safetensors").exists()
+    assert all(np.isfinite(loss) for _, loss in losses(tmp_path / "run"))
+
+
+def test_colour_photos_are_refused_with_a_sentence(tmp_path, refuses):
+    photos = np.random.default_rng(0).integers(0, 256, (10, 3, 24, 20), dtype=np.uint8)
+    save_faces(FaceSet(photos, np.arange(10), [str(i) for i in range(10)], {}), tmp_path / "colour")
+    refuses(lambda: run_training(tmp_path / "run", str(tmp_path / "colour"), "srcnn", CONFIG), "channel")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("where", ["file", "file/run", "/proc/no/run", "x" * 300])
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_folder_that_cannot_be_made_is_one_sentence(data, tmp_path, refuses, where, resume):
+    (tmp_path / "file").write_text("x")
+    refuses(lambda: run_training(tmp_path / where, data, "srcnn", CONFIG, resume=resume), where)
+    assert (tmp_path / "file").read_text() == "x"
+
+
+def test_an_error_is_no_end_of_the_run(data, whole, tmp_path):
+    def fail(step, loss, scores):
+        if step == 6:
+            raise MffcnLiteError("from outside")
+
+    with pytest.raises(MffcnLiteError, match="from outside"):
+        run_training(tmp_path / "run", data, "mffcn", CONFIG, on_progress=fail)
+    assert run_training(tmp_path / "run", data, "mffcn", CONFIG, resume=True)
+    assert_same_end(tmp_path / "run", whole)

@@ -1,0 +1,261 @@
+"""Algorithm 1: its steps by hand, its learning rate, what a seed fixes, and that it learns."""
+
+import copy
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mffcn_lite.data import FaceSet, split_by_person
+from mffcn_lite.degrade import degrade
+from mffcn_lite.metrics import psnr
+from mffcn_lite.models import create_model
+from mffcn_lite.training import RECIPES, TrainingConfig, TrainingState, learning_rate, train
+
+SMALL = TrainingConfig(
+    steps=8, batch=3, crop=12, flip=True, reduction="mean", lr=1e-3, schedule="cosine", warmup=2, clip=0.5, ema=0.7
+)
+
+
+@pytest.fixture(scope="module")
+def faces():
+    """Six smooth photos of 20×18 pixels."""
+    noise = torch.from_numpy(np.random.default_rng(0).random((6, 1, 5, 5)))
+    photos = nn.functional.interpolate(noise, size=(20, 18), mode="bicubic").clamp(0, 1)
+    return FaceSet((photos * 255).round().byte().numpy(), np.arange(6), [str(i) for i in range(6)], {})
+
+
+def weights(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+def trained(faces, config, **options):
+    torch.manual_seed(config.seed)
+    return train(create_model("mffcn", width=4, depth=3), faces, config, **options)
+
+
+# ------------------------------------------------------------------------------------------------ by hand
+
+
+class Gain(nn.Module):
+    """One weight: the photo times it."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(0.5, dtype=torch.float32))
+
+    def forward(self, blurred):
+        return self.weight * blurred
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize("clip", [None, 0.01])
+def test_the_first_steps_are_adams_worked_by_hand(reduction, clip):
+    # Flat photos of the level c stay as they are when blurred, so with the model w·x the paper's term is
+    # V = (w − 1)² c² H·W a photo, and its derivative 2 (w − 1) c² H·W; Adam as in Kingma and Ba, algorithm 1.
+    level, side = 153 / 255, 6
+    flat = FaceSet(np.full((4, 1, side, side), 153, np.uint8), np.arange(4), list("abcd"), {})
+    config = TrainingConfig(steps=4, batch=3, reduction=reduction, clip=clip, lr=0.1, warmup=1)
+    pixels = side * side if reduction == "sum" else 1
+    w, m, v, expected, losses = 0.5, 0.0, 0.0, [], []
+    for t in range(1, 5):
+        losses.append((w - 1) ** 2 * level**2 * pixels)
+        g = 2 * (w - 1) * level**2 * pixels
+        if clip is not None:
+            g = math.copysign(min(abs(g), clip), g)
+        m, v = 0.5 * m + 0.5 * g, 0.999 * v + 0.001 * g * g
+        rate = 0.05 if t == 1 else 0.1  # warmup=1: half the rate at the first step
+        w -= rate * (m / (1 - 0.5**t)) / (math.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        expected.append(w)
+    seen = []
+    model = Gain()
+    train(model, flat, config, on_step=lambda state, loss: seen.append((model.weight.item(), loss.item())))
+    np.testing.assert_allclose([value for value, _ in seen], expected, rtol=2e-5)
+    np.testing.assert_allclose([loss for _, loss in seen], losses, rtol=2e-4, atol=1e-9)
+
+
+def test_the_moving_average_is_the_sum_worked_out_by_itself(faces):
+    history = []
+    state = trained(faces, SMALL, on_step=lambda state, loss: history.append(weights(state.model).double()))
+    average = history[0]
+    for later in history[1:]:
+        average = 0.7 * average + 0.3 * later
+    assert state.best is state.ema.module
+    torch.testing.assert_close(weights(state.best).double(), average, rtol=1e-5, atol=1e-7)
+    assert (weights(state.best) - weights(state.model)).abs().max() > 1e-5
+
+
+def test_without_a_moving_average_the_model_itself_is_kept(faces):
+    state = trained(faces, dataclasses.replace(SMALL, ema=None))
+    assert state.best is state.model
+
+
+# ------------------------------------------------------------------------------------------ configuration
+
+
+def test_the_recipe_paper_is_the_papers():
+    paper = RECIPES["paper"]
+    assert paper == TrainingConfig()
+    assert (paper.batch, paper.lr, paper.beta1, paper.beta2) == (10, 1e-4, 0.5, 0.999)
+    assert (paper.factors, paper.crop, paper.reduction, paper.schedule) == ((2, 3, 4), None, "sum", "constant")
+    assert (paper.flip, paper.warmup, paper.clip, paper.ema) == (False, 0, None, None)
+    assert [learning_rate(paper, step) for step in (0, 1, paper.steps - 1)] == [1e-4] * 3
+
+
+def test_the_optimizer_is_adam_with_the_configurations_constants():
+    state = TrainingState.start(Gain(), TrainingConfig())
+    assert type(state.optimizer) is torch.optim.Adam
+    (group,) = state.optimizer.param_groups
+    assert (group["lr"], group["betas"], group["eps"], group["weight_decay"]) == (1e-4, (0.5, 0.999), 1e-8, 0)
+    assert not group["amsgrad"]
+
+
+def test_learning_rate_has_the_values_worked_by_hand():
+    config = TrainingConfig(steps=100, lr=0.4, warmup=3)
+    assert [learning_rate(config, s) for s in range(5)] == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.4])
+    config = TrainingConfig(steps=100, lr=0.4, schedule="cosine")
+    assert [learning_rate(config, s) for s in (0, 50, 100)] == pytest.approx([0.4, 0.2, 0.0])
+    assert learning_rate(config, 25) == pytest.approx(0.2 * (1 + math.sqrt(0.5)))
+
+
+def test_learning_rate_is_that_of_torchs_schedulers():
+    config = TrainingConfig(steps=30, lr=0.3, schedule="cosine")
+    optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.3)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=30)
+    for step in range(30):
+        assert learning_rate(config, step) == pytest.approx(scheduler.get_last_lr()[0], abs=1e-9)
+        optimizer.step()
+        scheduler.step()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"steps": 0},
+        {"steps": -1},
+        {"batch": 0},
+        {"lr": 0.0},
+        {"lr": -1.0},
+        {"lr": math.nan},
+        {"lr": math.inf},
+        {"checkpoint_every": 0},
+        {"schedule": "linear"},
+        {"factors": ()},
+        {"factors": (2, 1)},
+        {"beta1": 1.0},
+        {"beta1": -0.1},
+        {"beta1": math.nan},
+        {"beta2": 1.5},
+        {"ema": 1.5},
+        {"ema": -0.5},
+        {"ema": math.nan},
+        {"warmup": -1},
+        {"clip": -1.0},
+        {"clip": 0.0},
+        {"clip": math.nan},
+        {"crop": 0},
+        {"validate_every": -1},
+        {"kernel": "foo"},
+        {"reduction": "foo"},
+        {"seed": 10**20},
+    ],
+    ids=lambda wrong: "{}={}".format(*next(iter(wrong.items()))),
+)
+def test_a_setting_out_of_range_is_refused_before_anything_starts(refuses, wrong):
+    (name,) = wrong
+    refuses(lambda: TrainingConfig(**wrong), name)
+
+
+def test_a_configuration_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        SMALL.steps = 3
+
+
+# ------------------------------------------------------------------------------------- seeds and stopping
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_seed_others(faces):
+    first, again = trained(faces, SMALL), trained(faces, SMALL)
+    torch.rand(7)  # what others draw does not matter
+    other = trained(faces, dataclasses.replace(SMALL, seed=1))
+    assert torch.equal(weights(first.model), weights(again.model))
+    assert torch.equal(weights(first.best), weights(again.best))
+    assert not torch.equal(weights(first.model), weights(other.model))
+
+
+def test_the_draws_come_from_the_states_generator_alone(faces):
+    start = create_model("mffcn", width=4, depth=3)
+    runs = []
+    for global_seed in (0, 1):
+        torch.manual_seed(global_seed)
+        runs.append(weights(train(copy.deepcopy(start), faces, SMALL).model))
+    assert torch.equal(*runs)
+
+
+@pytest.mark.parametrize("config", [SMALL, TrainingConfig(steps=8, batch=2, lr=1e-3)], ids=["all", "paper"])
+@pytest.mark.parametrize("stop", [1, 5])
+def test_stopped_and_gone_on_equals_uninterrupted(faces, config, stop):
+    whole = trained(faces, config)
+    state = trained(faces, config, stop_after=stop)
+    assert state.step == stop
+    state = train(state.model, faces, config, state=state)
+    assert state.step == whole.step == config.steps
+    assert torch.equal(weights(state.model), weights(whole.model))
+    assert torch.equal(weights(state.best), weights(whole.best))
+
+
+def test_it_stops_where_on_step_says_so_and_calls_it_once_a_step(faces):
+    steps = []
+
+    def on_step(state, loss):
+        assert not loss.requires_grad
+        steps.append(state.step)
+        return state.step == 3
+
+    state = trained(faces, SMALL, on_step=on_step)
+    assert steps == [1, 2, 3]
+    assert state.step == 3
+    assert trained(faces, SMALL, stop_after=100).step == SMALL.steps
+
+
+def test_the_model_is_in_training_mode_while_it_learns(faces):
+    model = create_model("mffcn", width=4, depth=3).eval()
+    modes = []
+    train(model, faces, SMALL, stop_after=1, on_step=lambda state, loss: modes.append(model.training))
+    assert modes == [True]
+
+
+def test_channels_last_changes_the_layout_and_no_more_than_rounding(faces):
+    plain = trained(faces, SMALL)
+    state = trained(faces, dataclasses.replace(SMALL, channels_last=True))
+    kernel = state.model.layers[1].branches[2].weight
+    assert kernel.is_contiguous(memory_format=torch.channels_last)
+    assert not kernel.is_contiguous()
+    torch.testing.assert_close(weights(state.model), weights(plain.model), rtol=0, atol=1e-4)
+
+
+# ----------------------------------------------------------------------------------------------- learning
+
+
+def gain_over_bicubic(orl):
+    """dB at factor 2 on photos of people not trained on, after some seconds of training."""
+    faces, test = split_by_person(orl)
+    hr = test[::8].floats()
+    torch.manual_seed(0)
+    config = dataclasses.replace(RECIPES["fast"], steps=300, batch=8, crop=24, lr=1e-2, warmup=10, ema=None)
+    best = train(create_model("mffcn", width=8, depth=3), faces, config).best.eval()
+    with torch.inference_mode():
+        blurred = degrade(hr, 2)
+        return (psnr(best(blurred).clamp(0, 1), hr, data_range=1.0) - psnr(blurred, hr, data_range=1.0)).mean().item()
+
+
+def test_it_learns_to_restore_people_it_never_saw(orl):
+    assert gain_over_bicubic(orl) > 0.5
+
+
+def test_it_is_the_update_that_learns(orl, monkeypatch):
+    monkeypatch.setattr(torch.optim.Adam, "step", lambda self: None)
+    assert gain_over_bicubic(orl) < 0.01
