@@ -213,3 +213,7 @@ def main() -> None:
         message = error.format_message()
     print(f"mffcn-lite: {message}", file=sys.stderr)
     sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

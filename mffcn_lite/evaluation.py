@@ -43,7 +43,8 @@ def evaluate(
         on_progress: called after each pair of system and factor.
 
     Returns:
-        A table with one row a photo and the columns `model`, `factor`, `name`, `person`, `psnr` (dB), `ssim`, `consistency` (dB).
+        A table with one row a photo and the columns `model`, `factor`, `name`, `person`, `psnr` (dB), `ssim` and
+        `consistency` (dB).
     """
     parts = []
     for factor in factors:

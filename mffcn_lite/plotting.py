@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 from torch import Tensor
 
 # Okabe and Ito's colours, which the colour-blind can tell apart, each with a line style of its own.
@@ -29,25 +30,27 @@ def as_array(image: Tensor | np.ndarray) -> np.ndarray:
     return np.asarray(image).reshape(image.shape[-2:])
 
 
-def photo_row(photos: Mapping[str, Tensor], height: float = 2.6) -> Figure:
-    """Photos in [0, 1] side by side, each under its name; sizes may differ, pixels are drawn as squares."""
+def photo_grid(photos: Mapping[str, Tensor], columns: int = 3) -> Figure:
+    """Photos in [0, 1], each under its name; sizes may differ, pixels are drawn as squares."""
+    rows = -(-len(photos) // columns)
     with plt.rc_context(RC):
-        figure, axes = plt.subplots(1, len(photos), figsize=(height * 0.82 * len(photos), height + 0.3), squeeze=False)
-        for axis, (title, photo) in zip(axes[0], photos.items(), strict=True):
-            axis.imshow(as_array(photo), vmin=0, vmax=1, interpolation="nearest")
-            axis.set_title(title, fontsize=10)
+        figure, axes = plt.subplots(rows, columns, figsize=(2.1 * columns, 2.8 * rows), squeeze=False)
+        for axis in axes.flat:
             axis.axis("off")
+        for axis, (title, photo) in zip(axes.flat, photos.items(), strict=False):
+            axis.imshow(as_array(photo), vmin=0, vmax=1, interpolation="nearest")
+            axis.set_title(title)
         figure.tight_layout()
     plt.close(figure)  # or a notebook shows it twice
     return figure
 
 
 def curves(
-    x: Sequence[float] | Tensor,
-    ys: Mapping[str, Sequence[float] | Tensor],
+    x: ArrayLike,
+    ys: Mapping[str, ArrayLike],
     xlabel: str,
     ylabel: str,
-    points: tuple[Sequence[float], Sequence[float]] | None = None,
+    points: tuple[ArrayLike, ArrayLike] | None = None,
     marks: Mapping[str, float] | None = None,
 ) -> Figure:
     """Named curves over one axis, with `points` (samples) as dots and `marks` as labelled vertical lines."""

@@ -52,7 +52,7 @@ RECIPES = {
     # Chosen on validation people (benchmarks/recipe_trials.py): whole photos, since a crop's borders, padded with
     # zeros, are a large part of it and none of what the network will meet.
     "fast": TrainingConfig(
-        steps=60_000,
+        steps=40_000,
         batch=3,
         flip=True,
         reduction="mean",

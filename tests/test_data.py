@@ -245,6 +245,11 @@ def test_the_pixel_hash_depends_on_every_pixel_and_on_the_shape():
     assert len(hashes) == 4 + 24
 
 
+def test_the_pixel_hash_of_a_large_set_is_that_of_all_its_pixels():
+    faces = photos([0] * 9000, shape=(1, 1, 1))  # read in pieces
+    assert faces.pixel_hash() == hashlib.sha256(b"(9000, 1, 1, 1)" + faces.images.tobytes()).hexdigest()
+
+
 def test_images_people_and_names_must_fit_together(refuses):
     images, people = np.zeros((2, 1, 3, 3), np.uint8), np.zeros(2, np.int64)
     refuses(lambda: FaceSet(images[:, 0], people, ["a", "b"]), "uint8", "(2, 3, 3)")

@@ -127,7 +127,17 @@ def test_degrade_of_real_faces_equals_pil_twice(orl, factor):
     size = {2: (56, 46), 3: (37, 31), 4: (28, 23)}[factor]
     want = with_pil(with_pil(hr, size, Image.Resampling.BICUBIC), (112, 92), Image.Resampling.BICUBIC)
     close(degrade(hr, factor).double(), want, 3e-6)
-    assert torch.equal(degrade(hr, factor), upsample(downsample(hr, factor), (112, 92)))
+
+
+@pytest.mark.parametrize("a", [-0.5, -0.75])
+@pytest.mark.parametrize("antialias", [True, False])
+@pytest.mark.parametrize("kernel", KERNEL_NAMES)
+def test_degrade_is_both_directions_with_the_same_arguments(kernel, antialias, a):
+    hr = picture(17, 14, batch=2)
+    small = resample(hr, (6, 5), kernel, antialias, a)
+    assert torch.equal(downsample(hr, 3, kernel, antialias, a), small)
+    assert torch.equal(upsample(small, (17, 14), kernel, antialias, a), resample(small, (17, 14), kernel, antialias, a))
+    assert torch.equal(degrade(hr, 3, kernel, antialias, a), resample(small, (17, 14), kernel, antialias, a))
 
 
 # Hand-worked ----------------------------------------------------------------------------------------------------------

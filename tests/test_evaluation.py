@@ -84,7 +84,13 @@ def test_means_are_over_photos_and_intervals_over_people():
 def test_the_gain_is_over_wiener_at_the_same_factor():
     parts = [
         photos(name, factor, [0, 1], [value, value + 1])
-        for name, factor, value in [("a", 2, 30.0), ("wiener", 2, 28.0), ("a", 3, 27.0), ("wiener", 3, 26.5), ("a", 4, 1)]
+        for name, factor, value in [
+            ("a", 2, 30.0),
+            ("wiener", 2, 28.0),
+            ("a", 3, 27.0),
+            ("wiener", 3, 26.5),
+            ("a", 4, 1),
+        ]
     ]
     rows = summarize(pd.concat(parts))
     assert [(row["model"], row["factor"], row["gain_over_wiener"]) for row in rows] == [
@@ -210,7 +216,16 @@ def test_photos_smaller_than_the_window_are_one_sentence(refuses):
 def test_the_command_writes_exactly_the_keys_that_are_fixed(faces, tmp_path, monkeypatch, capsys):
     save_faces(faces, tmp_path / "set")
     target = tmp_path / "new" / "t.json"
-    options = ["--data", str(tmp_path / "set"), "--models", "bicubic,nearest", "--factors", "2,3", "--json", str(target)]
+    options = [
+        "--data",
+        str(tmp_path / "set"),
+        "--models",
+        "bicubic,nearest",
+        "--factors",
+        "2,3",
+        "--json",
+        str(target),
+    ]
     monkeypatch.setattr(sys, "argv", ["mffcn-lite", "evaluate", *options, "--split", "all"])
     with pytest.raises(SystemExit) as end:
         cli.main()

@@ -1,0 +1,77 @@
+"""The package as it is installed: the wheel is complete, and needs nothing that it does not declare."""
+
+import ast
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "mffcn_lite"
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    # Built from a copy: setuptools leaves a build folder, and would put what lies in an old one into the wheel.
+    folder = tmp_path_factory.mktemp("wheel")
+    shutil.copytree(PACKAGE, folder / "source" / "mffcn_lite")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder / "source")
+    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", folder]
+    subprocess.run([*command, folder / "source"], check=True)
+    (path,) = folder.glob("*.whl")
+    with zipfile.ZipFile(path) as archive:
+        return set(archive.namelist())
+
+
+def test_the_wheel_holds_every_module_weight_and_result(wheel):
+    wanted = [path for pattern in ("*.py", "*.json", "*.safetensors") for path in PACKAGE.rglob(pattern)]
+    assert len(wanted) > 20
+    assert {str(path.relative_to(ROOT)) for path in wanted} <= wheel
+
+
+def test_the_wheel_holds_neither_solutions_nor_tests(wheel):
+    assert not [name for name in wheel if "solution" in name or "test" in name]
+
+
+def test_every_import_is_declared():
+    extras = PROJECT["optional-dependencies"]["notebook"]
+    declared = {re.match(r"[\w-]+", text)[0].lower() for text in [*PROJECT["dependencies"], *extras]}
+    names = {"PIL": "pillow"}
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            modules = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            modules += [node.module] if isinstance(node, ast.ImportFrom) else []
+            for module in modules:
+                top = module.split(".")[0]
+                if top != "mffcn_lite" and top not in sys.stdlib_module_names:
+                    assert names.get(top, top).lower() in declared, f"{path.name} imports {top}"
+
+
+def test_imports_go_one_way():
+    order = ["errors", "files", "data", "degrade", "models", "losses", "metrics", "environment", "sampling", "training"]
+    order += ["checkpoint", "runs", "evaluation", "pictures", "plotting", "widgets", "exercises", "progress", "cli"]
+    rank = {name: i for i, name in enumerate(order)}
+    for path in PACKAGE.rglob("*.py"):
+        mine = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if mine == "__init__":
+            continue
+        for module in re.findall(r"(?:from|import) mffcn_lite\.(\w+)", path.read_text(encoding="utf-8")):
+            assert rank[module] <= rank[mine], f"{path.name} imports {module}"
+
+
+def test_the_readme_names_every_module():
+    layout = (ROOT / "README.md").read_text(encoding="utf-8").split("## How the code is laid out")[1]
+    for path in PACKAGE.iterdir():
+        if path.suffix == ".py" and path.stem != "__init__":
+            assert f"`{path.name}`" in layout, path.name
+    for folder in ("data", "models"):
+        assert f"`{folder}/`" in layout
+        for path in (PACKAGE / folder).glob("[a-z]*.py"):
+            assert f"`{path.stem}`" in layout, path.name

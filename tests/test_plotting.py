@@ -1,0 +1,44 @@
+"""Figures draw what they are given, name their axes, and bring their own white ground."""
+
+import numpy as np
+import pytest
+import torch
+from matplotlib import pyplot as plt
+
+from mffcn_lite import plotting
+
+FIGURES = {
+    "grid": lambda: plotting.photo_grid({"a": torch.rand(1, 1, 5, 4), "b": torch.rand(7, 6)}),
+    "curves": lambda: plotting.curves([0, 1], {"k": [2, 3], "m": [1, 1]}, "x (px)", "y", ([0], [1]), {"here": 0.5}),
+    "matrices": lambda: plotting.matrices({"m": torch.eye(3)}, "old", "new"),
+    "intervals": lambda: plotting.intervals(
+        [{"model": m, "factor": f, "psnr": 30 - f, "psnr_ci": [29 - f, 32 - f]} for m in "ab" for f in (2, 3)],
+        "psnr",
+        "(dB)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_white_and_shown_once(name):
+    figure = FIGURES[name]()
+    assert figure.get_facecolor() == (1, 1, 1, 1)
+    assert not plt.get_fignums()  # or a notebook would show it twice
+
+
+def test_curves_draw_the_values_and_name_the_axes():
+    axis = FIGURES["curves"]().axes[0]
+    assert np.array_equal(axis.lines[0].get_ydata(), [2, 3])
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("x (px)", "y")
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["k", "m", "samples"]
+
+
+def test_curves_differ_by_more_than_colour():
+    axis = plotting.curves([0, 1], {str(i): [i, i] for i in range(6)}, "x", "y").axes[0]
+    assert len({str(line.get_linestyle()) + str(line._dash_pattern) for line in axis.lines}) == 6
+
+
+def test_intervals_are_drawn_where_the_results_say():
+    axis = FIGURES["intervals"]().axes[0]
+    bars = axis.containers[0].lines[2][0].get_segments()
+    assert np.allclose([bar[:, 1] for bar in bars], [[27, 30], [26, 29]])
