@@ -41,13 +41,10 @@ lint: $(READY)
 train: $(READY)
 	$(PY) benchmarks/train_shipped.py
 
-# After a change of pyproject.toml: new exact versions, with their hashes.
+# After a change of pyproject.toml: exact versions with their hashes; those that still fit are kept.
 lock: $(READY)
-	$(PY) -m pip install --quiet uv
-	{ echo "# The exact versions that the stored outputs were made with, for Linux, macOS and Windows. Made by 'make lock'."; \
-	  $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
-	  --all-extras --no-emit-find-links --quiet pyproject.toml; } > requirements.tmp
-	mv requirements.tmp requirements.txt
+	$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --all-extras \
+	  --no-emit-find-links --quiet --custom-compile-command "make lock" --output-file requirements.txt pyproject.toml
 
 clean:
 	rm -rf _build build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .venv

@@ -7,6 +7,7 @@ Chapter 2 derives them; the paper (section on data) names no kernel.
 
 import functools
 from collections.abc import Callable
+from numbers import Integral
 
 import torch
 from jaxtyping import Float
@@ -54,8 +55,9 @@ def _matrix(source: int, target: int, kernel: str, antialias: bool, a: float) ->
     scale = source / target
     centre = (torch.arange(target, dtype=torch.float64) + 0.5) * scale
     pixel = torch.arange(source, dtype=torch.float64)
-    if kernel == "nearest":
-        return torch.nn.functional.one_hot(centre.floor().long(), source).double()
+    if kernel == "nearest":  # in integers: a centre on the border of two pixels takes the second, always
+        nearest = (2 * torch.arange(target) + 1) * source // (2 * target)
+        return torch.nn.functional.one_hot(nearest, source).double()
     if kernel == "area":  # the share of each source pixel that the target pixel covers
         left, right = (centre - scale / 2)[:, None], (centre + scale / 2)[:, None]
         weights = (torch.minimum(right, pixel + 1) - torch.maximum(left, pixel)).clamp(min=0)
@@ -77,6 +79,7 @@ def _matrix(source: int, target: int, kernel: str, antialias: bool, a: float) ->
 
 
 @functools.lru_cache(maxsize=64)
+@torch.inference_mode(False)  # what is kept must serve autograd too, even if the first call needs no gradient
 def _matrix_on(device: torch.device, dtype: torch.dtype, *key) -> Tensor:
     return _matrix(*key).to(device, dtype)
 
@@ -105,8 +108,11 @@ def resample(
         raise MffcnLiteError(f'unknown kernel "{kernel}"; choose one of {", ".join(KERNEL_NAMES)}')
     if not images.is_floating_point():
         raise MffcnLiteError(f"pixels must be floats in [0, 1], not {images.dtype}; divide uint8 pixels by 255")
-    if len(size) != 2 or min(size) < 1:
-        raise MffcnLiteError(f"size (={tuple(size)}) must be a height and a width of at least 1 pixel")
+    whole = isinstance(size, tuple | list) and all(isinstance(side, Integral) for side in size)
+    if not whole or len(size) != 2 or min(size) < 1:
+        raise MffcnLiteError(f"size (={size}) must be a height and a width of at least 1 pixel")
+    if min(images.shape[-2:]) < 1:
+        raise MffcnLiteError(f"images of {tuple(images.shape[-2:])} pixels cannot be resampled")
     (height, width), (new_height, new_width) = images.shape[-2:], size
     if (height, width) == (new_height, new_width):
         return images
@@ -122,7 +128,7 @@ def small_size(size: tuple[int, int], factor: int) -> tuple[int, int]:
     Raises:
         MffcnLiteError: if `factor` is no whole number of at least 2, or larger than a side.
     """
-    if isinstance(factor, bool) or factor != int(factor) or factor < 2:
+    if isinstance(factor, bool) or not isinstance(factor, Integral) or factor < 2:
         raise MffcnLiteError(f"factor (={factor}) must be a whole number of at least 2")
     if factor > min(size):
         raise MffcnLiteError(f"factor (={factor}) is larger than the photo's shorter side (={min(size)} pixels)")

@@ -5,7 +5,7 @@ from typing import Literal
 from jaxtyping import Float
 from torch import Tensor
 
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_pair
 
 
 def l2_loss(
@@ -21,10 +21,9 @@ def l2_loss(
             so that the weight of the term does not depend on the photo's size.
 
     Raises:
-        MffcnLiteError: if the shapes differ, or the reduction is unknown.
+        MffcnLiteError: if the shapes differ, a tensor holds integers, or the reduction is unknown.
     """
-    if sr.shape != hr.shape:
-        raise MffcnLiteError(f"sr {tuple(sr.shape)} and hr {tuple(hr.shape)} must have the same shape")
+    check_pair(sr, hr)
     if reduction not in ("sum", "mean"):
         raise MffcnLiteError(f'reduction (={reduction!r}) must be "sum" or "mean"')
     squared = (sr - hr).square()

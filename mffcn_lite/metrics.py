@@ -8,16 +8,9 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 from torch.nn import functional
 
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_pair
 
 CHUNK = 64  # images at a time in ssim: what it keeps in memory does not grow with the batch
-
-
-def _check(sr: Tensor, hr: Tensor) -> None:
-    if sr.shape != hr.shape:
-        raise MffcnLiteError(f"sr {tuple(sr.shape)} and hr {tuple(hr.shape)} must have the same shape")
-    if not (sr.is_floating_point() and hr.is_floating_point()):
-        raise MffcnLiteError(f"sr ({sr.dtype}) and hr ({hr.dtype}) must be floats; divide uint8 pixels by 255")
 
 
 def mse(
@@ -28,7 +21,7 @@ def mse(
     Raises:
         MffcnLiteError: if the shapes differ, or a tensor holds integers.
     """
-    _check(sr, hr)
+    check_pair(sr, hr)
     return (sr.double() - hr.double()).square().mean((1, 2, 3))
 
 
@@ -36,7 +29,7 @@ def psnr(
     sr: Float[Tensor, "batch channel height width"],
     hr: Float[Tensor, "batch channel height width"],
     *,
-    data_range: float,
+    data_range: float | int,
 ) -> Float64[Tensor, " batch"]:
     """Equation (10): 10 · log10(data_range² / MSE), in dB; infinity where the images are equal.
 
@@ -64,7 +57,7 @@ def ssim(
     sr: Float[Tensor, "batch channel height width"],
     hr: Float[Tensor, "batch channel height width"],
     *,
-    data_range: float,
+    data_range: float | int,
     convention: str = "paper",
 ) -> Float64[Tensor, " batch"]:
     """Equation (8): the mean over all windows of
@@ -83,7 +76,7 @@ def ssim(
         MffcnLiteError: if the shapes differ, a tensor holds integers, the convention is unknown, or an
             image is smaller than the window.
     """
-    _check(sr, hr)
+    check_pair(sr, hr)
     window, unbias = _window(convention)
     if min(sr.shape[-2:]) < len(window):
         raise MffcnLiteError(f"an image of {tuple(sr.shape[-2:])} pixels is smaller than SSIM's window ({len(window)})")
@@ -92,7 +85,7 @@ def ssim(
     return torch.cat([_ssim_chunk(x, y, data_range, window, unbias) for x, y in chunks])
 
 
-def _ssim_chunk(x: Tensor, y: Tensor, data_range: float, window: Tensor, unbias: float) -> Tensor:
+def _ssim_chunk(x: Tensor, y: Tensor, data_range: float | int, window: Tensor, unbias: float) -> Tensor:
     x, y = x.double(), y.double()
 
     def local_mean(image: Tensor) -> Tensor:

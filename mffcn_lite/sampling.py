@@ -21,10 +21,12 @@ class Sampler:
         device: where the batches are made.
 
     Raises:
-        MffcnLiteError: if a crop is larger than the photos.
+        MffcnLiteError: if there is no photo, or a crop is larger than the photos.
     """
 
     def __init__(self, faces: FaceSet, config, device: str | torch.device = "cpu"):
+        if not len(faces):
+            raise MffcnLiteError("there are no photos to draw from; choose another set")
         height, width = faces.images.shape[-2:]
         if config.crop is not None and not 1 <= config.crop <= min(height, width):
             raise MffcnLiteError(

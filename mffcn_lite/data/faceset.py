@@ -2,6 +2,7 @@
 
 import csv
 import hashlib
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.files import read_json, replacing, write_json
+from mffcn_lite.files import read_json, replacing, sha256, write_json
 
 COLUMNS = ("name", "person", "pose", "date", "source", "sha256", "left_x", "left_y", "right_x", "right_y")
 
@@ -24,7 +25,7 @@ class FaceSet:
     Attributes:
         images: uint8 array N×C×H×W, grey levels 0 to 255; may be memory-mapped. Grey is C = 1.
         people: int64 array N, the index of the person on each photo.
-        names: N strings, one a photo, all different.
+        names: N strings, one a photo.
         card: where the photos come from: `source`, `licence`, `credit`, how they were made.
 
     Raises:
@@ -92,7 +93,7 @@ def save_faces(faces: FaceSet, folder: str | Path) -> None:
                 # Zero-padded, so that the sorted order of the strings is the order of the indices.
                 digest = hashlib.sha256(image.tobytes()).hexdigest()
                 writer.writerow({"name": name, "person": f"{person:0{width}d}", "sha256": digest})
-        write_json(temporary / "card.json", {**faces.card, "images_sha256": faces.pixel_hash()})
+        write_json(temporary / "card.json", {**faces.card, "images_sha256": sha256(temporary / "images.npy")})
 
 
 def load_prepared(folder: str | Path) -> FaceSet:
@@ -107,9 +108,13 @@ def load_prepared(folder: str | Path) -> FaceSet:
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
         with (folder / "faces.csv").open(newline="", encoding="utf-8") as handle:
             rows = list(csv.DictReader(handle))
+        if not isinstance(images, np.ndarray):
+            raise ValueError("images.npy holds no array")
+        if any(None in row.values() for row in rows):
+            raise ValueError("faces.csv is cut short")
         strings = [row["person"] for row in rows]
-        names = [row["name"] for row in rows]
-    except (OSError, ValueError, KeyError, EOFError) as error:
+        index = {person: i for i, person in enumerate(sorted(set(strings)))}
+        people = np.array([index[person] for person in strings], dtype=np.int64)
+        return FaceSet(images, people, [row["name"] for row in rows], card)
+    except (OSError, ValueError, KeyError, EOFError, csv.Error, zipfile.BadZipFile, MffcnLiteError) as error:
         raise MffcnLiteError(f"{folder} is no complete prepared set ({error}); prepare it again") from error
-    index = {person: i for i, person in enumerate(sorted(set(strings)))}
-    return FaceSet(images, np.array([index[person] for person in strings], dtype=np.int64), names, card)

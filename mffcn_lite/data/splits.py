@@ -12,7 +12,7 @@ from mffcn_lite.errors import MffcnLiteError
 def _first_by_hash(items: Iterable[object], fraction: float, seed: int, what: str) -> set:
     """The first `fraction` of `items` in the order of sha256(f"{seed}:{item}")."""
     ordered = sorted(items, key=lambda item: hashlib.sha256(f"{seed}:{item}".encode()).hexdigest())
-    count = round(fraction * len(ordered))
+    count = round(fraction * len(ordered)) if 0 < fraction < 1 else 0
     if not 0 < count < len(ordered):
         raise MffcnLiteError(
             f"test_fraction (={fraction}) of {len(ordered)} {what} leaves one side of the split empty; "

@@ -29,7 +29,7 @@ class MFFCN(SuperResolver):
     The last module starts at zero, so that training starts from the blurred photo itself.
 
     Raises:
-        MffcnLiteError: if `width` or `depth` is too small, or `activation` unknown.
+        MffcnLiteError: if `width`, `depth` or `branch` is too small, or `activation` unknown.
     """
 
     name = "mffcn"
@@ -43,8 +43,9 @@ class MFFCN(SuperResolver):
         reparameterize: bool = True,
     ):
         super().__init__()
-        if width < 1 or depth < 2:
-            raise MffcnLiteError(f"MFFCN needs a width (={width}) of at least 1 and a depth (={depth}) of at least 2")
+        for argument, value, least in (("width", width, 1), ("depth", depth, 2), ("branch", branch, 1)):
+            if not (isinstance(value, int) and value >= least) and not (argument == "branch" and value is None):
+                raise MffcnLiteError(f"{argument} (={value}) must be a whole number of at least {least}")
         self.arguments = {
             "width": width,
             "depth": depth,
@@ -78,8 +79,10 @@ class MFFCN(SuperResolver):
         """A new network, the same function with one 5×5 convolution for each module, for inference.
 
         Raises:
-            MffcnLiteError: with an activation inside the modules.
+            MffcnLiteError: with an activation inside the modules, or if it is fused already.
         """
+        if self.arguments is None:
+            raise MffcnLiteError("this MFFCN is fused already; fuse the network that it came from")
         fused = copy.deepcopy(self)
         fused.layers = nn.ModuleList(mff.fuse() for mff in self.layers)
         fused.arguments = None  # its weights are not those of any `create_model`: save the network that it came from

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.models.base import SuperResolver
 
 
@@ -17,12 +18,19 @@ class SRCNN(SuperResolver):
         residual: add the input to the output; neither paper does, it is off.
 
     Borders are padded with zeros, so that the output has the input's size.
+
+    Raises:
+        MffcnLiteError: if `kernels` are not three odd sides, or `maps` not two numbers of at least 1.
     """
 
     name = "srcnn"
 
     def __init__(self, kernels: Sequence[int] = (9, 1, 5), maps: Sequence[int] = (64, 32), residual: bool = False):
         super().__init__()
+        if len(kernels) != 3 or any(k < 1 or k % 2 == 0 for k in kernels):
+            raise MffcnLiteError(f"kernels (={tuple(kernels)}) must be three odd sides")
+        if len(maps) != 2 or min(maps) < 1:
+            raise MffcnLiteError(f"maps (={tuple(maps)}) must be two numbers of at least 1")
         self.arguments = {"kernels": list(kernels), "maps": list(maps), "residual": residual}
         self.residual = residual
         self.radius = sum(k // 2 for k in kernels)
