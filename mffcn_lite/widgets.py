@@ -54,7 +54,7 @@ def before_after(before: Tensor, after: Tensor, labels: tuple[str, str], alt: st
     over = f"{fill};position:absolute;inset:0;clip-path:inset(0 0 0 var(--cut))"
     left, right = map(html.escape, labels)
     return Html(
-        f'<figure style="--cut:50%;width:{width * ZOOM}px;max-width:100%;margin:1rem auto">'
+        f'<figure class="moving" style="--cut:50%;width:{width * ZOOM}px;max-width:100%;margin:1rem auto">'
         f'<div style="position:relative;aspect-ratio:{width}/{height}">'
         f"{_img(before, f'{labels[0]}: {alt}', fill)}{_img(after, f'{labels[1]}: {alt}', over)}"
         '<div style="position:absolute;top:0;bottom:0;left:var(--cut);border-left:2px solid #E69F00"></div></div>'
@@ -80,7 +80,7 @@ def picture_stack(pictures: Mapping[str, Tensor], alt: str) -> Html:
         caption = f'<div style="text-align:center">{html.escape(label)}</div>'
         items.append(f'<div class="layer"{" hidden" if i else ""}>{image}{caption}</div>')
     return Html(
-        f'<figure style="width:{width * ZOOM}px;max-width:100%;margin:1rem auto">{"".join(items)}'
+        f'<figure class="moving" style="width:{width * ZOOM}px;max-width:100%;margin:1rem auto">{"".join(items)}'
         f'<input type="range" min="0" max="{len(items) - 1}" value="0" style="width:100%;margin:.5rem 0 0" '
         f'aria-label="Which picture is shown: {html.escape(", ".join(pictures))}" '
         "oninput=\"this.parentElement.querySelectorAll('.layer').forEach((d, i) => d.hidden = i != this.value)\">"
