@@ -1,0 +1,31 @@
+"""Devices by name, and what is stored with each result."""
+
+import pytest
+import torch
+
+from mffcn_lite.environment import choose_device, describe_environment
+from mffcn_lite.errors import MffcnLiteError
+
+
+def test_cpu_is_always_there_and_auto_takes_a_gpu_where_there_is_one():
+    assert choose_device("cpu").type == "cpu"
+    assert choose_device("auto").type == ("cuda" if torch.cuda.is_available() else "cpu")
+
+
+@pytest.mark.parametrize("name", ["gpu", "", "CPU", "cuda:7"])
+def test_an_unknown_device_is_named(name):
+    with pytest.raises(MffcnLiteError, match="choose auto, cpu or cuda"):
+        choose_device(name)
+
+
+def test_cuda_without_a_gpu_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(MffcnLiteError, match="no CUDA device"):
+        choose_device("cuda")
+
+
+def test_the_environment_holds_what_a_number_depends_on():
+    found = describe_environment()
+    assert found["torch"] == torch.__version__
+    assert found["threads"] == torch.get_num_threads()
+    assert found["device"].startswith("CPU")

@@ -1,0 +1,37 @@
+"""What a person sees while something long runs."""
+
+import io
+import sys
+
+from mffcn_lite import progress
+
+
+def test_a_plain_line_every_so_often_where_there_is_no_terminal(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "PLAIN_EVERY", -1)
+    with progress.Reporter("working", 3) as reporter:
+        for done in (1, 2):
+            reporter.update(done, "loss 0.5")
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith("working: 2 of 3, ")
+    assert lines[1].endswith("loss 0.5")
+
+
+def test_silence_in_between(capsys):
+    with progress.Reporter("working", 3) as reporter:
+        reporter.update(1)
+    assert capsys.readouterr().err == ""
+    assert reporter.done == 1
+    assert reporter.seconds > 0
+
+
+def test_a_bar_on_a_terminal(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("TERM", "xterm")
+    with progress.Reporter("working", 3) as reporter:
+        reporter.update(3, "nearly")
+    assert "3/3" in sys.stderr.getvalue()
