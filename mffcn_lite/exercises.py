@@ -86,17 +86,21 @@ def _positions(answer) -> str | None:
 @exercise("2.2")
 def _overshoot(answer) -> str | None:
     step = (torch.arange(16) >= 8).double().view(1, 1, 1, 16)
-    largest = upsample(step, (1, 1600)).max().item() - 1
+    largest = upsample(step, (1, 1600), a=-0.75).max().item() - 1
     guess = _as_number(answer)
     if guess is None:
         return "give a number: how far above 1 the largest value lies"
-    if abs(guess - largest) < 0.002:
+    if abs(guess - largest) < 0.004:
         return None
     if guess == 0:
         return "values need not stay between their neighbours: the outer parts of the kernel are negative"
-    if abs(guess - 1 - largest) < 0.002:
-        return "that is the largest value itself; how far above 1 is it"
-    return f"{guess:g} is too {'large' if guess > largest else 'small'}; enlarge an edge and read off its maximum"
+    if abs(guess + largest) < 0.004:
+        return "the weight is negative, and the overshoot is its size"
+    if abs(guess - 1 - largest) < 0.004:
+        return "that is the largest value itself; say how far above 1 it is"
+    if abs(guess - 2 * largest / 3) < 0.004:
+        return "that is the overshoot for a = -0.5; the exercise has a = -0.75"
+    return f"{guess:g} is too {'large' if guess > largest else 'small'}; try t between 0.2 and 0.5"
 
 
 @exercise("2.3")
@@ -105,11 +109,12 @@ def _which_a(answer) -> str | None:
         guess = _as_number(answer(lambda small, size, a=a: upsample(small, size, a=a)))
         if guess is None or abs(guess - a) > 0.01:
             return (
-                f"for an enlarger with a = {a} you found {guess}; enlarge an impulse twice; 1.25 pixels away lies 9a/64"
+                f"for an enlarger with a = {a} you found {guess}; enlarge the columns alone, by a large factor, "
+                "keep away from the borders, and compare the overshoot of two known values of a"
             )
     torch_guess = _as_number(answer(lambda small, size: functional.interpolate(small, size=size, mode="bicubic")))
     if torch_guess is None or abs(torch_guess + 0.75) > 0.01:
-        return f"for torch's own bicubic you found {torch_guess}; keep the impulse away from the borders"
+        return f"for torch's own bicubic you found {torch_guess}; keep away from the borders, where libraries differ"
     return None
 
 
@@ -129,15 +134,20 @@ def shifted_enlarger(shift: float) -> Callable:
 
 @exercise("2.4")
 def _shift(answer) -> str | None:
-    for want in (0.0, -1.0, 0.5, 1.5):
-        guess = _as_number(answer(shifted_enlarger(want), 3))
+    for factor, want in ((3, 0.0), (3, -1.0), (2, 0.5), (4, 1.5)):
+        guess = _as_number(answer(shifted_enlarger(want), factor))
         if guess is None:
             return "return one number, in pixels of the enlarged photo"
         if abs(guess - want) < 0.02:
             continue
+        if abs(abs(guess - want) - (factor - 1) / 2) < 0.02:
+            return "the position that you expect is off by a constant; use the rule of exercise 2.1"
         if want and abs(guess + want) < 0.02:
             return "the right size and the wrong sign: a photo that lies too far to the right counts as positive"
-        if want and abs(guess * 3 - want) < 0.02:
+        if want and abs(guess * factor - want) < 0.02:
             return "you count in pixels of the small photo; count in pixels of the enlarged one"
-        return f"for a photo shifted by {want:g} pixels you found {guess:g}; enlarge a ramp: its values tell positions"
+        return (
+            f"at factor {factor}, for a photo shifted by {want:g} pixels, you found {guess:g}; "
+            "enlarge a ramp: its values tell positions"
+        )
     return None

@@ -14,13 +14,16 @@ WRONG = [
     ("2.1", lambda s, t: [(i + 0.5) * t / s - 0.5 for i in range(t)], "should lie at"),
     ("2.1", lambda s, t: [-0.25, 0.25, 0.75, 1.25, 1.75, 2.25, 2.75, 3.25], "positions"),  # hard-coded
     ("2.2", 0, "negative"),
-    ("2.2", 1.0740740, "how far above 1"),
+    ("2.2", 1.1111, "how far above 1"),
+    ("2.2", -1 / 9, "negative"),
+    ("2.2", 0.074, "a = -0.5"),
     ("2.2", 0.5, "too large"),
     ("2.2", 0.01, "too small"),
     ("2.2", "a lot", "give a number"),
     ("2.3", lambda enlarge: -0.5, "a = -0.75"),
     ("2.3", lambda enlarge: None, "found None"),
-    ("2.4", lambda enlarge, factor: 0.0, "ramp"),
+    ("2.4", lambda enlarge, factor: 0.0, "constant"),
+    ("2.4", lambda enlarge, factor: 0.3, "ramp"),
     ("2.4", lambda enlarge, factor: None, "one number"),
     ("2.4", lambda enlarge, factor: 1 / 0, "ZeroDivisionError"),
 ]
@@ -51,7 +54,7 @@ def test_a_shift_in_the_wrong_direction_or_unit_is_named(scale, hint, capsys):
 
 def test_another_way_to_the_answer_passes_too(capsys):
     assert check("2.4", measured_shift(1)) is True
-    assert check("2.2", torch.tensor(2 / 27)) is True
+    assert check("2.2", torch.tensor(1 / 9)) is True
 
 
 def test_an_unknown_exercise_is_an_error():

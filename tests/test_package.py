@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from mffcn_lite.evaluation import load_results
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "mffcn_lite"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -75,3 +77,12 @@ def test_the_readme_names_every_module():
         assert f"`{folder}/`" in layout
         for path in (PACKAGE / folder).glob("[a-z]*.py"):
             assert f"`{path.stem}`" in layout, path.name
+
+
+def test_the_readme_shows_the_measured_tables():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = {(row["model"], row["factor"]): row for row in load_results("tables")["results"]}
+    for model in dict.fromkeys(name for name, _ in rows):
+        psnr = " | ".join(f"{rows[model, factor]['psnr']:.2f}" for factor in (2, 3, 4))
+        ssim = " | ".join(f"{rows[model, factor]['ssim']:.4f}" for factor in (2, 3, 4))
+        assert f"| {model} | {psnr} | {ssim} |" in readme

@@ -2,7 +2,7 @@
 
 import torch
 
-from mffcn_lite.degrade import upsample
+from mffcn_lite.degrade import cubic
 
 
 def positions(source: int, target: int) -> list[float]:
@@ -11,18 +11,16 @@ def positions(source: int, target: int) -> list[float]:
 
 
 def largest_overshoot() -> float:
-    """Exercise 2.2: how far above 1 bicubic interpolation of an edge from 0 to 1 goes; exactly 2/27."""
-    edge = (torch.arange(16) >= 8).double().view(1, 1, 1, 16)
-    return upsample(edge, (1, 1600)).max().item() - 1
+    """Exercise 2.2: how far above 1 an edge goes with a = −0.75; exactly −4a/27, at t = 1/3."""
+    t = torch.tensor([0.2, 0.3, 0.4])
+    return -cubic(1 + t, a=-0.75).min().item()
 
 
 def find_a(enlarge) -> float:
-    """Exercise 2.3: the parameter a of a bicubic enlarger, from its answer to an impulse."""
-    impulse = torch.zeros(1, 1, 1, 9, dtype=torch.float64)
-    impulse[..., 4] = 1
-    row = enlarge(impulse, (1, 18))[0, 0, 0]
-    # New pixel 6 lies at 6.5/2 − 0.5 = 2.75: the impulse is 1.25 pixels away, where the kernel is 9a/64.
-    return row[6].item() * 64 / 9
+    """Exercise 2.3: the parameter a of a bicubic enlarger; the overshoot at an edge is −4a/27."""
+    edge = (torch.arange(16) >= 8).double().view(1, 1, 1, 16)
+    # The most negative weight lies at a distance of 4/3, which an odd multiple of 3 hits exactly.
+    return (1 - enlarge(edge, (1, 16 * 27)).max().item()) * 27 / 4
 
 
 def measure_shift(enlarge, factor: int) -> float:
