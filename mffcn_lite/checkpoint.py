@@ -23,7 +23,8 @@ def save_tensors(tensors: dict[str, Tensor], path: str | Path) -> None:
     """Write named tensors as safetensors, beside and renamed."""
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
-        safetensors.torch.save_file(plain, temporary)
+        # Not save_file: it makes files that only their owner may read, and its errors are not OSErrors.
+        temporary.write_bytes(safetensors.torch.save(plain))
 
 
 def load_tensors(path: str | Path) -> dict[str, Tensor]:
@@ -60,6 +61,15 @@ def save_model(model: SuperResolver, path: str | Path, card: dict | None = None)
     write_json(path.with_suffix(".json"), described)
 
 
+def _read_card(path: Path) -> dict:
+    card = read_json(path)
+    kinds = {"model": str, "arguments": dict, "config": dict}
+    wrong = [key for key, kind in kinds.items() if not isinstance(card.get(key, kind()), kind)]
+    if wrong or not isinstance(card.get("config", {}).get("factors", []), list) or "model" not in card:
+        raise MffcnLiteError(f"{path} is not the card of a network; copy it and the weights again")
+    return {"arguments": {}, **card}
+
+
 def load_model(name: str | Path, device: str | torch.device = "cpu") -> SuperResolver:
     """A system ready for use, in eval mode on `device`; what is known of it is in its attribute `card`.
 
@@ -74,24 +84,30 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> SuperRes
         model = create_model(name).to(device).eval()
         model.card = {"model": name, "arguments": {}}
         return model
-    path = SHIPPED / f"{name}.safetensors"
-    if not path.is_file():
-        path = Path(name) / "model.safetensors" if Path(name).is_dir() else Path(name)
-        if not path.exists():
+    if str(name) in shipped_models():
+        path = SHIPPED / f"{name}.safetensors"
+    else:
+        try:
+            path = Path(name) / "model.safetensors" if Path(name).is_dir() else Path(name)
+            missing = not path.exists()
+        except OSError:  # no name that a file can have
+            missing = True
+        if missing:
             known = ", ".join((*UNTRAINED, *shipped_models()))
             raise MffcnLiteError(f'no model "{name}": name one of {known}, or the path of a checkpoint')
         if path.suffix != ".safetensors":
             raise MffcnLiteError(
                 f"{path} is not a .safetensors file; other formats, pickles among them, are never loaded"
             )
-    card = read_json(path.with_suffix(".json"))
+    card = _read_card(path.with_suffix(".json"))
     tensors = load_tensors(path)
-    model = create_model(str(card.get("model")), **card.get("arguments", {}))
-    expected = {key: tensor.shape for key, tensor in model.state_dict().items()}
-    if {key: tensor.shape for key, tensor in tensors.items()} != expected:
-        raise MffcnLiteError(f"{path} does not hold the weights of the {model.name} that its card describes")
+    with torch.device("meta"):  # shapes alone: a card may claim more weights than there is memory
+        expected = create_model(card["model"], **card["arguments"]).state_dict()
+    if {key: tensor.shape for key, tensor in tensors.items()} != {key: t.shape for key, t in expected.items()}:
+        raise MffcnLiteError(f"{path} does not hold the weights of the {card['model']} that its card describes")
     if sha256(path) != card.get("weights_sha256"):
         raise MffcnLiteError(f"{path} is not the file that its card describes (their SHA-256 differ); copy both again")
+    model = create_model(card["model"], **card["arguments"])
     model.load_state_dict(tensors)
     model.card = card
     return model.to(device).eval()

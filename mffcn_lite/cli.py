@@ -1,7 +1,12 @@
 """The command `mffcn-lite`: reads its arguments, calls the package, prints."""
 
+import contextlib
 import dataclasses
+import io
+import os
+import signal
 import sys
+import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +23,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu or cuda")]
 def parse_factors(text: str) -> tuple[int, ...]:
     """The text 2,3,4 as (2, 3, 4)."""
     try:
-        factors = tuple(int(part) for part in text.split(","))
+        factors = tuple(dict.fromkeys(int(part) for part in text.split(",")))
     except ValueError:
         factors = ()
     if not factors or min(factors) < 2:
@@ -29,7 +34,11 @@ def parse_factors(text: str) -> tuple[int, ...]:
 def parse_setting(config, text: str) -> dict:
     """One `key=value` of --set, with the value in the type of the configuration's field."""
     key, equals, value = text.partition("=")
-    fields = {field.name: getattr(field.type, "__name__", str(field.type)) for field in dataclasses.fields(config)}
+    # Not getattr(type, "__name__"): that of int | None is "Union" from Python 3.14 on.
+    fields = {
+        field.name: field.type.__name__ if isinstance(field.type, type) else str(field.type)
+        for field in dataclasses.fields(config)
+    }
     if not equals or key not in fields:
         raise MffcnLiteError(f"--set {text}: write key=value with a key of {', '.join(fields)}")
     kind = fields[key]
@@ -86,6 +95,8 @@ def train(
         )
     if finished:
         print(f"{config.steps} steps in {reporter.seconds:.0f} s; the network is {out / 'model.safetensors'}")
+    elif reporter.done == 0:
+        print(f"nothing to do up to step {stop_after}; give the same command with --resume and without --stop-after")
     else:
         print(f"stopped after {reporter.done} of {config.steps} steps; give the same command with --resume to go on")
 
@@ -115,7 +126,7 @@ def evaluate(
     faces = load_faces(data)
     if split == "test":
         _, faces = split_by_person(faces)
-    systems = {name: load_model(name, chosen) for name in models.split(",")}
+    systems = {name: load_model(name, chosen) for name in map(str.strip, models.split(","))}
     with Reporter("evaluating", len(systems) * len(wanted)) as reporter:
         per_photo = evaluation.evaluate(
             systems,
@@ -133,7 +144,7 @@ def evaluate(
             "convention": {"psnr and ssim": evaluation.CONVENTION, "consistency": evaluation.CONSISTENCY},
             "environment": describe_environment(chosen),
         }
-        write_json(json, content)
+        write_json(json, content)  # first, so that a reader of our output who leaves early does not cost the file
     print(f"{data}, {split}: {len(faces)} photos of {len(people)} people. PSNR in dB, SSIM; factors {factors}.")
     print(evaluation.tables(rows).to_string())
     print(f"Convention: {evaluation.CONVENTION}.")
@@ -149,7 +160,9 @@ def reconstruct(
     device: Device = "auto",
 ) -> None:
     """Enlarge photos: OUT/<stem>-<model>-x<factor>.png."""
-    (times,) = parse_factors(factor) if "," not in factor else (parse_factors("one factor"))
+    if "," in factor:
+        raise MffcnLiteError(f'factor (="{factor}") must be one whole number, such as 4')
+    (times,) = parse_factors(factor)
     stems = [image.stem for image in images]
     if len(set(stems)) < len(stems):
         twice = next(stem for stem in stems if stems.count(stem) > 1)
@@ -178,7 +191,7 @@ def reconstruct(
                 failures.append(str(error))
             reporter.update(reporter.done + 1)
     if failures:
-        raise MffcnLiteError("\n".join(failures))
+        raise MffcnLiteError("; ".join(failures))
 
 
 @app.command()
@@ -200,18 +213,30 @@ def models() -> None:
 def main() -> None:
     """Run the command; a mistake of the caller's is one line on standard error and status 2."""
     # Typer prints usage errors in a box of several lines; with standalone_mode off they arrive here as exceptions.
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left half-written
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be what a terminal cannot show
     try:
-        sys.exit(app(standalone_mode=False) or 0)
+        status = app(standalone_mode=False) or 0
+        sys.stdout.flush()
+        if status != 130:
+            sys.exit(status)
+        message = "interrupted; nothing was left half-written"  # typer turns KeyboardInterrupt into this status
     except MffcnLiteError as error:
         message = str(error)
     except (KeyboardInterrupt, typer.Abort):
         message = "interrupted; nothing was left half-written"
+    except OSError as error:
+        message = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
+        with contextlib.suppress(OSError, ValueError):  # or the interpreter's own flush at the end complains again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         # Typer carries its own copy of click or imports it, depending on the version: know its errors by their method.
         if not hasattr(error, "format_message"):
             raise
         message = error.format_message()
-    print(f"mffcn-lite: {message}", file=sys.stderr)
+    print(f"mffcn-lite: {' '.join(message.splitlines())}", file=sys.stderr)  # one line, whatever a file is called
     sys.exit(2)
 
 

@@ -46,8 +46,13 @@ def evaluate(
         A table with one row a photo and the columns `model`, `factor`, `name`, `person`, `psnr` (dB), `ssim` and
         `consistency` (dB).
     """
+    if not len(faces):
+        raise MffcnLiteError("there are no photos to measure on; name a set with some")
+    for name, model in models.items():
+        if faces.images.shape[1] != 1 and next(model.parameters(), None) is not None:
+            raise MffcnLiteError(f"{name} works on grey photos, and these have {faces.images.shape[1]} channels")
     parts = []
-    for factor in factors:
+    for factor in dict.fromkeys(factors):
         for name, model in models.items():
             model = model.to(device).eval()
             for start in range(0, len(faces), batch):
@@ -96,9 +101,9 @@ def summarize(per_photo: pd.DataFrame) -> list[dict]:
                 "factor": int(factor),
                 "n": len(group),
                 "psnr": float(group["psnr"].mean()),
-                "psnr_ci": t_interval(people["psnr"]),
+                "psnr_ci": t_interval(people["psnr"].tolist()),
                 "ssim": float(group["ssim"].mean()),
-                "ssim_ci": t_interval(people["ssim"]),
+                "ssim_ci": t_interval(people["ssim"].tolist()),
                 "gain_over_wiener": float(means[name, factor] - means["wiener", factor])
                 if ("wiener", factor) in means.index
                 else None,

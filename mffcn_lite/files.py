@@ -19,12 +19,16 @@ def replacing(path: str | Path) -> Iterator[Path]:
     `path` may be a file or a folder that does not exist yet. If the body fails, the temporary is
     removed and whatever stood under `path` is untouched.
 
+    A link is followed; a device or a pipe (/dev/null, /dev/stdout) is never replaced.
+
     Raises:
         MffcnLiteError: if the folder cannot be made or written.
     """
-    path = Path(path)
+    path = Path(os.path.realpath(path))
     beside = None
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise MffcnLiteError(f"cannot write {path}: it is a device or a pipe; name a file")
         path.parent.mkdir(parents=True, exist_ok=True)
         # The suffix is kept: some writers choose the format by it.
         beside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
@@ -37,7 +41,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
         os.replace(temporary, path)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise MffcnLiteError(f"cannot write {path}: {reason}; free the place or name another with --out") from error
+        raise MffcnLiteError(f"cannot write {path}: {reason}; free the place or name another") from error
     finally:
         if beside is not None:
             shutil.rmtree(beside, ignore_errors=True)
@@ -59,7 +63,7 @@ def read_json(path: str | Path) -> dict:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise MffcnLiteError(f"cannot read {path}: {error.strerror or error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MffcnLiteError(f"{path} is not valid JSON ({error}); make it again") from error
     if not isinstance(content, dict):
         raise MffcnLiteError(f"{path} holds no JSON object; make it again")

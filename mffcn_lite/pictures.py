@@ -1,5 +1,7 @@
 """Picture files in and out, and a system applied to a whole picture, in tiles where it is large."""
 
+import re
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -31,33 +33,42 @@ def read_picture(path: str | Path) -> Float[Tensor, "1 channel height width"]:
             cannot keep: CMYK, 16 bits, transparency, a rotation in its EXIF data.
     """
     path = Path(path)
-    if not path.is_file():
-        raise MffcnLiteError(f"{path} is a folder, not a picture" if path.is_dir() else f"no such file: {path}")
-    if path.stat().st_size == 0:
-        raise MffcnLiteError(f"{path} is empty; copy it again")
     try:
-        with Image.open(path) as picture:
+        if not path.is_file():
+            raise MffcnLiteError(f"{path} is a folder, not a picture" if path.is_dir() else f"no such file: {path}")
+        if path.stat().st_size == 0:
+            raise MffcnLiteError(f"{path} is empty; copy it again")
+        # Pillow warns of damaged EXIF data and of large pictures: the first is no matter, the second is refused.
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as picture:
             _refuse(path, picture)
             picture.load()
             grey = picture.mode in ("1", "L")
             pixels = np.asarray(picture.convert("L" if grey else "RGB"))
+    except MffcnLiteError:
+        raise
     except UnidentifiedImageError as error:
         raise MffcnLiteError(f"{path} is not a picture that can be read; save it as PNG or JPEG") from error
     except Image.DecompressionBombError as error:
         raise MffcnLiteError(f"{path} is too large; at most {MAX_SIDE} pixels a side can come out") from error
-    except (OSError, ValueError, SyntaxError) as error:
+    except Exception as error:  # on a damaged file, its decoders raise whatever there is
         raise MffcnLiteError(f"{path} cannot be read as a picture ({error}); copy or save it again") from error
     return torch.from_numpy(pixels.copy()).float().reshape(*pixels.shape[:2], -1).permute(2, 0, 1)[None] / 255
 
 
 def _refuse(path: Path, picture: Image.Image) -> None:
     """Raise for a picture that would lose something on the way; the sentence says how to convert it."""
-    orientation = picture.getexif().get(EXIF_ORIENTATION, 1)
-    if orientation not in (0, 1):
+    # What is known without decoding comes first: getexif() decodes a PNG.
+    deep = picture.mode in ("I", "F") or picture.mode.startswith("I;16") or _has_16_bits(picture)
+    too_large = max(picture.size) > MAX_SIDE
+    orientation = 1 if too_large else picture.getexif().get(EXIF_ORIENTATION, 1)
+    if too_large:
+        size = f"{picture.width}×{picture.height} pixels"
+        problem = f"is too large ({size}, and results have {MAX_SIDE} a side at most); cut it"
+    elif orientation not in (0, 1):
         problem = f"is stored rotated (EXIF orientation {orientation}); save it upright"
     elif picture.mode in ("CMYK", "YCCK"):
         problem = "is in CMYK; save it as RGB"
-    elif picture.mode in ("I", "F") or picture.mode.startswith("I;16"):
+    elif deep:
         problem = "has more than 8 bits a channel; save it with 8"
     elif picture.has_transparency_data or picture.mode in ("LA", "PA", "RGBA", "RGBa", "La"):
         problem = "has an alpha channel; save it without transparency"
@@ -68,6 +79,15 @@ def _refuse(path: Path, picture: Image.Image) -> None:
     else:
         return
     raise MffcnLiteError(f"{path} {problem} and try again")
+
+
+def _has_16_bits(picture: Image.Image) -> bool:
+    """Whether the file holds 16-bit colour, which Pillow reads as 8 bits without a word."""
+    for codec, _, _, arguments in picture.tile:
+        raw, *rest = arguments if isinstance(arguments, tuple) else (arguments,)
+        if re.search(";16[BLN]", str(raw)) or (codec.startswith("ppm") and rest[-1] > 255):
+            return True
+    return False
 
 
 def write_picture(picture: Float[Tensor, "1 channel height width"], path: str | Path) -> None:

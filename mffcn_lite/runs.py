@@ -1,4 +1,4 @@
-"""A training run on disk: its folder, checkpoints, exact resume, and signals."""
+"""A training run on disk: its folder, its log, resuming it, and signals."""
 
 import dataclasses
 import json
@@ -10,18 +10,19 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mffcn_lite.checkpoint import load_tensors, save_model, save_tensors
+from mffcn_lite.checkpoint import save_model
 from mffcn_lite.data import FaceSet, load_faces, split_by_person
-from mffcn_lite.degrade import degrade
+from mffcn_lite.degrade import degrade, small_size
 from mffcn_lite.environment import choose_device, describe_environment
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.files import read_json, replacing, sha256, write_json
+from mffcn_lite.files import read_json, replacing, write_json
 from mffcn_lite.metrics import psnr
 from mffcn_lite.models import create_model
+from mffcn_lite.sampling import Sampler
+from mffcn_lite.states import restore_checkpoint, save_checkpoint
 from mffcn_lite.training import TrainingConfig, TrainingState, train
 
 LOG_EVERY = 100  # steps: how often metrics.jsonl grows
-KEPT = 2  # checkpoints: should the newest be broken, the one before is used
 
 
 def people_for_training(faces: FaceSet, config: TrainingConfig) -> tuple[FaceSet, FaceSet | None, FaceSet]:
@@ -44,63 +45,6 @@ def validate(model: torch.nn.Module, faces: FaceSet, config: TrainingConfig, dev
         }
     model.train(mode)
     return results
-
-
-def save_checkpoint(folder: Path, state: TrainingState) -> None:
-    """Write `step-NNNNNN` under `folder`, whole or not at all, and drop all but the newest ones."""
-    names = [name for name, _ in state.model.named_parameters()]
-    optimizer = {
-        f"{names[i]}.{key}": value
-        for i, entry in state.optimizer.state_dict()["state"].items()
-        for key, value in entry.items()
-    }
-    target = folder / f"step-{state.step:06d}"
-    if target.exists():
-        return
-    with replacing(target) as temporary:
-        temporary.mkdir()
-        save_tensors(state.model.state_dict(), temporary / "model.safetensors")
-        save_tensors({**optimizer, "generator": state.generator.get_state()}, temporary / "optimizer.safetensors")
-        if state.ema is not None:
-            save_tensors(state.ema.state_dict(), temporary / "ema.safetensors")
-        hashes = {file.name: sha256(file) for file in sorted(temporary.glob("*.safetensors"))}
-        write_json(temporary / "state.json", {"step": state.step, "sha256": hashes})
-    for old in sorted(folder.glob("step-*"))[:-KEPT]:
-        for file in old.iterdir():
-            file.unlink()
-        old.rmdir()
-
-
-def restore_checkpoint(folder: Path, state: TrainingState) -> bool:
-    """Bring `state` to the newest checkpoint under `folder` that is whole; False where there is none.
-
-    Raises:
-        MffcnLiteError: if there are checkpoints, and none of them is whole.
-    """
-    found = sorted(folder.glob("step-*"), reverse=True)
-    for checkpoint in found:
-        try:
-            content = read_json(checkpoint / "state.json")
-            if any(sha256(checkpoint / name) != digest for name, digest in content["sha256"].items()):
-                continue
-            model = load_tensors(checkpoint / "model.safetensors")
-            optimizer = load_tensors(checkpoint / "optimizer.safetensors")
-            ema = load_tensors(checkpoint / "ema.safetensors") if state.ema is not None else None
-        except (MffcnLiteError, OSError, KeyError):
-            continue
-        state.model.load_state_dict(model)
-        state.generator.set_state(optimizer.pop("generator"))
-        restored = state.optimizer.state_dict()
-        for i, (name, _) in enumerate(state.model.named_parameters()):
-            restored["state"][i] = {key: optimizer[f"{name}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq")}
-        state.optimizer.load_state_dict(restored)
-        if ema is not None:
-            state.ema.load_state_dict(ema)
-        state.step = content["step"]
-        return True
-    if found:
-        raise MffcnLiteError(f"none of the checkpoints in {folder} is whole; start the run again in a new folder")
-    return False
 
 
 class StopSignal:
@@ -126,14 +70,18 @@ def open_run(folder: Path, settings: dict, resume: bool) -> None:
         MffcnLiteError: if the folder holds something already, or with `resume` holds no run or another one.
     """
     description = folder / "run.json"
+    try:
+        filled, started = folder.is_dir() and any(folder.iterdir()), description.is_file()
+    except OSError as error:
+        raise MffcnLiteError(f"cannot use {folder}: {error.strerror}; name another with --out") from error
     if not resume:
-        if folder.is_dir() and any(folder.iterdir()):
+        if filled:
             raise MffcnLiteError(
                 f"{folder} is not empty; name another with --out, or add --resume to go on with its run"
             )
         write_json(description, {**settings, "threads": torch.get_num_threads(), "environment": describe_environment()})
         return
-    if not description.is_file():
+    if not started:
         raise MffcnLiteError(f"{folder} holds no run to resume; leave out --resume to start one")
     stored = read_json(description)
     for key, value in json.loads(json.dumps(settings)).items():  # as stored: tuples are lists
@@ -185,22 +133,31 @@ def run_training(
         "test_people": sorted(set(test.people.tolist())),
     }
     settings = {"data": data, "model": model_name, "config": dataclasses.asdict(config), **people}
+    if faces.images.shape[1] != 1:
+        channels = faces.images.shape[1]
+        raise MffcnLiteError(f"the networks work on grey photos, and those of {data} have {channels} channels")
+    Sampler(faces, config)  # refuses what does not fit the photos, before the folder is made
+    for factor in config.factors:
+        small_size(tuple(faces.images.shape[-2:]), factor)
     open_run(folder, settings, resume)
     state = TrainingState.start(model, config)
     if resume:
         restore_checkpoint(folder / "checkpoints", state)
-    if (folder / "model.safetensors").is_file() and state.step >= config.steps:
+    if state.step >= config.steps and all((folder / f"model.{kind}").is_file() for kind in ("safetensors", "json")):
         return True
 
     log, start, lines = folder / "metrics.jsonl", time.perf_counter(), []
     if log.is_file():  # forget what came after the checkpoint
-        kept = log.read_text(encoding="utf-8").splitlines()[: state.step]
+        kept = log.read_text(encoding="utf-8", errors="replace").splitlines()[: state.step]
         with replacing(log) as temporary:
             temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
 
     def flush() -> None:
-        with log.open("a", encoding="utf-8") as handle:
-            handle.writelines(lines)
+        try:
+            with log.open("a", encoding="utf-8") as handle:
+                handle.writelines(lines)
+        except OSError as error:
+            raise MffcnLiteError(f"cannot write {log}: {error.strerror}; free the place, then use --resume") from error
         lines.clear()
 
     with StopSignal() as stop:

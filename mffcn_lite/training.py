@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mffcn_lite.data import FaceSet
+from mffcn_lite.degrade import KERNEL_NAMES
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.losses import l2_loss
 from mffcn_lite.sampling import Sampler
@@ -38,13 +39,24 @@ class TrainingConfig:
     validate_every: int = 0  # steps; above 0, an eighth of the training people is held out for it
 
     def __post_init__(self):
-        for name in ("steps", "batch", "checkpoint_every", "lr"):
-            if not getattr(self, name) > 0:
-                raise MffcnLiteError(f"{name} (={getattr(self, name)}) must be above 0")
-        if self.schedule not in ("constant", "cosine"):
-            raise MffcnLiteError(f'schedule (={self.schedule}) must be "constant" or "cosine"')
-        if not self.factors:
-            raise MffcnLiteError("factors must name one factor at least")
+        # NaN compares false, so each test is for what is allowed.
+        for name in ("steps", "batch", "checkpoint_every", "lr", "clip"):
+            if (value := getattr(self, name)) is not None and not 0 < value < math.inf:
+                raise MffcnLiteError(f"{name} (={value}) must be above 0 and finite")
+        for name in ("warmup", "validate_every"):
+            if not getattr(self, name) >= 0:
+                raise MffcnLiteError(f"{name} (={getattr(self, name)}) must be at least 0")
+        for name in ("beta1", "beta2", "ema"):
+            if (value := getattr(self, name)) is not None and not 0 <= value < 1:
+                raise MffcnLiteError(f"{name} (={value}) must be at least 0 and below 1")
+        names = {"schedule": ("constant", "cosine"), "reduction": ("sum", "mean"), "kernel": KERNEL_NAMES}
+        for name, choices in names.items():
+            if getattr(self, name) not in choices:
+                raise MffcnLiteError(f'{name} (="{getattr(self, name)}") must be one of {", ".join(choices)}')
+        if not self.factors or min(self.factors) < 2:
+            raise MffcnLiteError(f"factors (={self.factors}) must be whole numbers of at least 2")
+        if not -(2**63) <= self.seed < 2**63:
+            raise MffcnLiteError(f"seed (={self.seed}) must fit into 64 bits")
 
 
 RECIPES = {

@@ -17,7 +17,7 @@ from mffcn_lite.data import FaceSet, save_faces, split_by_person
 from mffcn_lite.evaluation import evaluate, load_results, summarize, t_interval, tables
 from mffcn_lite.models import SuperResolver, create_model
 
-KEYS = "model factor n psnr psnr_ci ssim ssim_ci gain_over_wiener consistency".split()
+KEYS = ["model", "factor", "n", "psnr", "psnr_ci", "ssim", "ssim_ci", "gain_over_wiener", "consistency"]
 
 
 @pytest.fixture(scope="module")

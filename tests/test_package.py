@@ -58,7 +58,18 @@ def test_every_import_is_declared():
 
 def test_imports_go_one_way():
     order = ["errors", "files", "data", "degrade", "models", "losses", "metrics", "environment", "sampling", "training"]
-    order += ["checkpoint", "runs", "evaluation", "pictures", "plotting", "widgets", "exercises", "progress", "cli"]
+    order += [
+        "checkpoint",
+        "states",
+        "runs",
+        "evaluation",
+        "pictures",
+        "plotting",
+        "widgets",
+        "exercises",
+        "progress",
+        "cli",
+    ]
     rank = {name: i for i, name in enumerate(order)}
     for path in PACKAGE.rglob("*.py"):
         mine = path.relative_to(PACKAGE).parts[0].removesuffix(".py")

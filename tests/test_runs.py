@@ -18,14 +18,17 @@ import pytest
 import torch
 from PIL import Image
 from safetensors import safe_open
+from skimage.metrics import peak_signal_noise_ratio
 
 from mffcn_lite import runs
 from mffcn_lite.data import FaceSet, load_faces, save_faces, split_by_person
+from mffcn_lite.degrade import degrade
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import sha256
 from mffcn_lite.models import create_model
-from mffcn_lite.runs import restore_checkpoint, run_training, save_checkpoint
-from mffcn_lite.training import TrainingConfig, TrainingState
+from mffcn_lite.runs import run_training
+from mffcn_lite.states import restore_checkpoint, save_checkpoint
+from mffcn_lite.training import TrainingConfig, TrainingState, train
 
 CONFIG = TrainingConfig(
     steps=12,
@@ -110,6 +113,34 @@ def test_the_card_tells_what_was_trained_on_whom(whole, data):
     assert card["weights_sha256"] == sha256(whole / "model.safetensors")
 
 
+def test_the_network_that_is_kept_is_the_moving_average(whole):
+    with (
+        safe_open(whole / "model.safetensors", "pt") as kept,
+        safe_open(whole / "checkpoints/step-000012/ema.safetensors", "pt") as average,
+        safe_open(whole / "checkpoints/step-000012/model.safetensors", "pt") as last,
+    ):
+        pairs = [[file.get_tensor(key) for file in (kept, last)] for key in kept.keys()]  # noqa: SIM118
+        assert all(torch.equal(kept.get_tensor(key), average.get_tensor(f"module.{key}")) for key in last.keys())  # noqa: SIM118
+    assert not all(torch.equal(*pair) for pair in pairs)
+
+
+def test_validation_is_the_mean_psnr_and_leaves_the_mode_as_it_was(data):
+    faces, modes = load_faces(data)[:3], []
+    model = create_model("srcnn").train()
+    model.register_forward_pre_hook(lambda module, inputs: modes.append((module.training, torch.is_grad_enabled())))
+    scores = runs.validate(model, faces, CONFIG, torch.device("cpu"))
+    assert modes == [(False, False)] * 3
+    assert model.training
+    for factor in (2, 3, 4):
+        sr = model(degrade(faces.floats(), factor)).detach().clamp(0, 1)
+        each = [
+            peak_signal_noise_ratio(a, b, data_range=1) for a, b in zip(faces.images / 255, sr.numpy(), strict=True)
+        ]
+        assert scores[str(factor)] == pytest.approx(np.mean(each), abs=1e-4)
+    runs.validate(model.eval(), faces, CONFIG, torch.device("cpu"))
+    assert not model.training
+
+
 def test_run_json_is_written_before_anything_else(data, tmp_path, monkeypatch):
     seen = []
     start = TrainingState.start
@@ -176,7 +207,11 @@ def test_stopped_and_resumed_equals_uninterrupted(data, whole, tmp_path, stop):
 
 @pytest.mark.parametrize(
     "options",
-    [{"channels_last": True}, {"ema": None, "crop": None, "flip": False, "schedule": "constant"}, {"validate_every": 2}],
+    [
+        {"channels_last": True},
+        {"ema": None, "crop": None, "flip": False, "schedule": "constant"},
+        {"validate_every": 2},
+    ],
     ids=["channels last", "plain", "validation"],
 )
 def test_resume_is_exact_with_other_settings_too(data, tmp_path, options):
@@ -212,7 +247,7 @@ def test_a_signal_saves_everything_and_says_how_to_go_on(data, whole, tmp_path, 
 
 
 def test_killed_at_random_moments_and_resumed_equals_uninterrupted(data, tmp_path):
-    config = dataclasses.replace(CONFIG, steps=400, checkpoint_every=3)
+    config = dataclasses.replace(CONFIG, steps=250, checkpoint_every=3)
     run_training(tmp_path / "a", data, "srcnn", config)
     folder, moments, started = tmp_path / "b", [], [0]
     code = (
@@ -236,12 +271,13 @@ def test_killed_at_random_moments_and_resumed_equals_uninterrupted(data, tmp_pat
         assert not (folder / "model.safetensors").exists(), f"killed too late: {moments}"
         assert process.returncode == -signal.SIGKILL, moments
         started.append(max(steps, default=0))
-        for checkpoint in folder.glob("checkpoints/step-*"):  # none is half-written under its name
+        for checkpoint in folder.glob("checkpoints/step-*"):  # none is half-written, or half-deleted, under its name
             hashes = json.loads((checkpoint / "state.json").read_text())["sha256"]
             assert hashes == {name: sha256(checkpoint / name) for name in hashes}, moments
     assert run_training(folder, data, "srcnn", config, resume=True)
     assert sha256(folder / "model.safetensors") == sha256(tmp_path / "a" / "model.safetensors"), moments
     assert losses(folder) == losses(tmp_path / "a")
+    assert not list((folder / "checkpoints").glob(".*")), "what a kill leaves is swept away later"
 
 
 def test_a_run_killed_before_its_first_checkpoint_begins_again(data, whole, tmp_path):
@@ -339,8 +375,9 @@ def test_with_all_checkpoints_broken_it_is_one_sentence(data, tmp_path, refuses)
     assert not (folder / "model.safetensors").exists()
 
 
-def test_the_newest_is_the_highest_step_also_beyond_six_digits(tmp_path):
-    state = TrainingState.start(create_model("srcnn"), CONFIG)
+def test_the_newest_is_the_highest_step_also_beyond_six_digits(data, tmp_path):
+    faces, _ = split_by_person(load_faces(data))
+    state = train(create_model("srcnn"), faces, CONFIG, stop_after=1)
     for state.step in (999_998, 999_999, 1_000_000, 1_000_001):
         save_checkpoint(tmp_path, state)
     assert {path.name for path in tmp_path.iterdir()} == {"step-1000000", "step-1000001"}
@@ -405,7 +442,9 @@ def test_resume_with_another_setting_is_refused_by_its_name(data, tmp_path, refu
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"config": 3}'])
 def test_a_broken_run_json_is_one_sentence(data, tmp_path, refuses, content):
     (tmp_path / "run.json").write_text(content)
-    refuses(lambda: run_training(tmp_path, data, "srcnn", CONFIG, resume=True), "with" if ":" in content else "run.json")
+    refuses(
+        lambda: run_training(tmp_path, data, "srcnn", CONFIG, resume=True), "with" if ":" in content else "run.json"
+    )
 
 
 @pytest.mark.parametrize(

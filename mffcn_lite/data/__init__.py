@@ -18,6 +18,10 @@ def load_faces(source: str | Path) -> FaceSet:
     """
     if source == "orl":
         return load_orl()
-    if not Path(source).is_dir():
+    try:
+        found = Path(source).is_dir()
+    except OSError:  # no name that a folder can have
+        found = False
+    if not found:
         raise MffcnLiteError(f'no set of faces "{source}": name "orl" or the folder of a prepared set')
     return load_prepared(source)

@@ -21,7 +21,7 @@ def list_models() -> list[str]:
     return list(_SYSTEMS)
 
 
-def create_model(name: str, **arguments) -> SuperResolver:
+def create_model(name: str, /, **arguments) -> SuperResolver:
     """A system with fresh weights; for trained ones see `mffcn_lite.checkpoint.load_model`.
 
     Args:
@@ -35,5 +35,5 @@ def create_model(name: str, **arguments) -> SuperResolver:
         raise MffcnLiteError(f'unknown model "{name}"; choose one of {", ".join(_SYSTEMS)}')
     try:
         return _SYSTEMS[name](**arguments)
-    except TypeError as error:
+    except (TypeError, ValueError, IndexError, RuntimeError) as error:  # torch raises any of these for a wrong size
         raise MffcnLiteError(f"{name} does not take these arguments: {error}") from error
