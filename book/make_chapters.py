@@ -89,7 +89,8 @@ def execute(name: str, text: nbformat.NotebookNode, package: str) -> None:
     """Run a chapter from its folder, and store it with its outputs and, in `book/cost.json`, its seconds."""
     notebook, start = copy.deepcopy(text), time.perf_counter()
     resources = {"metadata": {"path": str(BOOK / "chapters")}}
-    NotebookClient(notebook, timeout=600, kernel_name="python3", record_timing=False, resources=resources).execute()
+    options = {"timeout": 600, "kernel_name": "python3", "record_timing": False, "coalesce_streams": True}
+    NotebookClient(notebook, resources=resources, **options).execute()
     seconds = time.perf_counter() - start
     notebook.metadata = nbformat.from_dict({"kernelspec": text.metadata.kernelspec, "mffcn_lite": {"package": package}})
     nbformat.write(notebook, BOOK / "chapters" / f"{name}.ipynb")

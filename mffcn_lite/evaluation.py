@@ -115,12 +115,9 @@ def summarize(per_photo: pd.DataFrame) -> list[dict]:
 
 def tables(rows: list[dict]) -> pd.DataFrame:
     """Tables 1 and 2 together: one row a system, its PSNR (dB) and SSIM at each factor."""
-    table = pd.DataFrame(rows).pivot_table(index="model", columns="factor", values=["psnr", "ssim"], sort=False)
-    order = list(dict.fromkeys(row["model"] for row in rows))
-    table = table.reindex(order)[["psnr", "ssim"]].sort_index(axis=1, level=[0, 1])
-    for measure, digits in (("psnr", 2), ("ssim", 4)):
-        table[measure] = table[measure].round(digits)
-    return table.rename_axis(index=None, columns=["", "factor"])
+    measured = pd.DataFrame(rows).round({"psnr": 2, "ssim": 4}).rename(columns={"psnr": "PSNR (dB)", "ssim": "SSIM"})
+    table = measured.pivot(index="model", columns="factor", values=["PSNR (dB)", "SSIM"]).sort_index(axis=1)
+    return table.reindex(measured["model"].unique()).rename_axis(index=None, columns=["", "factor"])
 
 
 def load_results(name: str) -> dict:

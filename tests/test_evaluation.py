@@ -113,16 +113,16 @@ def test_the_table_has_one_row_a_system_in_the_order_asked_for():
     ]
     table = tables(rows)
     assert list(table.index) == ["mffcn", "bicubic", "a"]
-    assert list(table.columns) == [(measure, factor) for measure in ("psnr", "ssim") for factor in (2, 3, 4)]
-    assert table.loc["bicubic", ("psnr", 3)] == 34.12
-    assert table.loc["a", ("ssim", 4)] == 0.5143
+    assert list(table.columns) == [(measure, factor) for measure in ("PSNR (dB)", "SSIM") for factor in (2, 3, 4)]
+    assert table.loc["bicubic", ("PSNR (dB)", 3)] == 34.12
+    assert table.loc["a", ("SSIM", 4)] == 0.5143
     assert table.shape == (3, 6)
     assert len(table.to_string().splitlines()) == 5
 
 
 def test_the_table_of_a_single_number_is_a_table_too():
     table = tables([{"model": "bicubic", "factor": 3, "psnr": 27.5, "ssim": 0.8}])
-    assert table.to_dict() == {("psnr", 3): {"bicubic": 27.5}, ("ssim", 3): {"bicubic": 0.8}}
+    assert table.to_dict() == {("PSNR (dB)", 3): {"bicubic": 27.5}, ("SSIM", 3): {"bicubic": 0.8}}
 
 
 # ----------------------------------------------------------------------------------------------- measuring
