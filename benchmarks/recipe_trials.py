@@ -46,13 +46,15 @@ GRID = [
 
 
 def main(name: str) -> None:
+    """Run the trials that are missing, one after the other."""
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     training_people, _ = split_by_person(load_faces("orl"))
     faces, validation = split_by_person(training_people, test_fraction=1 / 8)
-    results = Path(f"mffcn_lite/results/trials_{name}.json")
-    trials = read_json(results)["trials"] if results.exists() else []
-    hr = validation.floats()
-    for options in GRID[len(trials) :]:
+    path, hr = Path(f"mffcn_lite/results/trials_{name}.json"), validation.floats()
+    results = read_json(path) if path.exists() else {"model": name, "trials": []}
+    results["training_people"] = sorted(set(faces.people.tolist()))
+    results["validation_people"] = sorted(set(validation.people.tolist()))
+    for options in GRID[len(results["trials"]) :]:
         config = dataclasses.replace(BASE, **options)
         torch.manual_seed(config.seed)
         start = time.perf_counter()
@@ -60,13 +62,15 @@ def main(name: str) -> None:
         seconds = time.perf_counter() - start
         with torch.inference_mode():
             scores = {
-                factor: psnr(best(degrade(hr, factor)).clamp(0, 1), hr, data_range=1.0).mean().item()
+                str(factor): psnr(best(degrade(hr, factor)).clamp(0, 1), hr, data_range=1.0).mean().item()
                 for factor in config.factors
             }
-        trials.append({"options": options, "steps": config.steps, "seconds": round(seconds), "validation_psnr": scores})
-        print(name, trials[-1], flush=True)
-        content = {"model": name, "trials": trials, "environment": describe_environment()}
-        write_json(results, content)
+        trial = {"options": options, "steps": config.steps, "seconds": round(seconds), "validation_psnr": scores}
+        print(name, trial, flush=True)
+        results["trials"].append(trial)
+        results["environment"] = describe_environment()
+        write_json(path, results)
+    write_json(path, results)
 
 
 if __name__ == "__main__":

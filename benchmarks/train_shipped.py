@@ -42,7 +42,7 @@ def main() -> None:
         sys.exit("a training did not finish; call make train again to go on")
     for name in SETTINGS:
         model = load_model(f"runs/{name}")
-        trials = load_results(f"trials_{name}")["trials"]
+        trials = load_results(f"trials_{name}")
         card = {**model.card, "intended_use": INTENDED_USE, "limits": LIMITS, "recipe_trials": trials}
         save_model(model, SHIPPED / f"{name}.safetensors", card)
     tables = [sys.executable, "-m", "mffcn_lite.cli", "evaluate", "--data", "orl", "--factors", "2,3,4"]

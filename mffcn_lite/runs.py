@@ -63,7 +63,7 @@ class StopSignal:
             signal.signal(number, handler)
 
 
-def open_run(folder: Path, settings: dict, resume: bool) -> None:
+def open_run(folder: Path, settings: dict, environment: dict, resume: bool) -> None:
     """Write `run.json` in a new folder, or check that a stored run is the one that is asked for.
 
     Raises:
@@ -79,7 +79,7 @@ def open_run(folder: Path, settings: dict, resume: bool) -> None:
             raise MffcnLiteError(
                 f"{folder} is not empty; name another with --out, or add --resume to go on with its run"
             )
-        write_json(description, {**settings, "threads": torch.get_num_threads(), "environment": describe_environment()})
+        write_json(description, {**settings, "threads": torch.get_num_threads(), "environment": environment})
         return
     if not started:
         raise MffcnLiteError(f"{folder} holds no run to resume; leave out --resume to start one")
@@ -132,14 +132,21 @@ def run_training(
         "validation_people": sorted(set(validation.people.tolist())) if validation is not None else [],
         "test_people": sorted(set(test.people.tolist())),
     }
-    settings = {"data": data, "model": model_name, "config": dataclasses.asdict(config), **people}
+    data_hash = faces.card.get("pixel_hash") or faces.card.get("images_sha256")
+    settings = {
+        "data": data,
+        "data_hash": data_hash,
+        "model": model_name,
+        "config": dataclasses.asdict(config),
+        **people,
+    }
     if faces.images.shape[1] != 1:
         channels = faces.images.shape[1]
         raise MffcnLiteError(f"the networks work on grey photos, and those of {data} have {channels} channels")
     Sampler(faces, config)  # refuses what does not fit the photos, before the folder is made
     for factor in config.factors:
         small_size(tuple(faces.images.shape[-2:]), factor)
-    open_run(folder, settings, resume)
+    open_run(folder, settings, describe_environment(chosen), resume)
     state = TrainingState.start(model, config)
     if resume:
         restore_checkpoint(folder / "checkpoints", state)

@@ -53,6 +53,26 @@ def test_srcnn_is_the_papers():
 
 
 @pytest.mark.parametrize("name", ["srcnn", "mffcn"])
+def test_no_choice_was_made_on_the_test_people(name, held_out):
+    card = load_model(name).card
+    trials = card["recipe_trials"]
+    chosen_on, trained_on = set(trials["validation_people"]), set(trials["training_people"])
+    assert len(chosen_on) == 4
+    assert not chosen_on & trained_on
+    assert chosen_on | trained_on == set(card["training_people"])
+    assert not set(card["training_people"]) & set(held_out.people.tolist())
+
+
+@pytest.mark.parametrize("name", ["srcnn", "mffcn"])
+def test_the_recipe_is_the_best_of_the_trials(name):
+    card = load_model(name).card
+    best = max(card["recipe_trials"]["trials"], key=lambda trial: sum(trial["validation_psnr"].values()))
+    used = {key: card["config"][key] for key in best["options"]}
+    assert used == best["options"]
+    assert card["config"]["validate_every"] == 0
+
+
+@pytest.mark.parametrize("name", ["srcnn", "mffcn"])
 def test_the_test_people_never_entered_training(name, orl, held_out):
     card = load_model(name).card
     training, validation, test = (card[f"{group}_people"] for group in ("training", "validation", "test"))
