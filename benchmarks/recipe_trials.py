@@ -15,11 +15,10 @@ from pathlib import Path
 import torch
 
 from mffcn_lite.data import load_faces, split_by_person
-from mffcn_lite.degrade import degrade
 from mffcn_lite.environment import describe_environment
 from mffcn_lite.files import read_json, write_json
-from mffcn_lite.metrics import psnr
 from mffcn_lite.models import create_model
+from mffcn_lite.runs import validate
 from mffcn_lite.training import TrainingConfig, train
 
 BASE = TrainingConfig(
@@ -50,7 +49,7 @@ def main(name: str) -> None:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     training_people, _ = split_by_person(load_faces("orl"))
     faces, validation = split_by_person(training_people, test_fraction=1 / 8)
-    path, hr = Path(f"mffcn_lite/results/trials_{name}.json"), validation.floats()
+    path = Path(f"mffcn_lite/results/trials_{name}.json")
     results = read_json(path) if path.exists() else {"model": name, "trials": []}
     results["training_people"] = sorted(set(faces.people.tolist()))
     results["validation_people"] = sorted(set(validation.people.tolist()))
@@ -58,13 +57,9 @@ def main(name: str) -> None:
         config = dataclasses.replace(BASE, **options)
         torch.manual_seed(config.seed)
         start = time.perf_counter()
-        best = train(create_model(name), faces, config).best.eval()
+        best = train(create_model(name), faces, config).best
         seconds = time.perf_counter() - start
-        with torch.inference_mode():
-            scores = {
-                str(factor): psnr(best(degrade(hr, factor)).clamp(0, 1), hr, data_range=1.0).mean().item()
-                for factor in config.factors
-            }
+        scores = validate(best, validation, config, torch.device("cpu"))
         trial = {"options": options, "steps": config.steps, "seconds": round(seconds), "validation_psnr": scores}
         print(name, trial, flush=True)
         results["trials"].append(trial)

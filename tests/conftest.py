@@ -1,5 +1,8 @@
 """Before the package is imported: every shape in its annotations is checked in all tests."""
 
+import contextlib
+import resource
+
 import jaxtyping
 import pytest
 import torch
@@ -36,3 +39,22 @@ def refuses(monkeypatch):
             assert word in message
 
     return check
+
+
+@pytest.fixture
+def full_disk():
+    """A context in which no file of this process can grow beyond some bytes: what a full disk does, without one.
+
+    A context and not a fixture around the test: pytest's own output is a file too, when it is redirected.
+    """
+
+    @contextlib.contextmanager
+    def limited(size):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limited

@@ -4,7 +4,6 @@ import hashlib
 import json
 import pickle
 import re
-import resource
 import shutil
 import tokenize
 from pathlib import Path
@@ -243,14 +242,10 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path, refuses, where
     refuses(lambda: save_model(create_model("srcnn"), tmp_path / where), "cannot write")
 
 
-def test_a_full_disk_is_one_sentence_and_keeps_the_old_network(saved, refuses):
+def test_a_full_disk_is_one_sentence_and_keeps_the_old_network(saved, refuses, full_disk):
     before = {path.name: path.read_bytes() for path in saved.parent.iterdir()}
-    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limit[1]))
-    try:
+    with full_disk(5000):
         refuses(lambda: save_model(create_model("mffcn"), saved), "cannot write")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
     assert {path.name: path.read_bytes() for path in saved.parent.iterdir()} == before
 
 

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import resource
 import stat
 import subprocess
 import sys
@@ -16,15 +15,6 @@ from mffcn_lite.files import read_json, replacing, sha256, write_json
 def tree(folder):
     """Every file below `folder` with its content, hidden ones too."""
     return {str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
-
-
-@pytest.fixture
-def full_disk():
-    """While it is used, no file of this process can grow beyond 1000 bytes: what a full disk does, without one."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_file_appears_whole_with_its_folders_and_nothing_beside_it(tmp_path):
@@ -112,7 +102,8 @@ def test_a_folder_in_place_of_the_file_is_one_sentence(tmp_path, refuses):
 def test_a_full_disk_is_one_sentence_and_keeps_the_old_file(tmp_path, refuses, full_disk):
     write_json(tmp_path / "a.json", {"old": 1})
     before = tree(tmp_path)
-    refuses(lambda: write_json(tmp_path / "a.json", ["x" * 100] * 100), "cannot write", "a.json")
+    with full_disk(1000):
+        refuses(lambda: write_json(tmp_path / "a.json", ["x" * 100] * 100), "cannot write", "a.json")
     assert tree(tmp_path) == before
 
 

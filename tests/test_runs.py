@@ -4,7 +4,6 @@ import dataclasses
 import json
 import os
 import random
-import resource
 import shutil
 import signal
 import stat
@@ -386,15 +385,11 @@ def test_the_newest_is_the_highest_step_also_beyond_six_digits(data, tmp_path):
     assert again.step == 1_000_001
 
 
-def test_a_full_disk_is_one_sentence_and_the_run_goes_on_later(data, whole, tmp_path, refuses):
+def test_a_full_disk_is_one_sentence_and_the_run_goes_on_later(data, whole, tmp_path, refuses, full_disk):
     folder = tmp_path / "run"
     run_training(folder, data, "mffcn", CONFIG, stop_after=4)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))  # no file can grow beyond it
-    try:
+    with full_disk(20_000):
         refuses(lambda: run_training(folder, data, "mffcn", CONFIG, resume=True), "cannot write")
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert run_training(folder, data, "mffcn", CONFIG, resume=True)
     assert_same_end(folder, whole)
 
