@@ -1,7 +1,9 @@
 # Two commands are enough: make book, make test. Each sets up what it needs.
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: book tables chapters html test lint train lock clean
+.PHONY: book chapters test lint train lock clean
+PYTHON ?= $(shell for p in python3.11 python3; do \
+  $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PY := .venv/bin/python
 READY := .venv/.ready
 TABLES := _build/tables.txt
@@ -46,15 +48,17 @@ lock: $(READY)
 	$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --all-extras \
 	  --no-emit-find-links --quiet --custom-compile-command "make lock" --output-file requirements.txt pyproject.toml
 
+# What was built. The set-up (.venv) and what was trained (runs) stay.
 clean:
-	rm -rf _build build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .venv
+	rm -rf _build build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 
 $(READY): requirements.txt pyproject.toml
-	@command -v python3 >/dev/null || { echo "python3 is missing: install Python 3.11 and call make again." >&2; exit 2; }
-	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "python3 is older than 3.11: install Python 3.11 and call make again." >&2; exit 2; }
-	@python3 -c 'import ensurepip, venv' 2>/dev/null || { echo "Python's venv module is missing: install it (Debian and Ubuntu: apt-get install python3-venv) and call make again." >&2; exit 2; }
+	@test -n "$(PYTHON)" || \
+	  { echo "Python 3.11 or newer is missing: install it, or name it with make PYTHON=/path/to/python3.11." >&2; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "Python's venv module is missing: install it (Debian and Ubuntu: apt-get install python3-venv)." >&2; exit 2; }
 	@echo "Setting up .venv: once, some minutes, about 6 GB on Linux."
-	@python3 -m venv --clear .venv
+	@$(PYTHON) -m venv --clear .venv
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
