@@ -87,8 +87,8 @@ def test_fused_mff_is_one_plain_convolution_and_the_same_function(activation, si
 
 @pytest.mark.parametrize("size", [(1, 1), (4, 3), (9, 8)])
 def test_gradients_are_the_same_through_the_fused_kernel_and_the_branches(size):
-    drawn = randomised(MFF(3, 4, branch=2, reparameterize=False))
-    fused = MFF(3, 4, branch=2, reparameterize=True).double()
+    drawn = randomised(MFF(3, 4, branch=2, activation="outside", reparameterize=False))
+    fused = MFF(3, 4, branch=2, activation="outside").double()
     fused.load_state_dict(drawn.state_dict())
     x, weights = images(2, 3, *size), images(2, 4, *size, seed=8)
     gradients = []
@@ -136,7 +136,8 @@ def test_the_fused_kernel_starts_with_the_variance_of_he(arguments):
 
 def test_a_deep_stack_keeps_its_signal_as_initialised_and_loses_it_with_torchs_default():
     torch.manual_seed(0)
-    stack = nn.Sequential(MFF(1, 16), *[MFF(16, 16) for _ in range(7)])
+    layers = [MFF(1, 16, activation="outside"), *(MFF(16, 16, activation="outside") for _ in range(7))]
+    stack = nn.Sequential(*layers)
     x = images(1, 1, 48, 48, torch.float32)
     assert 0.05 < stack(x)[..., 16:-16, 16:-16].square().mean() < 5  # it was 1
     for module in stack.modules():

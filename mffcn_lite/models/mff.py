@@ -21,7 +21,8 @@ class MFF(nn.Module):
         activation: where a ReLU stands: "inside" (on the concatenation), "outside" (on the output), "both"
             or None. The paper does not state it.
         reparameterize: without an activation inside, compute the fused kernel from the branches at each
-            call and convolve once: the same function and gradients, two to three times faster.
+            call and convolve once: the same function and gradients, and fewer multiplications where the
+            branches are as wide as the output (25 C² for a pixel instead of 38 C²).
 
     Raises:
         MffcnLiteError: for an unknown activation.
@@ -34,7 +35,7 @@ class MFF(nn.Module):
         in_channels: int,
         out_channels: int,
         branch: int | None = None,
-        activation: str | None = "outside",
+        activation: str | None = None,
         reparameterize: bool = True,
     ):
         super().__init__()
