@@ -127,15 +127,17 @@ def evaluate(
     if split == "test":
         _, faces = split_by_person(faces)
     systems = {name: load_model(name, chosen) for name in map(str.strip, models.split(","))}
-    with Reporter("evaluating", len(systems) * len(wanted)) as reporter:
+    # The control is always measured, since gains are given over it, and shown where it was asked for.
+    measured = {**systems, "wiener": systems.get("wiener") or load_model("wiener", chosen)}
+    with Reporter("evaluating", len(measured) * len(wanted)) as reporter:
         per_photo = evaluation.evaluate(
-            systems,
+            measured,
             faces,
             wanted,
             device=chosen,
             on_progress=lambda name, factor: reporter.update(reporter.done + 1, f"{name} ×{factor}"),
         )
-    rows = evaluation.summarize(per_photo)
+    rows = [row for row in evaluation.summarize(per_photo) if row["model"] in systems]
     people = sorted(set(faces.people.tolist()))
     if json is not None:
         content = {
@@ -203,9 +205,10 @@ def models() -> None:
     print(f"Systems: {', '.join(list_models())}. Without training: {', '.join(UNTRAINED)}.")
     for name, card in shipped_models().items():
         size = count_parameters(create_model(card["model"], **card["arguments"]))
-        print(f"\n{name}: {card['model']} {card['arguments']}, {size:,} weights")
+        print(f"\n{name}: {card['model']} {card['arguments']}" + (f", {size:,} weights" if size else ", closed form"))
         people = len(card["training_people"])
-        print(f"  trained on {card['data']}, {card['photos']} photos of {people} people, {card['steps']} steps")
+        steps = f", {card['steps']} steps" if "steps" in card else ""
+        print(f"  trained on {card['data']}, {card['photos']} photos of {people} people{steps}")
         print(f"  test people, never seen: {card['test_people']}")
         print(f"  for: {card.get('intended_use', 'not stated')}")
 

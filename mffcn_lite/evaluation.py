@@ -89,7 +89,7 @@ def t_interval(values: Sequence[float], confidence: float = 0.95) -> list[float]
 def summarize(per_photo: pd.DataFrame) -> list[dict]:
     """One dict a system and factor, in the order of `per_photo`: means over photos and intervals over people.
 
-    `gain_over_wiener` is None where `wiener` was not measured.
+    `gain_over_wiener`, in dB over the best linear filter, is None where `wiener` was not measured.
     """
     rows = []
     means = per_photo.groupby(["model", "factor"])["psnr"].mean()

@@ -142,6 +142,6 @@ def enlarge(
             bottom, right = min(top + tile, size[0]), min(left + tile, size[1])
             around = blurred[..., y : bottom + model.radius, x : right + model.radius].to(device)
             with torch.inference_mode():
-                inner = model(around)[..., top - y : bottom - y, left - x : right - x]
+                inner = model.restore(around, factor)[..., top - y : bottom - y, left - x : right - x]
             result[..., top:bottom, left:right] = inner.cpu()
     return result

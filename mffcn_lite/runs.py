@@ -125,7 +125,7 @@ def run_training(
     torch.manual_seed(config.seed)
     model = create_model(model_name).to(chosen)
     if next(model.parameters(), None) is None:
-        raise MffcnLiteError(f"{model_name} has nothing to learn; train one of srcnn, mffcn")
+        raise MffcnLiteError(f"{model_name} is not trained step by step; train one of srcnn, mffcn")
     faces, validation, test = people_for_training(load_faces(data), config)
     people = {
         "training_people": sorted(set(faces.people.tolist())),

@@ -104,6 +104,7 @@ def networks(tmp_path_factory):
         model = create_model(name)
         torch.nn.init.normal_(list(model.parameters())[-2], std=0.01)
         save_model(model, folder / name, {**card, "config": {"factors": [2, 3, 4]}})
+    save_model(create_model("wiener"), folder / "wiener", card)
     return folder
 
 

@@ -97,3 +97,6 @@ def test_the_readme_shows_the_measured_tables():
         psnr = " | ".join(f"{rows[model, factor]['psnr']:.2f}" for factor in (2, 3, 4))
         ssim = " | ".join(f"{rows[model, factor]['ssim']:.4f}" for factor in (2, 3, 4))
         assert f"| {model} | {psnr} | {ssim} |" in readme
+    for name, model in (("SRCNN", "srcnn"), ("MFFCN", "mffcn")):
+        gains = "/".join(f"{rows[model, factor]['gain_over_wiener']:+.2f}" for factor in (2, 3, 4)).replace("-", "−")
+        assert re.search(rf"{name}( gains)? {re.escape(gains)} dB", readme)

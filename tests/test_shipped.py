@@ -1,4 +1,4 @@
-"""The two networks that travel with the package: who was where, and their numbers by an independent computation."""
+"""The networks that travel with the package: who was where, and their numbers by an independent computation."""
 
 import numpy as np
 import pytest
@@ -35,13 +35,15 @@ def test_a_shipped_network_loads_and_is_small(name, kind):
     assert (checkpoint.SHIPPED / f"{name}.json").stat().st_size < 100_000
 
 
-def test_exactly_these_two_are_shipped_and_nothing_lies_beside_them():
-    assert list(shipped_models()) == ["mffcn", "srcnn"]
+def test_exactly_these_are_shipped_and_nothing_lies_beside_them():
+    assert list(shipped_models()) == ["mffcn", "srcnn", "wiener"]
     assert sorted(path.name for path in checkpoint.SHIPPED.iterdir()) == [
         "mffcn.json",
         "mffcn.safetensors",
         "srcnn.json",
         "srcnn.safetensors",
+        "wiener.json",
+        "wiener.safetensors",
     ]
 
 

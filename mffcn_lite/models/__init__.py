@@ -5,15 +5,20 @@ import functools
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.models.base import SuperResolver, count_parameters
 from mffcn_lite.models.interpolation import Interpolation
+from mffcn_lite.models.linear import Wiener
 from mffcn_lite.models.mff import MFF
 from mffcn_lite.models.mffcn import MFFCN
 from mffcn_lite.models.srcnn import SRCNN
 
-__all__ = ["MFF", "MFFCN", "SRCNN", "UNTRAINED", "Interpolation", "SuperResolver", "count_parameters"]
+__all__ = ["MFF", "MFFCN", "SRCNN", "UNTRAINED", "Interpolation", "SuperResolver", "Wiener", "count_parameters"]
 __all__ += ["create_model", "list_models"]
 
 UNTRAINED = ("nearest", "bilinear", "bicubic", "lanczos")  # systems that need no training
-_SYSTEMS = {name: functools.partial(Interpolation, name) for name in UNTRAINED} | {"srcnn": SRCNN, "mffcn": MFFCN}
+_SYSTEMS = {name: functools.partial(Interpolation, name) for name in UNTRAINED} | {
+    "wiener": Wiener,
+    "srcnn": SRCNN,
+    "mffcn": MFFCN,
+}
 
 
 def list_models() -> list[str]:

@@ -17,14 +17,20 @@ class SuperResolver(nn.Module):
     arguments: dict
     radius: int = 0
 
+    def restore(
+        self, blurred: Float[Tensor, "batch channel height width"], factor: int | None = None
+    ) -> Float[Tensor, "batch channel height width"]:
+        """The restored photo. A system with one form for all factors, as the networks are, does without `factor`."""
+        return self(blurred)
+
     def upscale(
-        self, small: Float[Tensor, "batch 1 smallheight smallwidth"], size: tuple[int, int]
-    ) -> Float[Tensor, "batch 1 height width"]:
+        self, small: Float[Tensor, "batch channel smallheight smallwidth"], size: tuple[int, int]
+    ) -> Float[Tensor, "batch channel height width"]:
         """Enlarge a batch of small photos, floats in [0, 1], to `size` = (height, width).
 
         The result is not clamped: a network or a kernel may overshoot [0, 1] a little.
         """
-        return self(upsample(small, size))
+        return self.restore(upsample(small, size), round(size[0] / small.shape[-2]))
 
 
 def count_parameters(model: nn.Module) -> int:
