@@ -14,11 +14,11 @@ from pathlib import Path
 
 import torch
 
-from mffcn_lite.data import load_faces, split_by_person
+from mffcn_lite.data import load_faces
 from mffcn_lite.environment import describe_environment
 from mffcn_lite.files import read_json, write_json
 from mffcn_lite.models import create_model
-from mffcn_lite.runs import validate
+from mffcn_lite.runs import people_for_training, validate
 from mffcn_lite.training import TrainingConfig, train
 
 BASE = TrainingConfig(
@@ -47,12 +47,10 @@ GRID = [
 def main(name: str) -> None:
     """Run the trials that are missing, one after the other."""
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    training_people, _ = split_by_person(load_faces("orl"))
-    faces, validation = split_by_person(training_people, test_fraction=1 / 8)
+    faces, validation, people = people_for_training(load_faces("orl"), hold_out=True)
     path = Path(f"mffcn_lite/results/trials_{name}.json")
     results = read_json(path) if path.exists() else {"model": name, "trials": []}
-    results["training_people"] = sorted(set(faces.people.tolist()))
-    results["validation_people"] = sorted(set(validation.people.tolist()))
+    results |= {group: people[group] for group in ("training_people", "validation_people")}
     for options in GRID[len(results["trials"]) :]:
         config = dataclasses.replace(BASE, **options)
         torch.manual_seed(config.seed)

@@ -12,10 +12,11 @@ import time
 from pathlib import Path
 
 from mffcn_lite.checkpoint import SHIPPED, load_model, save_model
-from mffcn_lite.data import load_faces, split_by_person
+from mffcn_lite.data import load_faces
 from mffcn_lite.environment import describe_environment
 from mffcn_lite.evaluation import RESULTS, load_results
 from mffcn_lite.models import create_model
+from mffcn_lite.runs import people_for_training
 
 # The recipe is the same for both; what differs was chosen for each on the validation people, from the same grid.
 SETTINGS = {"srcnn": ["lr=0.002"], "mffcn": ["lr=0.004"]}
@@ -37,13 +38,12 @@ def command(name: str) -> list[str]:
 
 def fit_wiener() -> None:
     """The linear control, in closed form on the same 32 people; there is nothing to choose."""
-    start, (faces, test) = time.perf_counter(), split_by_person(load_faces("orl"))
+    start = time.perf_counter()
+    faces, _, people = people_for_training(load_faces("orl"), hold_out=False)
     model = create_model("wiener").fit(faces)
     card = {
         "data": "orl",
-        "training_people": sorted(set(faces.people.tolist())),
-        "validation_people": [],
-        "test_people": sorted(set(test.people.tolist())),
+        **people,
         "photos": len(faces),
         "seconds": round(time.perf_counter() - start, 1),
         "data_card": faces.card,

@@ -14,9 +14,14 @@ from mffcn_lite.models import UNTRAINED, SuperResolver, create_model, list_model
 SHIPPED = Path(__file__).parent / "weights"
 
 
+def shipped_names() -> list[str]:
+    """The names of the shipped networks; no file is read."""
+    return sorted(path.stem for path in SHIPPED.glob("*.json"))
+
+
 def shipped_models() -> dict[str, dict]:
     """The shipped networks: name to card."""
-    return {path.stem: read_json(path) for path in sorted(SHIPPED.glob("*.json"))}
+    return {name: read_json(SHIPPED / f"{name}.json") for name in shipped_names()}
 
 
 def save_tensors(tensors: dict[str, Tensor], path: str | Path) -> None:
@@ -84,7 +89,7 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> SuperRes
         model = create_model(name).to(device).eval()
         model.card = {"model": name, "arguments": {}}
         return model
-    if str(name) in shipped_models():
+    if str(name) in shipped_names():
         path = SHIPPED / f"{name}.safetensors"
     else:
         try:
@@ -93,7 +98,7 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> SuperRes
         except OSError:  # no name that a file can have
             missing = True
         if missing:
-            known = ", ".join((*UNTRAINED, *shipped_models()))
+            known = ", ".join((*UNTRAINED, *shipped_names()))
             raise MffcnLiteError(f'no model "{name}": name one of {known}, or the path of a checkpoint')
         if path.suffix != ".safetensors":
             raise MffcnLiteError(

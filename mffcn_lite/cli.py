@@ -138,19 +138,19 @@ def evaluate(
             on_progress=lambda name, factor: reporter.update(reporter.done + 1, f"{name} ×{factor}"),
         )
     rows = [row for row in evaluation.summarize(per_photo) if row["model"] in systems]
-    people = sorted(set(faces.people.tolist()))
+    people, environment = faces.who(), describe_environment(chosen)
     if json is not None:
         content = {
             "results": rows,
             "data": {"source": data, "split": split, "photos": len(faces), "people": people, "card": faces.card},
             "convention": {"psnr and ssim": evaluation.CONVENTION, "consistency": evaluation.CONSISTENCY},
-            "environment": describe_environment(chosen),
+            "environment": environment,
         }
         write_json(json, content)  # first, so that a reader of our output who leaves early does not cost the file
     print(f"{data}, {split}: {len(faces)} photos of {len(people)} people. PSNR in dB, SSIM; factors {factors}.")
     print(evaluation.tables(rows).to_string())
     print(f"Convention: {evaluation.CONVENTION}.")
-    print(f"{reporter.seconds:.1f} s on {describe_environment(chosen)['device']}.")
+    print(f"{reporter.seconds:.1f} s on {environment['device']}.")
 
 
 @app.command()

@@ -1,5 +1,6 @@
 """Figures in one style. No number is computed here: what is drawn is passed in."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
@@ -30,18 +31,25 @@ def as_array(image: Tensor | np.ndarray) -> np.ndarray:
     return np.asarray(image).reshape(image.shape[-2:])
 
 
+@contextlib.contextmanager
+def _subplots(*arguments, **options):
+    """`plt.subplots` in the book's style, closed at the end: a notebook would show an open figure twice."""
+    with plt.rc_context(RC):
+        figure, axes = plt.subplots(*arguments, **options)
+        yield figure, axes
+    plt.close(figure)
+
+
 def photo_grid(photos: Mapping[str, Tensor], columns: int = 3) -> Figure:
     """Photos in [0, 1], each under its name; sizes may differ, pixels are drawn as squares."""
     rows = -(-len(photos) // columns)
-    with plt.rc_context(RC):
-        figure, axes = plt.subplots(rows, columns, figsize=(2.1 * columns, 2.8 * rows), squeeze=False)
+    with _subplots(rows, columns, figsize=(2.1 * columns, 2.8 * rows), squeeze=False) as (figure, axes):
         for axis in axes.flat:
             axis.axis("off")
         for axis, (title, photo) in zip(axes.flat, photos.items(), strict=False):
             axis.imshow(as_array(photo), vmin=0, vmax=1, interpolation="nearest")
             axis.set_title(title)
         figure.tight_layout()
-    plt.close(figure)  # or a notebook shows it twice
     return figure
 
 
@@ -54,8 +62,7 @@ def curves(
     marks: Mapping[str, float] | None = None,
 ) -> Figure:
     """Named curves over one axis, with `points` (samples) as dots and `marks` as labelled vertical lines."""
-    with plt.rc_context(RC):
-        figure, axis = plt.subplots(figsize=(6.8, 3.4))
+    with _subplots(figsize=(6.8, 3.4)) as (figure, axis):
         for (name, y), colour, style in zip(ys.items(), COLOURS, STYLES, strict=False):
             axis.plot(np.asarray(x), np.asarray(y), color=colour, linestyle=style, label=name, linewidth=1.8)
         if points is not None:
@@ -67,30 +74,26 @@ def curves(
         axis.set_ylabel(ylabel)
         axis.legend(frameon=False)
         figure.tight_layout()
-    plt.close(figure)  # or a notebook shows it twice
     return figure
 
 
 def matrices(named: Mapping[str, Tensor], xlabel: str, ylabel: str) -> Figure:
     """Matrices as colours, one scale for all: blue below zero, white at zero, red above."""
-    with plt.rc_context({**RC, "axes.grid": False}):
-        figure, axes = plt.subplots(
-            1, len(named), figsize=(2.1 * len(named) + 0.6, 3.4), squeeze=False, layout="constrained"
-        )
+    size = (2.1 * len(named) + 0.6, 3.4)
+    with _subplots(1, len(named), figsize=size, squeeze=False, layout="constrained") as (figure, axes):
         for axis, (name, matrix) in zip(axes[0], named.items(), strict=True):
             drawn = axis.imshow(np.asarray(matrix), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+            axis.grid(False)
             axis.set_title(name, fontsize=10)
             axis.set_xlabel(xlabel)
         axes[0][0].set_ylabel(ylabel)
         figure.colorbar(drawn, ax=axes[0].tolist(), label="weight", shrink=0.8)
-    plt.close(figure)  # or a notebook shows it twice
     return figure
 
 
 def intervals(rows: Sequence[Mapping], measure: str, unit: str) -> Figure:
     """Results of `evaluation.summarize`: a dot for each system and factor, with its 95% interval over people."""
-    with plt.rc_context(RC):
-        figure, axis = plt.subplots(figsize=(6.8, 3.4))
+    with _subplots(figsize=(6.8, 3.4)) as (figure, axis):
         names = list(dict.fromkeys(row["model"] for row in rows))
         for i, (name, colour) in enumerate(zip(names, COLOURS, strict=False)):
             mine = [row for row in rows if row["model"] == name]
@@ -103,5 +106,4 @@ def intervals(rows: Sequence[Mapping], measure: str, unit: str) -> Figure:
         axis.set_ylabel(f"{measure.upper()} {unit}".strip())
         axis.legend(frameon=False)
         figure.tight_layout()
-    plt.close(figure)  # or a notebook shows it twice
     return figure

@@ -18,20 +18,26 @@ from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import read_json, replacing, write_json
 from mffcn_lite.metrics import psnr
 from mffcn_lite.models import create_model
-from mffcn_lite.sampling import Sampler
+from mffcn_lite.sampling import check_fits
 from mffcn_lite.states import restore_checkpoint, save_checkpoint
 from mffcn_lite.training import TrainingConfig, TrainingState, train
 
 LOG_EVERY = 100  # steps: how often metrics.jsonl grows
 
 
-def people_for_training(faces: FaceSet, config: TrainingConfig) -> tuple[FaceSet, FaceSet | None, FaceSet]:
-    """(training, validation or None, test): the test people are those of every evaluation, and never seen here."""
+def people_for_training(faces: FaceSet, hold_out: bool) -> tuple[FaceSet, FaceSet | None, dict[str, list[int]]]:
+    """(training, validation or None, who is where); the test people are those of every evaluation, never seen here.
+
+    With `hold_out`, an eighth of the training people is put aside to validate on.
+    """
     training, test = split_by_person(faces)
-    if not config.validate_every:
-        return training, None, test
-    training, validation = split_by_person(training, test_fraction=1 / 8)
-    return training, validation, test
+    training, validation = split_by_person(training, test_fraction=1 / 8) if hold_out else (training, None)
+    people = {
+        "training_people": training.who(),
+        "validation_people": [] if validation is None else validation.who(),
+        "test_people": test.who(),
+    }
+    return training, validation, people
 
 
 def validate(model: torch.nn.Module, faces: FaceSet, config: TrainingConfig, device: torch.device) -> dict[str, float]:
@@ -126,12 +132,7 @@ def run_training(
     model = create_model(model_name).to(chosen)
     if next(model.parameters(), None) is None:
         raise MffcnLiteError(f"{model_name} is not trained step by step; train one of srcnn, mffcn")
-    faces, validation, test = people_for_training(load_faces(data), config)
-    people = {
-        "training_people": sorted(set(faces.people.tolist())),
-        "validation_people": sorted(set(validation.people.tolist())) if validation is not None else [],
-        "test_people": sorted(set(test.people.tolist())),
-    }
+    faces, validation, people = people_for_training(load_faces(data), hold_out=config.validate_every > 0)
     data_hash = faces.card.get("pixel_hash") or faces.card.get("images_sha256")
     settings = {
         "data": data,
@@ -143,10 +144,11 @@ def run_training(
     if faces.images.shape[1] != 1:
         channels = faces.images.shape[1]
         raise MffcnLiteError(f"the networks work on grey photos, and those of {data} have {channels} channels")
-    Sampler(faces, config)  # refuses what does not fit the photos, before the folder is made
+    check_fits(faces, config)  # all that does not fit the photos is refused before the folder is made
     for factor in config.factors:
         small_size(tuple(faces.images.shape[-2:]), factor)
-    open_run(folder, settings, describe_environment(chosen), resume)
+    environment = describe_environment(chosen)
+    open_run(folder, settings, environment, resume)
     state = TrainingState.start(model, config)
     if resume:
         restore_checkpoint(folder / "checkpoints", state)
@@ -207,7 +209,7 @@ def run_training(
         "seconds_of_last_session": round(time.perf_counter() - start, 1),
         "photos": len(faces),
         "data_card": faces.card,
-        "environment": describe_environment(chosen),
+        "environment": environment,
     }
     save_model(state.best, folder / "model.safetensors", card)
     return True

@@ -9,6 +9,21 @@ from mffcn_lite.degrade import degrade
 from mffcn_lite.errors import MffcnLiteError
 
 
+def check_fits(faces: FaceSet, config) -> None:
+    """Refuse a configuration that does not fit the photos, without reading them.
+
+    Raises:
+        MffcnLiteError: if there is no photo, or a crop is larger than the photos.
+    """
+    if not len(faces):
+        raise MffcnLiteError("there are no photos to draw from; choose another set")
+    height, width = faces.images.shape[-2:]
+    if config.crop is not None and not 1 <= config.crop <= min(height, width):
+        raise MffcnLiteError(
+            f"crop (={config.crop}) must lie between 1 and the photos' shorter side (={min(height, width)})"
+        )
+
+
 class Sampler:
     """Draws batches from photos that live on the device as one uint8 tensor.
 
@@ -21,17 +36,11 @@ class Sampler:
         device: where the batches are made.
 
     Raises:
-        MffcnLiteError: if there is no photo, or a crop is larger than the photos.
+        MffcnLiteError: see `check_fits`.
     """
 
     def __init__(self, faces: FaceSet, config, device: str | torch.device = "cpu"):
-        if not len(faces):
-            raise MffcnLiteError("there are no photos to draw from; choose another set")
-        height, width = faces.images.shape[-2:]
-        if config.crop is not None and not 1 <= config.crop <= min(height, width):
-            raise MffcnLiteError(
-                f"crop (={config.crop}) must lie between 1 and the photos' shorter side (={min(height, width)})"
-            )
+        check_fits(faces, config)
         self.config = config
         self.images = torch.from_numpy(faces.images[:].copy()).to(device)
 

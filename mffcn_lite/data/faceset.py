@@ -61,6 +61,10 @@ class FaceSet:
         keep = slice(int(index[0]), int(index[-1]) + 1) if len(index) and (step == 1).all() else index
         return FaceSet(self.images[keep], self.people[keep], [self.names[i] for i in index], self.card)
 
+    def who(self) -> list[int]:
+        """The people of the set, each once, in order."""
+        return np.unique(self.people).tolist()
+
     def floats(self, device: str | torch.device = "cpu") -> Float[Tensor, "batch channel height width"]:
         """All photos as one float32 tensor in [0, 1] on `device`."""
         return torch.from_numpy(np.array(self.images)).to(device).float() / 255

@@ -30,7 +30,7 @@ def split_by_person(faces: FaceSet, test_fraction: float = 0.2, seed: int = 0) -
     Raises:
         MffcnLiteError: if a side would be empty.
     """
-    test = _first_by_hash(np.unique(faces.people).tolist(), test_fraction, seed, "people")
+    test = _first_by_hash(faces.who(), test_fraction, seed, "people")
     is_test = np.isin(faces.people, list(test))
     return faces[~is_test], faces[is_test]
 
