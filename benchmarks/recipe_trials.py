@@ -19,7 +19,7 @@ from mffcn_lite.environment import describe_environment
 from mffcn_lite.files import read_json, write_json
 from mffcn_lite.models import create_model
 from mffcn_lite.runs import people_for_training, validate
-from mffcn_lite.training import TrainingConfig, train
+from mffcn_lite.training import TrainingConfig, recipe_for, train
 
 BASE = TrainingConfig(
     steps=6000,
@@ -52,7 +52,7 @@ def main(name: str) -> None:
     results = read_json(path) if path.exists() else {"model": name, "trials": []}
     results |= {group: people[group] for group in ("training_people", "validation_people")}
     for options in GRID[len(results["trials"]) :]:
-        config = dataclasses.replace(BASE, **options)
+        config = dataclasses.replace(BASE, loss=recipe_for(name).loss, **options)
         torch.manual_seed(config.seed)
         start = time.perf_counter()
         best = train(create_model(name), faces, config).best

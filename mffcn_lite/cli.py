@@ -57,7 +57,7 @@ def parse_setting(config, text: str) -> dict:
 @app.command()
 def train(
     data: Annotated[str, typer.Option(help="orl, or the folder of a prepared set")],
-    model: Annotated[str, typer.Option(help="srcnn or mffcn")],
+    model: Annotated[str, typer.Option(help="srcnn, nie, fsrcnn or mffcn")],
     out: Annotated[Path, typer.Option(help="a new folder for the run")],
     steps: Annotated[int | None, typer.Option(help="the schedule's length; the recipe's where not given")] = None,
     recipe: Annotated[str, typer.Option(help="paper or fast")] = "fast",
@@ -72,16 +72,15 @@ def train(
     """Train a network on the training people; the test people are never seen."""
     from mffcn_lite.progress import Reporter
     from mffcn_lite.runs import run_training
-    from mffcn_lite.training import RECIPES
+    from mffcn_lite.training import recipe_for
 
-    if recipe not in RECIPES:
-        raise MffcnLiteError(f'unknown recipe "{recipe}"; choose one of {", ".join(RECIPES)}')
+    base = recipe_for(model, recipe)
     if stop_after is not None and stop_after < 1:
         raise MffcnLiteError(f"--stop-after (={stop_after}) must be at least 1")
     changes = {"seed": seed} if steps is None else {"seed": seed, "steps": steps}
     for text in settings or []:
-        changes |= parse_setting(RECIPES[recipe], text)
-    config = dataclasses.replace(RECIPES[recipe], **changes)
+        changes |= parse_setting(base, text)
+    config = dataclasses.replace(base, **changes)
     with Reporter(f"training {model}", config.steps) as reporter:
 
         def on_progress(step: int, loss: float, scores: dict | None) -> None:
@@ -205,7 +204,7 @@ def models() -> None:
     print(f"Systems: {', '.join(list_models())}. Without training: {', '.join(UNTRAINED)}.")
     for name, card in shipped_models().items():
         size = count_parameters(create_model(card["model"], **card["arguments"]))
-        print(f"\n{name}: {card['model']} {card['arguments']}" + (f", {size:,} weights" if size else ", closed form"))
+        print(f"\n{name}: {card['model']} {card['arguments']}, {size:,} weights")
         people = len(card["training_people"])
         steps = f", {card['steps']} steps" if "steps" in card else ""
         print(f"  trained on {card['data']}, {card['photos']} photos of {people} people{steps}")

@@ -84,6 +84,33 @@ def _matrix_on(device: torch.device, dtype: torch.dtype, *key) -> Tensor:
     return _matrix(*key).to(device, dtype)
 
 
+def resampling_matrices(
+    images: Float[Tensor, "batch channel height width"],
+    size: tuple[int, int],
+    kernel: str = "bicubic",
+    antialias: bool = True,
+    a: float = BICUBIC_A,
+) -> tuple[Float[Tensor, "newheight height"], Float[Tensor, "newwidth width"]]:
+    """R and C, with which `resample` is R @ images @ Cᵀ: on the images' device, of their kind of floats.
+
+    They are kept and shared: do not write into them. Arguments and errors: see `resample`.
+    """
+    if kernel not in KERNEL_NAMES:
+        raise MffcnLiteError(f'unknown kernel "{kernel}"; choose one of {", ".join(KERNEL_NAMES)}')
+    if not images.is_floating_point():
+        raise MffcnLiteError(f"pixels must be floats in [0, 1], not {images.dtype}; divide uint8 pixels by 255")
+    whole = isinstance(size, tuple | list) and all(isinstance(side, Integral) for side in size)
+    if not whole or len(size) != 2 or min(size) < 1:
+        raise MffcnLiteError(f"size (={size}) must be a height and a width of at least 1 pixel")
+    if min(images.shape[-2:]) < 1:
+        raise MffcnLiteError(f"images of {tuple(images.shape[-2:])} pixels cannot be resampled")
+    rows, columns = (
+        _matrix_on(images.device, images.dtype, old, int(new), kernel, bool(antialias), float(a))
+        for old, new in zip(images.shape[-2:], size, strict=True)
+    )
+    return rows, columns
+
+
 def resample(
     images: Float[Tensor, "batch channel height width"],
     size: tuple[int, int],
@@ -104,22 +131,8 @@ def resample(
     Raises:
         MffcnLiteError: for an unknown kernel, a size below 1, or pixels that are not floats.
     """
-    if kernel not in KERNEL_NAMES:
-        raise MffcnLiteError(f'unknown kernel "{kernel}"; choose one of {", ".join(KERNEL_NAMES)}')
-    if not images.is_floating_point():
-        raise MffcnLiteError(f"pixels must be floats in [0, 1], not {images.dtype}; divide uint8 pixels by 255")
-    whole = isinstance(size, tuple | list) and all(isinstance(side, Integral) for side in size)
-    if not whole or len(size) != 2 or min(size) < 1:
-        raise MffcnLiteError(f"size (={size}) must be a height and a width of at least 1 pixel")
-    if min(images.shape[-2:]) < 1:
-        raise MffcnLiteError(f"images of {tuple(images.shape[-2:])} pixels cannot be resampled")
-    (height, width), (new_height, new_width) = images.shape[-2:], size
-    if (height, width) == (new_height, new_width):
-        return images
-    on = (images.device, images.dtype)
-    rows = _matrix_on(*on, height, int(new_height), kernel, bool(antialias), float(a))
-    columns = _matrix_on(*on, width, int(new_width), kernel, bool(antialias), float(a))
-    return rows @ images @ columns.T
+    rows, columns = resampling_matrices(images, size, kernel, antialias, a)
+    return images if tuple(images.shape[-2:]) == tuple(size) else rows @ images @ columns.T
 
 
 def small_size(size: tuple[int, int], factor: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The terms of the paper's objective; so far its L2 term (equation 3)."""
+"""The terms of the paper's objective, so far its L2 term (equation 3), and the loss of Nie et al. (equation 1)."""
 
 from typing import Literal
 
@@ -28,3 +28,15 @@ def l2_loss(
         raise MffcnLiteError(f'reduction (={reduction!r}) must be "sum" or "mean"')
     squared = (sr - hr).square()
     return squared.mean() if reduction == "mean" else squared.sum() / len(sr)
+
+
+def nie_loss(
+    sr: Float[Tensor, "batch channel height width"],
+    hr: Float[Tensor, "batch channel height width"],
+    reduction: Literal["sum", "mean"] = "sum",
+) -> Float[Tensor, ""]:
+    """Equation (1): ½‖I_o − I_i‖², half of `l2_loss`, with its arguments and errors; see `mffcn_lite.models.Nie`."""
+    return 0.5 * l2_loss(sr, hr, reduction)
+
+
+LOSSES = {"l2": l2_loss, "nie": nie_loss}

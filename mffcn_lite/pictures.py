@@ -106,8 +106,8 @@ def enlarge(
 ) -> Float[Tensor, "1 channel height width"]:
     """`small` enlarged `factor` times: luminance by `model`, chroma (of a colour picture) by bicubic interpolation.
 
-    A network works on tiles of `tile` pixels that overlap by its radius, on its own device; the result equals that of
-    the whole picture at once. Not clamped.
+    A network works on tiles of about `tile` pixels that overlap by its radius, on its own device; the result equals
+    that of the whole picture at once. A system without a radius gets the whole. Not clamped.
 
     Raises:
         MffcnLiteError: if the factor is not one of the model's, the picture is smaller than it, or the result larger
@@ -125,23 +125,31 @@ def enlarge(
             f"the result would have {size[1]}×{size[0]} pixels, and {MAX_SIDE} a side are the most; "
             "take a smaller picture or factor"
         )
-    device = next((p.device for p in model.parameters()), small.device)
+    device = next((t.device for t in model.state_dict().values()), small.device)
     if small.shape[1] == 3:
         planes = torch.einsum("ij,bjhw->bihw", RGB_TO_YCBCR.to(small), small)
         luminance = enlarge(model, planes[:, :1], factor, tile)
         ycbcr = torch.cat([luminance.clamp(0, 1), upsample(planes[:, 1:], size)], dim=1)
         return torch.einsum("ij,bjhw->bihw", torch.linalg.inv(RGB_TO_YCBCR).to(ycbcr), ycbcr)
-    if model.radius == 0:
+    if not model.radius:
         with torch.inference_mode():
             return model.upscale(small.to(device), size).cpu()
-    blurred, result = upsample(small, size), torch.empty(1, 1, *size)
-    for top in range(0, size[0], tile):
-        for left in range(0, size[1], tile):
+    on_small = model.works_on == "small"
+    given, times = (small, factor) if on_small else (upsample(small, size), 1)
+    step = max(1, tile // (times * model.stride)) * model.stride
+    margin = -(-model.radius // model.stride) * model.stride
+    result = torch.empty(1, 1, *size)
+    for top in range(0, given.shape[-2], step):
+        for left in range(0, given.shape[-1], step):
             # The tile with its surroundings, and where the tile lies in them.
-            y, x = max(0, top - model.radius), max(0, left - model.radius)
-            bottom, right = min(top + tile, size[0]), min(left + tile, size[1])
-            around = blurred[..., y : bottom + model.radius, x : right + model.radius].to(device)
+            y, x = max(0, top - margin), max(0, left - margin)
+            around = given[..., y : top + step + margin, x : left + step + margin].to(device)
             with torch.inference_mode():
-                inner = model.restore(around, factor)[..., top - y : bottom - y, left - x : right - x]
-            result[..., top:bottom, left:right] = inner.cpu()
+                if on_small:
+                    sr = model.upscale(around, (around.shape[-2] * times, around.shape[-1] * times))
+                else:
+                    sr = model.restore(around, factor)
+            inner = sr[..., (top - y) * times :, (left - x) * times :][..., : step * times, : step * times]
+            height, width = inner.shape[-2:]
+            result[..., top * times : top * times + height, left * times : left * times + width] = inner.cpu()
     return result

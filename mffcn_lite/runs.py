@@ -12,12 +12,12 @@ from torch import Tensor
 
 from mffcn_lite.checkpoint import save_model
 from mffcn_lite.data import FaceSet, load_faces, split_by_person
-from mffcn_lite.degrade import degrade, small_size
+from mffcn_lite.degrade import small_size
 from mffcn_lite.environment import choose_device, describe_environment
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import read_json, replacing, write_json
 from mffcn_lite.metrics import psnr
-from mffcn_lite.models import create_model
+from mffcn_lite.models import SuperResolver, create_model
 from mffcn_lite.sampling import check_fits
 from mffcn_lite.states import restore_checkpoint, save_checkpoint
 from mffcn_lite.training import TrainingConfig, TrainingState, train
@@ -40,15 +40,13 @@ def people_for_training(faces: FaceSet, hold_out: bool) -> tuple[FaceSet, FaceSe
     return training, validation, people
 
 
-def validate(model: torch.nn.Module, faces: FaceSet, config: TrainingConfig, device: torch.device) -> dict[str, float]:
+def validate(model: SuperResolver, faces: FaceSet, config: TrainingConfig, device: torch.device) -> dict[str, float]:
     """Mean PSNR of clamped results for each factor."""
     hr, mode = faces.floats(device), model.training
     model.eval()
     with torch.inference_mode():
-        results = {
-            str(factor): psnr(model(degrade(hr, factor, config.kernel)).clamp(0, 1), hr, data_range=1.0).mean().item()
-            for factor in config.factors
-        }
+        restored = {factor: model.reconstruct(hr, factor, config.kernel).clamp(0, 1) for factor in config.factors}
+        results = {str(factor): psnr(sr, hr, data_range=1.0).mean().item() for factor, sr in restored.items()}
     model.train(mode)
     return results
 
@@ -131,7 +129,7 @@ def run_training(
     torch.manual_seed(config.seed)
     model = create_model(model_name).to(chosen)
     if next(model.parameters(), None) is None:
-        raise MffcnLiteError(f"{model_name} is not trained step by step; train one of srcnn, mffcn")
+        raise MffcnLiteError(f"{model_name} is not trained step by step; train one of srcnn, nie, fsrcnn, mffcn")
     faces, validation, people = people_for_training(load_faces(data), hold_out=config.validate_every > 0)
     data_hash = faces.card.get("pixel_hash") or faces.card.get("images_sha256")
     settings = {

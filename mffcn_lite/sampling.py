@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mffcn_lite.data import FaceSet
-from mffcn_lite.degrade import degrade
+from mffcn_lite.degrade import degrade, downsample
 from mffcn_lite.errors import MffcnLiteError
 
 
@@ -34,31 +34,34 @@ class Sampler:
         faces: the photos to draw from.
         config: a `TrainingConfig`; its `batch`, `factors`, `crop`, `flip` and `kernel` are used.
         device: where the batches are made.
+        works_on: "blurred" or "small": what the network is given.
 
     Raises:
         MffcnLiteError: see `check_fits`.
     """
 
-    def __init__(self, faces: FaceSet, config, device: str | torch.device = "cpu"):
+    def __init__(self, faces: FaceSet, config, device: str | torch.device = "cpu", works_on: str = "blurred"):
         check_fits(faces, config)
-        self.config = config
+        self.config, self.works_on = config, works_on
         self.images = torch.from_numpy(faces.images[:].copy()).to(device)
 
     def draw(
         self, generator: torch.Generator
-    ) -> tuple[Float[Tensor, "batch channel height width"], Float[Tensor, "batch channel height width"]]:
-        """One batch (blurred, hr), floats in [0, 1]; one factor for the whole batch, as Algorithm 1 draws it."""
+    ) -> tuple[Float[Tensor, "batch channel _ _"], Float[Tensor, "batch channel height width"]]:
+        """One batch (blurred or small, hr), floats in [0, 1]; one factor for all of it, as Algorithm 1 draws it."""
         c = self.config
         index = torch.randint(len(self.images), (c.batch,), generator=generator)
         factor = c.factors[int(torch.randint(len(c.factors), (), generator=generator))]
         hr = self.images[index.to(self.images.device)].float() / 255
         # Degraded whole, then cropped: a crop keeps the phase that a whole photo has where a factor does not divide.
-        pair = torch.cat([hr, degrade(hr, factor, kernel=c.kernel)], dim=1)
+        pair = torch.cat([hr, degrade(hr, factor, kernel=c.kernel)], dim=1) if self.works_on == "blurred" else hr
         if c.crop is not None:
             pair = random_crop(pair, c.crop, generator)
         if c.flip:
             mirrored = torch.rand(c.batch, generator=generator) < 0.5
             pair = torch.where(mirrored.to(pair.device)[:, None, None, None], pair.flip(-1), pair)
+        if self.works_on == "small":
+            return downsample(pair, factor, kernel=c.kernel), pair
         hr, blurred = pair.chunk(2, dim=1)
         return blurred, hr
 

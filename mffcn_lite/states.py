@@ -65,7 +65,8 @@ def restore_checkpoint(folder: Path, state: TrainingState) -> bool:
         state.generator.set_state(optimizer.pop("generator"))
         restored = state.optimizer.state_dict()
         for number, (name, _) in enumerate(state.model.named_parameters()):
-            restored["state"][number] = {key: optimizer[f"{name}.{key}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+            if f"{name}.step" in optimizer:  # not of a weight that no step has used yet, such as a tail of FSRCNN
+                restored["state"][number] = {k: optimizer[f"{name}.{k}"] for k in ("step", "exp_avg", "exp_avg_sq")}
         state.optimizer.load_state_dict(restored)
         if ema is not None:
             state.ema.load_state_dict(ema)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mffcn_lite.data import FaceSet
 from mffcn_lite.degrade import KERNEL_NAMES
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.losses import l2_loss
+from mffcn_lite.losses import LOSSES
 from mffcn_lite.sampling import Sampler
 
 
@@ -25,6 +25,7 @@ class TrainingConfig:
     kernel: str = "bicubic"  # of the down-sampling and the enlarging; silent
     crop: int | None = None  # the side of a random square; None: whole photos; silent
     flip: bool = False  # mirror half of the photos; silent
+    loss: str = "l2"  # or "nie", equation (1)
     reduction: str = "sum"  # of the L2 term over a photo's pixels; silent
     lr: float = 1e-4
     beta1: float = 0.5
@@ -50,6 +51,7 @@ class TrainingConfig:
             if (value := getattr(self, name)) is not None and not 0 <= value < 1:
                 raise MffcnLiteError(f"{name} (={value}) must be at least 0 and below 1")
         names = {"schedule": ("constant", "cosine"), "reduction": ("sum", "mean"), "kernel": KERNEL_NAMES}
+        names["loss"] = tuple(LOSSES)
         for name, choices in names.items():
             if getattr(self, name) not in choices:
                 raise MffcnLiteError(f'{name} (="{getattr(self, name)}") must be one of {", ".join(choices)}')
@@ -76,6 +78,17 @@ RECIPES = {
         ema=0.999,
     ),
 }
+
+
+def recipe_for(model: str, recipe: str = "fast") -> TrainingConfig:
+    """The recipe by its name for the system `model`: with equation (1) where that is the system's loss.
+
+    Raises:
+        MffcnLiteError: for an unknown recipe.
+    """
+    if recipe not in RECIPES:
+        raise MffcnLiteError(f'unknown recipe "{recipe}"; choose one of {", ".join(RECIPES)}')
+    return replace(RECIPES[recipe], loss="nie" if model == "nie" else "l2")
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
@@ -120,7 +133,8 @@ def train(
     """Algorithm 1: draw photos, draw a factor, blur, restore, compare, step; so far with the L2 term alone.
 
     Args:
-        model: maps blurred photos to restored ones; trained in place, on the device where it lies.
+        model: maps blurred photos to restored ones, or a system that works on the small photo; trained in place, on
+            the device where it lies.
         faces: the training photos.
         config: see `TrainingConfig`.
         state: where to go on; from the beginning where None.
@@ -132,12 +146,14 @@ def train(
         The state after the last step; `state.best` is the network to keep.
     """
     state = state or TrainingState.start(model, config)
-    sampler = Sampler(faces, config, next(model.parameters()).device)
+    works_on = getattr(model, "works_on", "blurred")
+    sampler, loss_of = Sampler(faces, config, next(model.parameters()).device, works_on), LOSSES[config.loss]
     last = config.steps if stop_after is None else min(stop_after, config.steps)
     model.train()
     while state.step < last:
-        blurred, hr = sampler.draw(state.generator)
-        loss = l2_loss(model(blurred), hr, config.reduction)
+        given, hr = sampler.draw(state.generator)
+        sr = model(given) if works_on == "blurred" else model.upscale(given, tuple(hr.shape[-2:]))
+        loss = loss_of(sr, hr, config.reduction)
         state.optimizer.zero_grad()
         loss.backward()
         if config.clip is not None:

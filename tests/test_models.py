@@ -348,7 +348,7 @@ def test_networks_start_from_the_bicubic_enlargement(name):
     ("name", "arguments"),
     [
         ("mffcn", {"width": 5, "depth": 3, "branch": 2, "activation": "both", "reparameterize": False}),
-        ("srcnn", {"kernels": [3, 1, 3], "maps": [4, 2], "residual": True}),
+        ("srcnn", {"kernels": [3, 1, 3], "maps": [4, 2], "residual": True, "zero_last": False}),
         ("bicubic", {}),
     ],
 )

@@ -4,19 +4,22 @@ import functools
 
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.models.base import SuperResolver, count_parameters
+from mffcn_lite.models.fsrcnn import FSRCNN
 from mffcn_lite.models.interpolation import Interpolation
 from mffcn_lite.models.linear import Wiener
 from mffcn_lite.models.mff import MFF
 from mffcn_lite.models.mffcn import MFFCN
-from mffcn_lite.models.srcnn import SRCNN
+from mffcn_lite.models.srcnn import SRCNN, Nie
 
-__all__ = ["MFF", "MFFCN", "SRCNN", "UNTRAINED", "Interpolation", "SuperResolver", "Wiener", "count_parameters"]
-__all__ += ["create_model", "list_models"]
+__all__ = ["FSRCNN", "MFF", "MFFCN", "SRCNN", "UNTRAINED", "Interpolation", "Nie", "SuperResolver", "Wiener"]
+__all__ += ["count_parameters", "create_model", "list_models"]
 
 UNTRAINED = ("nearest", "bilinear", "bicubic", "lanczos")  # systems that need no training
 _SYSTEMS = {name: functools.partial(Interpolation, name) for name in UNTRAINED} | {
     "wiener": Wiener,
     "srcnn": SRCNN,
+    "nie": Nie,
+    "fsrcnn": FSRCNN,
     "mffcn": MFFCN,
 }
 

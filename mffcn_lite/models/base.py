@@ -3,19 +3,26 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mffcn_lite.degrade import upsample
+from mffcn_lite.degrade import degrade, downsample, upsample
 
 
 class SuperResolver(nn.Module):
     """A system of the book. Subclasses set `name` and keep their constructor's arguments in `arguments`.
 
     `forward(blurred)` maps N×1×H×W to N×1×H×W; `upscale(small, size)` starts from the small photo.
-    `radius` is how many pixels away an input pixel can change an output pixel (0: none but itself).
+
+    Attributes:
+        works_on: "blurred", or "small" for a system that takes the small photo as it is.
+        radius: how many pixels away a pixel of what it works on can change the result (0: none but itself);
+            None where a pixel can reach everywhere, or the order of the work matters.
+        stride: a tile of a large picture must begin at a multiple of it.
     """
 
     name: str
     arguments: dict
-    radius: int = 0
+    works_on: str = "blurred"
+    radius: int | None = 0
+    stride: int = 1
 
     def restore(
         self, blurred: Float[Tensor, "batch channel height width"], factor: int | None = None
@@ -30,9 +37,22 @@ class SuperResolver(nn.Module):
 
         The result is not clamped: a network or a kernel may overshoot [0, 1] a little.
         """
-        return self.restore(upsample(small, size), round(size[0] / small.shape[-2]))
+        return self.restore(upsample(small, size), scale(small, size))
+
+    def reconstruct(
+        self, hr: Float[Tensor, "batch channel height width"], factor: int, kernel: str = "bicubic"
+    ) -> Float[Tensor, "batch channel height width"]:
+        """What the system makes of `hr` after its degradation, with `kernel` in both directions."""
+        if self.works_on == "small":
+            return self.upscale(downsample(hr, factor, kernel), tuple(hr.shape[-2:]))
+        return self.restore(degrade(hr, factor, kernel), factor)
+
+
+def scale(small: Tensor, size: tuple[int, int]) -> int:
+    """The whole factor that is nearest to the one between `small` and `size`."""
+    return round(size[0] / small.shape[-2])
 
 
 def count_parameters(model: nn.Module) -> int:
-    """How many numbers `model` learns."""
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
+    """How many numbers `model` has learnt, by gradients or in closed form."""
+    return sum(tensor.numel() for tensor in model.state_dict().values())

@@ -1,4 +1,4 @@
-"""SRCNN (Dong et al. 2014), the paper's learned baseline (chapter 7)."""
+"""SRCNN (Dong et al. 2014), the paper's learned baseline, and Nie et al.'s network (chapter 7)."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,10 @@ class SRCNN(SuperResolver):
     """Three convolutions on the blurred photo: patches to maps, a non-linear mapping, reconstruction.
 
     Args:
-        kernels: the sides of the three kernels; 9–1–5 in the paper under study.
+        kernels: the sides of the three kernels; 9–1–5 in the paper under study, 9–5–5 in SRCNN's own journal version.
         maps: the maps after the first and the second layer; 64 and 32.
         residual: add the input to the output; neither paper does, it is off.
+        zero_last: with a residual, start with a last layer of zeros, which is the blurred photo itself.
 
     Borders are padded with zeros, so that the output has the input's size.
 
@@ -25,13 +26,19 @@ class SRCNN(SuperResolver):
 
     name = "srcnn"
 
-    def __init__(self, kernels: Sequence[int] = (9, 1, 5), maps: Sequence[int] = (64, 32), residual: bool = False):
+    def __init__(
+        self,
+        kernels: Sequence[int] = (9, 1, 5),
+        maps: Sequence[int] = (64, 32),
+        residual: bool = False,
+        zero_last: bool = True,
+    ):
         super().__init__()
         if len(kernels) != 3 or any(k < 1 or k % 2 == 0 for k in kernels):
             raise MffcnLiteError(f"kernels (={tuple(kernels)}) must be three odd sides")
         if len(maps) != 2 or min(maps) < 1:
             raise MffcnLiteError(f"maps (={tuple(maps)}) must be two numbers of at least 1")
-        self.arguments = {"kernels": list(kernels), "maps": list(maps), "residual": residual}
+        self.arguments = {"kernels": list(kernels), "maps": list(maps), "residual": residual, "zero_last": zero_last}
         self.residual = residual
         self.radius = sum(k // 2 for k in kernels)
         channels = (1, *maps, 1)
@@ -41,10 +48,25 @@ class SRCNN(SuperResolver):
             nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu" if i < 2 else "linear")
             nn.init.zeros_(convolution.bias)
             self.layers.extend([convolution, nn.ReLU()] if i < 2 else [convolution])
-        if residual:  # start as the identity
+        if residual and zero_last:
             nn.init.zeros_(self.layers[-1].weight)
 
     def forward(self, blurred: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch 1 height width"]:
         """The restored photo, N×1×H×W, not clamped."""
         out = self.layers(blurred)
         return blurred + out if self.residual else out
+
+
+class Nie(SRCNN):
+    """The face network that the paper names with equation (1): SRCNN's body, trained under ½‖I_o − I_i‖².
+
+    The paper gives its loss and nothing of its layers, hence the body of its other baseline. The ½ halves every
+    gradient. For plain gradient descent that is half the learning rate, exactly. Adam divides the mean of the
+    gradients by the root of the mean of their squares, and the ½ drops out, up to Adam's ε. Where a gradient is clipped
+    to a given norm, or another term is added, the ½ counts again. So `nie` is `srcnn` once more with another path of
+    rounding and clipping, and what lies between their results is the noise of training. Read to the letter, equation
+    (1) compares the output with the *input*, and is least for a network that changes nothing; the sharp photo must be
+    meant.
+    """
+
+    name = "nie"
