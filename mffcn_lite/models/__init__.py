@@ -9,14 +9,18 @@ from mffcn_lite.models.interpolation import Interpolation
 from mffcn_lite.models.linear import Wiener
 from mffcn_lite.models.mff import MFF
 from mffcn_lite.models.mffcn import MFFCN
+from mffcn_lite.models.reconstruction import BackProjection, ConvexProjections
 from mffcn_lite.models.srcnn import SRCNN, Nie
 
-__all__ = ["FSRCNN", "MFF", "MFFCN", "SRCNN", "UNTRAINED", "Interpolation", "Nie", "SuperResolver", "Wiener"]
-__all__ += ["count_parameters", "create_model", "list_models"]
+__all__ = ["FSRCNN", "MFF", "MFFCN", "SRCNN", "UNTRAINED", "BackProjection", "ConvexProjections", "Interpolation"]
+__all__ += ["Nie", "SuperResolver", "Wiener", "count_parameters", "create_model", "list_models"]
 
-UNTRAINED = ("nearest", "bilinear", "bicubic", "lanczos")  # systems that need no training
-_SYSTEMS = {name: functools.partial(Interpolation, name) for name in UNTRAINED} | {
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
+UNTRAINED = (*INTERPOLATIONS, "ibp", "pocs")  # systems that need no training
+_SYSTEMS = {name: functools.partial(Interpolation, name) for name in INTERPOLATIONS} | {
     "wiener": Wiener,
+    "ibp": BackProjection,
+    "pocs": ConvexProjections,
     "srcnn": SRCNN,
     "nie": Nie,
     "fsrcnn": FSRCNN,
