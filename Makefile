@@ -1,7 +1,7 @@
 # Two commands are enough: make book, make test. Each sets up what it needs.
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: book chapters test lint train lock clean
+.PHONY: book chapters test lint train systems bench lock clean
 PYTHON ?= $(shell for p in python3.11 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PY := .venv/bin/python
@@ -39,9 +39,17 @@ lint: $(READY)
 	$(PY) -m ruff format --check .
 	$(PY) book/make_chapters.py --check
 
-# Every shipped checkpoint from nothing; stop it and call it again as you like. About an hour on two cores.
+# Every shipped system from nothing; stop it and call it again as you like. About an hour and a half on two cores.
 train: $(READY)
 	$(PY) benchmarks/train_shipped.py
+
+# Every system beside the others: quality, seconds, memory. Leave the machine alone meanwhile.
+systems: $(READY)
+	$(PY) benchmarks/systems.py
+
+# Both sides of each speed claim, in turn, as ratios. Leave the machine alone meanwhile.
+bench: $(READY)
+	$(PY) benchmarks/bench.py
 
 # After a change of pyproject.toml: exact versions with their hashes; those that still fit are kept.
 lock: $(READY)

@@ -14,8 +14,9 @@ from pathlib import Path
 
 import torch
 
-from mffcn_lite.data import load_faces
+from mffcn_lite.data import FaceSet, load_faces
 from mffcn_lite.environment import describe_environment
+from mffcn_lite.evaluation import RESULTS
 from mffcn_lite.files import read_json, write_json
 from mffcn_lite.models import create_model
 from mffcn_lite.runs import people_for_training, validate
@@ -44,13 +45,26 @@ GRID = [
 ]
 
 
-def main(name: str) -> None:
-    """Run the trials that are missing, one after the other."""
+def open_trials(name: str) -> tuple[FaceSet, FaceSet, Path, dict]:
+    """(photos to learn from, photos to choose on, where the trials are stored, those that are stored already)."""
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     faces, validation, people = people_for_training(load_faces("orl"), hold_out=True)
-    path = Path(f"mffcn_lite/results/trials_{name}.json")
+    path = RESULTS / f"trials_{name}.json"
     results = read_json(path) if path.exists() else {"model": name, "trials": []}
-    results |= {group: people[group] for group in ("training_people", "validation_people")}
+    return faces, validation, path, results | {key: people[key] for key in ("training_people", "validation_people")}
+
+
+def store_trial(path: Path, results: dict, trial: dict) -> None:
+    """Add a trial to `results`, and write them."""
+    print(results["model"], trial, flush=True)
+    results["trials"].append(trial)
+    results["environment"] = describe_environment()
+    write_json(path, results)
+
+
+def main(name: str) -> None:
+    """Run the trials that are missing, one after the other."""
+    faces, validation, path, results = open_trials(name)
     for options in GRID[len(results["trials"]) :]:
         config = dataclasses.replace(BASE, loss=recipe_for(name).loss, **options)
         torch.manual_seed(config.seed)
@@ -59,11 +73,7 @@ def main(name: str) -> None:
         seconds = time.perf_counter() - start
         scores = validate(best, validation, config, torch.device("cpu"))
         trial = {"options": options, "steps": config.steps, "seconds": round(seconds), "validation_psnr": scores}
-        print(name, trial, flush=True)
-        results["trials"].append(trial)
-        results["environment"] = describe_environment()
-        write_json(path, results)
-    write_json(path, results)
+        store_trial(path, results, trial)
 
 
 if __name__ == "__main__":

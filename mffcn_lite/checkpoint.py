@@ -58,8 +58,10 @@ def save_model(model: SuperResolver, path: str | Path, card: dict | None = None)
     Raises:
         MffcnLiteError: if the model cannot be made again from its name, or the files cannot be written.
     """
-    if model.name not in list_models() or model.arguments is None:
-        raise MffcnLiteError("this model cannot be made again by create_model; save the network that it was fused from")
+    if model.name not in list_models():
+        raise MffcnLiteError(
+            f"{model.name} cannot be made again by create_model; save one of {', '.join(list_models())}"
+        )
     path = Path(path).with_suffix(".safetensors")
     save_tensors(model.state_dict(), path)
     described = {"model": model.name, "arguments": model.arguments, **(card or {}), "weights_sha256": sha256(path)}
@@ -79,7 +81,7 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> SuperRes
     """A system ready for use, in eval mode on `device`; what is known of it is in its attribute `card`.
 
     Args:
-        name: a shipped network ("srcnn", "mffcn"), a system that needs no training ("bicubic"), or the path of
+        name: a shipped system ("srcnn", "mffcn", "forest"), a system that needs no training ("bicubic"), or the path of
             a `.safetensors` file with its card beside it, or of a finished run's folder.
 
     Raises:

@@ -196,6 +196,20 @@ def reconstruct(
 
 
 @app.command()
+def export(
+    out: Annotated[Path, typer.Option(help="the file to write, *.onnx")],
+    model: Annotated[str, typer.Option(help="a shipped network or the path of a checkpoint")] = "mffcn",
+    factor: Annotated[int | None, typer.Option(help="for fsrcnn: which of its tails")] = None,
+) -> None:
+    """Write a network as ONNX, for programs without PyTorch; needs the packages onnx and onnxscript."""
+    from mffcn_lite.checkpoint import load_model
+    from mffcn_lite.export import export_onnx
+
+    export_onnx(load_model(model), out, factor)
+    print(out)
+
+
+@app.command()
 def models() -> None:
     """The systems, and the shipped networks with their cards."""
     from mffcn_lite.checkpoint import shipped_models

@@ -6,8 +6,12 @@ from collections.abc import Mapping, Sequence
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
+from matplotlib.path import Path
 from numpy.typing import ArrayLike
 from torch import Tensor
+
+from mffcn_lite.models import MFF, MFFCN
 
 # Okabe and Ito's colours, which the colour-blind can tell apart, each with a line style of its own.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -107,3 +111,50 @@ def intervals(rows: Sequence[Mapping], measure: str, unit: str) -> Figure:
         axis.legend(frameon=False)
         figure.tight_layout()
     return figure
+
+
+def network_figure(model: MFFCN) -> Figure:
+    """An MFFCN as it is: its layers with their channels, read from the modules, its skips and its residual.
+
+    A layer whose maps were halved stands lower.
+    """
+    depth = len(model.layers)
+    with _subplots(figsize=(1.35 * (depth + 2), 2.6 + 0.6 * max(model.levels))) as (figure, axis):
+        axis.axis("off")
+        axis.grid(False)
+        place = {layer: (layer, -0.6 * level) for layer, level in enumerate(model.levels)} | {depth + 1: (depth + 1, 0)}
+
+        def arrow(start: int, end: int, colour: str = "black", text: str = "") -> None:
+            """Straight to the next box, or in an arc above those between, with its text on top."""
+            (x, y), (x2, y2) = place[start], place[end]
+            if text:
+                y, y2, top = y + 0.25, y2 + 0.25, max(y, y2) + 0.25 + 0.26 * (x2 - x)
+                points = [(x, y), ((x + x2) / 2, top), (x2, y2)]
+                axis.text((x + x2) / 2, (y + 2 * top + y2) / 4 + 0.09, text, ha="center", fontsize=8, color=colour)
+            else:
+                points = [(x + 0.3, y), ((x + x2) / 2, (y + y2) / 2), (x2 - 0.3, y2)]
+            curve = Path(points, [Path.MOVETO, Path.CURVE3, Path.CURVE3])
+            axis.add_patch(FancyArrowPatch(path=curve, arrowstyle="-|>", mutation_scale=10, color=colour, fill=False))
+
+        for layer in range(depth + 1):
+            arrow(layer, layer + 1)
+        for end, start in model.skips.items():
+            arrow(start, end, COLOURS[0], f"{start} into {end}: {model.skip}")
+        if model.residual:
+            arrow(0, depth + 1, COLOURS[1], "the residual: add")
+        for layer in range(depth + 2):
+            text = {0: "blurred\n1", depth + 1: "sr\n1"}.get(layer) or f"{layer}: {_channels(model.layers[layer - 1])}"
+            box = {"boxstyle": "round", "facecolor": "white", "edgecolor": "black"}
+            axis.text(*place[layer], text, ha="center", va="center", fontsize=8, bbox=box)
+        axis.set_xlim(-0.6, depth + 1.6)
+        axis.set_ylim(-0.6 * max(model.levels) - 0.4, 0.5 + 0.13 * (depth + 1))
+        figure.tight_layout()
+    return figure
+
+
+def _channels(module) -> str:
+    """A layer's kind, and its channels in and out."""
+    if isinstance(module, MFF):
+        return f"MFF\n{module.branches[0].in_channels}→{module.project.out_channels}"
+    side = module[0].kernel_size[0]
+    return f"{side}×{side}\n{module[0].in_channels}→{module[0].out_channels}"

@@ -231,8 +231,10 @@ def test_an_unknown_name_is_refused_and_the_known_ones_are_listed(tmp_path, monk
     refuses(lambda: load_model(name), f'no model "{name}"', *UNTRAINED)
 
 
-def test_a_fused_network_is_refused_and_nothing_written(tmp_path, refuses):
-    refuses(lambda: save_model(random_model("mffcn").fuse(), tmp_path / "m.safetensors"), "fused")
+def test_a_model_that_is_no_system_is_refused_and_nothing_written(tmp_path, refuses):
+    model = random_model("mffcn")
+    model.name = "mine"
+    refuses(lambda: save_model(model, tmp_path / "m.safetensors"), "mine", "mffcn")
     assert list(tmp_path.iterdir()) == []
 
 

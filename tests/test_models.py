@@ -347,7 +347,21 @@ def test_networks_start_from_the_bicubic_enlargement(name):
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
-        ("mffcn", {"width": 5, "depth": 3, "branch": 2, "activation": "both", "reparameterize": False}),
+        (
+            "mffcn",
+            {
+                "width": 5,
+                "depth": 3,
+                "branch": 2,
+                "activation": "both",
+                "reparameterize": False,
+                "skip": "add",
+                "residual": False,
+                "block": "mff",
+                "strided": True,
+                "zero_last": False,
+            },
+        ),
         ("srcnn", {"kernels": [3, 1, 3], "maps": [4, 2], "residual": True, "zero_last": False}),
         ("bicubic", {}),
     ],

@@ -64,6 +64,7 @@ def test_imports_go_one_way():
         "runs",
         "evaluation",
         "pictures",
+        "export",
         "plotting",
         "widgets",
         "exercises",

@@ -1,5 +1,6 @@
 """Back-projection and convex projections: what they promise, on real faces and against linear algebra."""
 
+import itertools
 import math
 
 import pytest
@@ -51,7 +52,7 @@ def test_with_the_transpose_the_residual_falls_in_each_step_down_to_the_toleranc
     model, residuals = create_model("ibp", step=step, tolerance=1e-5), []
     sr = model.upscale(small, (112, 92), on_step=lambda e: residuals.append(norms(e)))
     contraction = model.contraction(small, (112, 92))
-    for before, after in zip(residuals, residuals[1:], strict=False):
+    for before, after in itertools.pairwise(residuals):
         assert (after <= contraction * before + 1e-12).all()
     assert (residuals[-1] <= 1e-5 * residuals[0]).all()
     torch.testing.assert_close(downsample(sr, factor), small, atol=1e-5, rtol=0)
@@ -178,7 +179,7 @@ def test_where_the_sets_meet_the_gap_closes_and_where_they_do_not_it_stays(photo
         model = create_model("pocs", band=band, sweeps=40)
         sr = model.upscale(small, (112, 92), on_sweep=gaps.append)
         assert (downsample(sr, 3) - small).abs().max() <= HALF_LEVEL * 1.001
-        assert all((after <= before + 1e-9).all() for before, after in zip(gaps, gaps[1:], strict=False))
+        assert all((after <= before + 1e-9).all() for before, after in itertools.pairwise(gaps))
         assert (gaps[-1] < 1e-5).all() if meet else (gaps[-1] > 1e-3).all()
 
 

@@ -3,17 +3,22 @@
 import functools
 
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.models.base import SuperResolver, count_parameters
+from mffcn_lite.models.base import SuperResolver
+from mffcn_lite.models.cost import count_multiplications, count_parameters, receptive_field
+from mffcn_lite.models.example import ExampleBased
+from mffcn_lite.models.forest import RegressionForest
 from mffcn_lite.models.fsrcnn import FSRCNN
 from mffcn_lite.models.interpolation import Interpolation
 from mffcn_lite.models.linear import Wiener
 from mffcn_lite.models.mff import MFF
 from mffcn_lite.models.mffcn import MFFCN
 from mffcn_lite.models.reconstruction import BackProjection, ConvexProjections
+from mffcn_lite.models.sparse import SparseCoding
 from mffcn_lite.models.srcnn import SRCNN, Nie
 
-__all__ = ["FSRCNN", "MFF", "MFFCN", "SRCNN", "UNTRAINED", "BackProjection", "ConvexProjections", "Interpolation"]
-__all__ += ["Nie", "SuperResolver", "Wiener", "count_parameters", "create_model", "list_models"]
+__all__ = ["FSRCNN", "MFF", "MFFCN", "SRCNN", "UNTRAINED", "BackProjection", "ConvexProjections", "ExampleBased"]
+__all__ += ["Interpolation", "Nie", "RegressionForest", "SparseCoding", "SuperResolver", "Wiener"]
+__all__ += ["count_multiplications", "count_parameters", "create_model", "list_models", "receptive_field"]
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
 UNTRAINED = (*INTERPOLATIONS, "ibp", "pocs")  # systems that need no training
@@ -21,6 +26,9 @@ _SYSTEMS = {name: functools.partial(Interpolation, name) for name in INTERPOLATI
     "wiener": Wiener,
     "ibp": BackProjection,
     "pocs": ConvexProjections,
+    "example": ExampleBased,
+    "sparse": SparseCoding,
+    "forest": RegressionForest,
     "srcnn": SRCNN,
     "nie": Nie,
     "fsrcnn": FSRCNN,

@@ -51,8 +51,3 @@ class SuperResolver(nn.Module):
 def scale(small: Tensor, size: tuple[int, int]) -> int:
     """The whole factor that is nearest to the one between `small` and `size`."""
     return round(size[0] / small.shape[-2])
-
-
-def count_parameters(model: nn.Module) -> int:
-    """How many numbers `model` has learnt, by gradients or in closed form."""
-    return sum(tensor.numel() for tensor in model.state_dict().values())

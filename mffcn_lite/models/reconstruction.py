@@ -153,13 +153,14 @@ class BackProjection(SuperResolver):
         rows, columns = (torch.linalg.eigvals(axis.double().cpu()) for axis in axes)
         return float((1 - self._step(forward) * torch.outer(rows, columns)).abs().max())
 
-    def upscale(
+    def refine(
         self,
+        start: Float[Tensor, "batch channel height width"],
         small: Float[Tensor, "batch channel smallheight smallwidth"],
-        size: tuple[int, int],
         on_step: Callable[[Tensor], None] | None = None,
     ) -> Float[Tensor, "batch channel height width"]:
-        """Enlarge a batch to `size`, from the bicubic enlargement on; `on_step` is called with each residual."""
+        """Make any result `start` shrink to the small photo; `on_step` is called with each residual."""
+        size = tuple(start.shape[-2:])
         forward, steps = ForwardModel(small, size, **self.model), self.steps
         step = self._step(forward)
         if steps is None:
@@ -173,7 +174,16 @@ class BackProjection(SuperResolver):
         back = forward.transpose
         if self.back == "enlarge":
             back = functools.partial(upsample, size=size, **self.model)
-        return back_project(upsample(small, size), small, forward, back, step, steps, on_step)
+        return back_project(start, small, forward, back, step, steps, on_step)
+
+    def upscale(
+        self,
+        small: Float[Tensor, "batch channel smallheight smallwidth"],
+        size: tuple[int, int],
+        on_step: Callable[[Tensor], None] | None = None,
+    ) -> Float[Tensor, "batch channel height width"]:
+        """Enlarge a batch to `size`, from the bicubic enlargement on; see `refine`."""
+        return self.refine(upsample(small, size), small, on_step)
 
 
 def project_range(x: Tensor) -> Tensor:

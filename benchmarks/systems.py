@@ -1,0 +1,107 @@
+"""Every system on the same photos: quality, seconds, memory, weights, multiplications.
+
+    python benchmarks/systems.py          (make systems; leave the machine alone meanwhile)
+
+Writes mffcn_lite/results/systems.json.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from mffcn_lite.checkpoint import SHIPPED, load_model, shipped_names
+from mffcn_lite.data import FaceSet, load_faces, split_by_person
+from mffcn_lite.degrade import downsample
+from mffcn_lite.environment import describe_environment
+from mffcn_lite.evaluation import CONSISTENCY, CONVENTION, RESULTS, evaluate, summarize
+from mffcn_lite.files import write_json
+from mffcn_lite.models import count_multiplications, count_parameters, list_models, receptive_field
+
+FACTORS, BATCH, REPEATS = (2, 3, 4), 40, 5
+COUNTED = ("wiener", "srcnn", "nie", "fsrcnn", "mffcn")  # whose work is multiplications, all in layers
+COST = {
+    "seconds": f"a photo of 112×92, from its small photo: median of {REPEATS} calls for {BATCH} photos, over {BATCH}",
+    "megabytes": f"by which memory grows at its highest while a batch of {BATCH} is enlarged, beyond the weights",
+    "parameters": "numbers learnt, by gradients or in closed form; of a patch system, those in its tables",
+    "multiplications": "in the layers, for a photo of 112×92; an MFFCN fused",
+    "weights_megabytes": "of the file that is shipped",
+}
+
+
+def memory(key: str) -> float:
+    """A line of /proc/self/status in MB: VmRSS is now, VmHWM the highest since it was last reset."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(key))
+    return int(line.split()[1]) / 1000
+
+
+def measure(name: str) -> dict:
+    """The cost of one system, in a process of its own."""
+    hr = split_by_person(load_faces("orl"))[1][:BATCH].floats()
+    model, size = load_model(name), tuple(hr.shape[-2:])
+    if name == "mffcn":
+        model = model.fuse()
+    file = SHIPPED / f"{name}.safetensors"
+    result = {
+        "model": name,
+        "parameters": count_parameters(load_model(name)),
+        "weights_megabytes": round(file.stat().st_size / 1e6, 3) if name in shipped_names() else 0.0,
+        "receptive_field": receptive_field(model),
+        "seconds": {},
+        "megabytes": {},
+        "multiplications": {},
+    }
+    for factor in FACTORS:
+        small, seconds = downsample(hr, factor), []
+        with torch.inference_mode():
+            model.upscale(small[:1], size)
+            Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM
+            before = memory("VmRSS")
+            model.upscale(small, size)
+            result["megabytes"][factor] = round(max(0.0, memory("VmHWM") - before), 1)
+            for _ in range(REPEATS):
+                start = time.perf_counter()
+                model.upscale(small, size)
+                seconds.append(time.perf_counter() - start)
+        result["seconds"][factor] = round(statistics.median(seconds) / BATCH, 6)
+        if name in COUNTED:
+            result["multiplications"][factor] = count_multiplications(model, size, factor)
+    return result
+
+
+def main() -> None:
+    """Quality first, then each system's cost alone."""
+    names = list_models()
+    _, test = split_by_person(load_faces("orl"))
+    systems = {name: load_model(name) for name in names}
+    start = time.perf_counter()
+    results = summarize(evaluate(systems, test, FACTORS))
+    seconds = time.perf_counter() - start
+    print(f"measured {len(names)} systems in {seconds:.0f} s", flush=True)
+    # 3 divides 90 and 111: what a system loses to a grid that does not fit is not in these.
+    cut = FaceSet(test.images[:, :, :111, 1:91], test.people, test.names, test.card)
+    content = {
+        "results": results,
+        "results_at_90x111": summarize(evaluate(systems, cut, (3,))),
+        "cost": [],
+        "seconds_of_results": round(seconds, 1),
+        "data": {"source": "orl", "split": "test", "photos": len(test), "people": test.who(), "card": test.card},
+        "convention": {"psnr and ssim": CONVENTION, "consistency": CONSISTENCY, **COST},
+        "environment": describe_environment(),
+    }
+    for name in names:
+        command = [sys.executable, __file__, name]
+        content["cost"].append(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
+        print(content["cost"][-1], flush=True)
+    write_json(RESULTS / "systems.json", content)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        print(json.dumps(measure(sys.argv[1])))
+    else:
+        main()

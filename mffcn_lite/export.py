@@ -1,0 +1,71 @@
+"""Networks for other programs: ONNX, with any height, width and batch."""
+
+import logging
+import warnings
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.files import replacing
+from mffcn_lite.models import FSRCNN, MFFCN, SRCNN, SuperResolver
+
+
+class _OneFactor(nn.Module):
+    """A system that needs the factor beside its picture, for one factor."""
+
+    def __init__(self, model: SuperResolver, factor: int):
+        super().__init__()
+        self.model, self.factor = model, factor
+
+    def forward(self, small: Tensor) -> Tensor:
+        return self.model(small, self.factor)
+
+
+def export_onnx(model: SuperResolver, path: str | Path, factor: int | None = None) -> None:
+    """Write a network to `path` (*.onnx), one file with its weights inside, beside and renamed.
+
+    Its input is `blurred` (of FSRCNN `small`), N×1×H×W, float32 in [0, 1], and its output `sr`, not clamped; N, H and W
+    are open. An MFFCN is fused first where that is possible. SRCNN and MFFCN take the photo enlarged bicubically as
+    `mffcn_lite.degrade.upsample` does.
+
+    Args:
+        factor: which tail of FSRCNN is written; not used by the others.
+
+    Raises:
+        MffcnLiteError: for a system that is no network or whose computation depends on the size, a factor without
+            a tail, missing packages, or a file that cannot be written.
+    """
+    fixed = (isinstance(model, MFFCN) and model.stride > 1) or (isinstance(model, FSRCNN) and model.residual)
+    if fixed or not isinstance(model, SRCNN | FSRCNN | MFFCN):
+        raise MffcnLiteError(
+            f"this {model.name} cannot be exported; srcnn, nie, fsrcnn without residual and mffcn without strides can"
+        )
+    given = "small" if isinstance(model, FSRCNN) else "blurred"
+    if isinstance(model, FSRCNN):
+        if str(factor) not in model.tails:
+            tails = ", ".join(model.tails)
+            raise MffcnLiteError(f"factor (={factor}) must be one of {tails}, for which fsrcnn has tails")
+        model = _OneFactor(model, factor)
+    elif isinstance(model, MFFCN) and model.arguments["block"] == "mff" and not model.layers[0].inside:
+        model = model.fuse()
+    device = next(model.parameters()).device
+    sides = {axis: torch.export.Dim(name, min=1) for axis, name in ((0, "batch"), (2, "height"), (3, "width"))}
+    try:
+        logging.disable(logging.WARNING)  # torch tells what it exports without: torchvision
+        with warnings.catch_warnings(action="ignore"), replacing(path) as temporary:
+            program = torch.onnx.export(
+                model.eval(),
+                (torch.zeros(2, 1, 24, 20, device=device),),
+                input_names=[given],
+                output_names=["sr"],
+                dynamic_shapes=(sides,),
+                dynamo=True,
+                verbose=False,
+            )
+            program.save(temporary, external_data=False)
+    except ImportError as error:
+        raise MffcnLiteError(f"{error.name} is missing: pip install onnx onnxscript") from error
+    finally:
+        logging.disable(logging.NOTSET)

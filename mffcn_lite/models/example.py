@@ -1,0 +1,115 @@
+"""Example-based super-resolution (Freeman, Jones and Pasztor 2002): look it up in a database of patches (chapter 6)."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.models.patches import PatchModel, mid_frequencies
+
+DARKEST = 0.01  # added to a patch's contrast, which divides: noise in a flat one must not be blown up
+
+
+class ExampleBased(PatchModel):
+    """For each patch the nearest ones of a database are found by their mid frequencies; one of them gives the detail.
+
+    Both are divided by the contrast of the mid frequencies, so that a bright edge can serve for a faint one. Among the
+    `candidates` nearest, the patch is taken that fits its window and what lies already where they overlap:
+    |window − its window|² + `consistency` · |its detail − what lies there|², row by row, as in Freeman's one-pass
+    algorithm. Patches on a slanted line do not touch and are chosen together.
+
+    The database holds pieces of training photos: their licence goes with it.
+
+    Args:
+        candidates: the nearest patches to choose among.
+        consistency: the weight of the overlap; 0 takes the nearest patch.
+        side, stride, components, factors, pairs, seed: see `PatchModel`; `pairs` is the size of the database.
+
+    Raises:
+        MffcnLiteError: for numbers out of range.
+    """
+
+    name = "example"
+    features = staticmethod(mid_frequencies)
+    maps = 1
+
+    def __init__(
+        self,
+        candidates: int = 8,
+        consistency: float = 0.1,
+        side: int = 5,
+        stride: int = 2,
+        components: int = 24,
+        factors: Sequence[int] = (2, 3, 4),
+        pairs: int = 12_000,
+        seed: int = 0,
+    ):
+        self.reach = 2 * max(factors, default=0)
+        super().__init__(side, stride, components, factors, pairs, seed)
+        if not 1 <= candidates <= pairs or not consistency >= 0:
+            raise MffcnLiteError(
+                f"candidates (={candidates}) must lie between 1 and pairs (={pairs}), and consistency (={consistency}) "
+                "be at least 0"
+            )
+        self.arguments |= {"candidates": candidates, "consistency": consistency}
+        self.candidates, self.consistency = candidates, consistency
+        self.radius = None  # a choice depends on those before it
+        # Halves: their rounding is far below what neighbours differ by.
+        self.register_buffer("windows_seen", torch.zeros(len(factors), pairs, components, dtype=torch.float16))
+        self.register_buffer("details", torch.zeros(len(factors), pairs, side**2, dtype=torch.float16))
+
+    def learn(self, i: int, features: Tensor, missing: Tensor) -> None:
+        """Keep the pairs, divided by their contrast."""
+        contrast = self._contrast(features)
+        self.windows_seen[i], self.details[i] = features / contrast, missing / contrast
+
+    def _contrast(self, features: Float[Tensor, "*any component"]) -> Float[Tensor, "*any 1"]:
+        return features.square().mean(-1, keepdim=True).sqrt() + DARKEST
+
+    def nearest(self, i: int, wanted: Float[Tensor, "query component"]) -> tuple[Tensor, Tensor]:
+        """Squared distances and places of the `candidates` nearest windows of the i-th factor, nearest first."""
+        from sklearn.neighbors import NearestNeighbors  # takes a second to import
+
+        index = NearestNeighbors(n_neighbors=self.candidates, algorithm="brute")
+        distances, places = index.fit(self.windows_seen[i].float().cpu().numpy()).kneighbors(
+            wanted.float().cpu().numpy()
+        )
+        return torch.from_numpy(distances).to(wanted).square(), torch.from_numpy(places).to(wanted.device)
+
+    def predict(
+        self, i: int, features: Float[Tensor, "plane patch component"], grid: tuple[int, int]
+    ) -> Float[Tensor, "plane patch pixel"]:
+        """The detail of each patch, chosen row by row."""
+        planes, (rows, columns) = len(features), grid
+        contrast = self._contrast(features)
+        distances, places = (
+            found.view(planes, rows * columns, self.candidates)
+            for found in self.nearest(i, (features / contrast).flatten(0, 1))
+        )
+        details, side = self.details[i].to(features), self.side
+        chosen = features.new_zeros(planes, rows * columns, side**2)
+        # What lies already at each pixel: a sum, and of how many.
+        height, width = (side + (count - 1) * self.stride for count in grid)
+        total, count = features.new_zeros(planes, height * width), features.new_zeros(height * width)
+        corners = torch.arange(rows)[:, None] * self.stride * width + torch.arange(columns) * self.stride
+        pixels = (torch.arange(side)[:, None] * width + torch.arange(side)).flatten() + corners.flatten()[:, None]
+        pixels = pixels.to(features.device)
+        # Patch (row, column) waits for those above and to the left that touch it, also above to the right.
+        touching = -(-side // self.stride) - 1
+        turn = ((touching + 1) * torch.arange(rows)[:, None] + torch.arange(columns)).flatten()
+        for now in range(int(turn.max()) + 1):
+            patches = (turn == now).nonzero().flatten().to(features.device)
+            if not len(patches):
+                continue
+            here = pixels[patches]
+            offered = details[places[:, patches]] * contrast[:, patches, :, None]
+            lying = total[:, here] / count[here].clamp(min=1)
+            misfit = ((offered - lying[:, :, None]).square() * (count[here] > 0)[:, None]).sum(-1)
+            cost = distances[:, patches] + self.consistency * misfit / contrast[:, patches].square()
+            best = cost.argmin(-1)[..., None, None]
+            chosen[:, patches] = offered.take_along_dim(best, dim=2)[:, :, 0]
+            total.index_add_(1, here.flatten(), chosen[:, patches].flatten(1))
+            count.index_add_(0, here.flatten(), torch.ones_like(here.flatten(), dtype=count.dtype))
+        return chosen

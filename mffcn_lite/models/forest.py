@@ -1,0 +1,121 @@
+"""Super-resolution by a regression forest (in the spirit of Schulter, Leistner and Bischof 2015) (chapter 6)."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.models.patches import PatchModel, derivatives
+
+CHUNK = 8192  # patches that are predicted at a time
+DETAILS = 6  # principal components of the details by which scikit-learn judges a split: much faster than all pixels
+
+
+class RegressionForest(PatchModel):
+    """Trees sort patches by their derivatives into leaves; in each leaf a linear map gives the missing detail.
+
+    scikit-learn grows the trees, on random subsets of the pairs. A leaf's map is ridge regression on the pairs that
+    fall into it: with one leaf it would be the best linear filter, with many it follows the kind of the patch. The
+    trees' results are averaged. (Schulter et al. also choose splits by the derivatives' variance, and cut the trees
+    by depth.)
+
+    Args:
+        trees: how many.
+        leaves: of each tree, at most.
+        ridge: added to the mean squares of the leaf's features, as a share of all pairs' mean square.
+        side, stride, components, factors, pairs, seed: see `PatchModel`.
+
+    Raises:
+        MffcnLiteError: for numbers out of range.
+    """
+
+    name = "forest"
+    features = staticmethod(derivatives)
+    maps, reach = 4, 2
+
+    def __init__(
+        self,
+        trees: int = 6,
+        leaves: int = 128,
+        ridge: float = 0.01,
+        side: int = 5,
+        stride: int = 2,
+        components: int = 28,
+        factors: Sequence[int] = (2, 3, 4),
+        pairs: int = 200_000,
+        seed: int = 0,
+    ):
+        super().__init__(side, stride, components, factors, pairs, seed)
+        if trees < 1 or leaves < 2 or not ridge > 0:
+            raise MffcnLiteError(
+                f"trees (={trees}) must be at least 1, leaves (={leaves}) at least 2, and ridge (={ridge}) above 0"
+            )
+        self.arguments |= {"trees": trees, "leaves": leaves, "ridge": ridge}
+        self.trees, self.leaves, self.ridge = trees, leaves, ridge
+        # A tree of n leaves has 2n − 1 nodes. Where a node is a leaf, both of its children are itself.
+        nodes = (len(factors), trees, 2 * leaves - 1)
+        self.register_buffer("component", torch.zeros(nodes, dtype=torch.int32))
+        self.register_buffer("threshold", torch.zeros(nodes, dtype=torch.float64))  # rounded, it would fall on a value
+        self.register_buffer("below", torch.arange(nodes[2], dtype=torch.int32)[:, None].repeat(*nodes[:2], 1, 2))
+        self.register_buffer("leaf", torch.zeros(nodes, dtype=torch.int32))
+        # components + 1 rows: the last one is added as it is. Halves: their rounding is far below a grey level.
+        self.register_buffer("weights", torch.zeros(*nodes[:2], leaves, components + 1, side**2, dtype=torch.float16))
+
+    def learn(self, i: int, features: Tensor, missing: Tensor) -> None:
+        """Grow the trees, then fit a linear map in each leaf."""
+        from sklearn.ensemble import RandomForestRegressor  # takes a second to import
+
+        _, vectors = torch.linalg.eigh(missing.T @ missing)
+        forest = RandomForestRegressor(
+            self.trees,
+            max_leaf_nodes=self.leaves,
+            min_samples_leaf=2 * features.shape[1],
+            max_features=0.4,
+            max_samples=0.6,
+            random_state=self.seed,
+            n_jobs=-1,
+        ).fit(features.float().numpy(), (missing @ vectors[:, -DETAILS:]).numpy())
+        rows = torch.cat([features, torch.ones(len(features), 1, dtype=features.dtype)], dim=1)
+        ridge = self.ridge * features.square().mean() * torch.eye(rows.shape[1], dtype=features.dtype)
+        for t, tree in enumerate(estimator.tree_ for estimator in forest.estimators_):
+            own = np.arange(tree.node_count)
+            is_leaf = tree.children_left < 0
+            children = np.where(is_leaf, own, [tree.children_left, tree.children_right])
+            self.component[i, t, : len(own)] = torch.from_numpy(np.where(is_leaf, 0, tree.feature))
+            self.threshold[i, t, : len(own)] = torch.from_numpy(tree.threshold)
+            self.below[i, t, : len(own)] = torch.from_numpy(children.T)
+            self.leaf[i, t, : len(own)] = torch.from_numpy(np.cumsum(is_leaf) - 1)
+            reached = self.find_leaves(i, features.float())[t]
+            for leaf in range(int(is_leaf.sum())):
+                inside = reached == leaf
+                x, y = rows[inside], missing[inside]
+                self.weights[i, t, leaf] = torch.linalg.solve(x.T @ x / len(x) + ridge, x.T @ y / len(x))
+
+    def find_leaves(self, i: int, features: Float[Tensor, "patch component"]) -> Tensor:
+        """trees×patches: the number of the leaf of each tree into which each patch falls."""
+        component, threshold = self.component[i].long(), self.threshold[i]
+        children, tree = self.below[i].long(), torch.arange(self.trees, device=features.device)[:, None]
+        node = torch.zeros(self.trees, len(features), dtype=torch.long, device=features.device)
+        while True:
+            value = features.T[component[tree, node], torch.arange(len(features), device=features.device)]
+            moved = children[tree, node, (value > threshold[tree, node]).long()]
+            if torch.equal(moved, node):
+                return self.leaf[i].long()[tree, node]
+            node = moved
+
+    def predict(
+        self, i: int, features: Float[Tensor, "plane patch component"], grid: tuple[int, int]
+    ) -> Float[Tensor, "plane patch pixel"]:
+        """The mean over the trees of what the patch's leaves say."""
+        result = []
+        for patches in features.flatten(0, 1).split(CHUNK):
+            rows = torch.cat([patches, torch.ones_like(patches[:, :1])], dim=1)
+            leaves = self.find_leaves(i, patches)
+            total = 0
+            for t in range(self.trees):
+                total = total + torch.einsum("pc,pcd->pd", rows, self.weights[i, t].to(rows)[leaves[t]])
+            result.append(total / self.trees)
+        return torch.cat(result).view(*features.shape[:2], -1)

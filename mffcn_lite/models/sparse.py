@@ -1,0 +1,129 @@
+"""Sparse-coding super-resolution (Yang et al. 2010; Zeyde et al. 2010): a pair of dictionaries (chapter 6)."""
+
+import warnings
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.models.patches import PatchModel, derivatives
+from mffcn_lite.models.reconstruction import BackProjection
+
+CHUNK = 8192  # signals that are coded at a time
+FLAT = 0.05  # patches of less contrast than this, root of the sum of squares, teach the dictionary nothing
+
+
+def orthogonal_matching_pursuit(
+    signals: Float[Tensor, "signal component"], atoms: Float[Tensor, "atom component"], count: int
+) -> tuple[Int[Tensor, "signal count"], Float[Tensor, "signal count"]]:
+    """Write each signal as a sum of `count` atoms, greedily: (which atoms, how much of each).
+
+    In each round the atom joins that the rest of the signal resembles most, and the best weights of all those chosen
+    are found anew. For all signals at once; the same as scikit-learn's, which takes one signal at a time.
+
+    Args:
+        atoms: of length 1.
+    """
+    gram, correlation = atoms @ atoms.T, signals @ atoms.T
+    chosen = torch.zeros(len(signals), 0, dtype=torch.long, device=signals.device)
+    rest, weights = correlation, signals.new_zeros(len(signals), 0)
+    # A signal that is written exactly goes on with weights of 0, also where two atoms are alike.
+    tiny = torch.finfo(signals.dtype).eps * torch.eye(count, dtype=signals.dtype, device=signals.device)
+    for done in range(1, count + 1):
+        best = rest.abs().scatter(1, chosen, -1.0).argmax(1, keepdim=True)
+        chosen = torch.cat([chosen, best], dim=1)
+        among = gram[chosen[:, :, None], chosen[:, None, :]] + tiny[:done, :done]
+        weights = torch.linalg.solve(among, correlation.gather(1, chosen)[..., None])[..., 0]
+        rest = correlation - torch.einsum("sc,sca->sa", weights, gram[chosen])
+    return chosen, weights
+
+
+class SparseCoding(PatchModel):
+    """Writes the derivatives around a patch as a sum of few atoms; the same sum of other atoms is the missing detail.
+
+    The first dictionary is learnt to write the derivatives sparsely (Mairal et al. 2009, by scikit-learn). Each of its
+    atoms gets a partner in the second, so that the sums with the codes of the training pairs are nearest to their
+    details: Zeyde et al.'s way. Yang et al. learn both dictionaries at once.
+
+    Args:
+        atoms: how many, in each dictionary.
+        nonzeros: how many of them write a patch.
+        sparsity: the weight of Σ|code| when the dictionary is learnt.
+        back_projection: at the end make the result shrink to the small photo, as Yang et al. do.
+        side, stride, components, factors, pairs, seed: see `PatchModel`.
+
+    Raises:
+        MffcnLiteError: for numbers out of range.
+    """
+
+    name = "sparse"
+    features = staticmethod(derivatives)
+    maps, reach = 4, 2
+
+    def __init__(
+        self,
+        atoms: int = 512,
+        nonzeros: int = 3,
+        sparsity: float = 0.3,
+        back_projection: bool = False,
+        side: int = 5,
+        stride: int = 2,
+        components: int = 28,
+        factors: Sequence[int] = (2, 3, 4),
+        pairs: int = 30_000,
+        seed: int = 0,
+    ):
+        super().__init__(side, stride, components, factors, pairs, seed)
+        if not 1 <= nonzeros <= min(atoms, components) or not sparsity > 0:
+            raise MffcnLiteError(
+                f"nonzeros (={nonzeros}) must lie between 1 and atoms (={atoms}) and components (={components}), "
+                f"and sparsity (={sparsity}) be above 0"
+            )
+        self.arguments |= {"atoms": atoms, "nonzeros": nonzeros, "sparsity": sparsity}
+        self.arguments |= {"back_projection": back_projection}
+        self.nonzeros, self.sparsity, self.back_projection = nonzeros, sparsity, back_projection
+        if back_projection:
+            self.works_on, self.radius = "small", None
+        self.register_buffer("atoms", torch.zeros(len(factors), atoms, components))
+        self.register_buffer("details", torch.zeros(len(factors), atoms, side**2))
+
+    def learn(self, i: int, features: Tensor, missing: Tensor) -> None:
+        """Learn the first dictionary, then the second by least squares."""
+        from sklearn.decomposition import MiniBatchDictionaryLearning  # takes a second to import
+        from sklearn.exceptions import ConvergenceWarning
+
+        count = self.atoms.shape[1]
+        length = features.norm(dim=1, keepdim=True)
+        signals = (features / length)[length[:, 0] > FLAT].numpy()
+        learner = MiniBatchDictionaryLearning(
+            count, alpha=self.sparsity, max_iter=5, batch_size=256, fit_algorithm="cd", random_state=self.seed
+        )
+        with warnings.catch_warnings(
+            action="ignore", category=ConvergenceWarning
+        ):  # a code need not be exact to learn by
+            atoms = torch.from_numpy(learner.fit(signals).components_)
+        atoms = atoms / atoms.norm(dim=1, keepdim=True)
+        chosen, weights = orthogonal_matching_pursuit(features, atoms, self.nonzeros)
+        codes = torch.zeros(len(features), count, dtype=features.dtype).scatter_(1, chosen, weights)
+        squares = codes.T @ codes
+        squares.diagonal().add_(1e-6 * squares.diagonal().mean())  # an atom that nothing uses gets no detail
+        self.atoms[i], self.details[i] = atoms, torch.linalg.solve(squares, codes.T @ missing)
+
+    def predict(
+        self, i: int, features: Float[Tensor, "plane patch component"], grid: tuple[int, int]
+    ) -> Float[Tensor, "plane patch pixel"]:
+        """The sum of the second dictionary's atoms."""
+        atoms, details, result = self.atoms[i].to(features), self.details[i].to(features), []
+        for signals in features.flatten(0, 1).split(CHUNK):
+            chosen, weights = orthogonal_matching_pursuit(signals, atoms, self.nonzeros)
+            result.append(torch.einsum("sc,scp->sp", weights, details[chosen]))
+        return torch.cat(result).view(*features.shape[:2], -1)
+
+    def upscale(
+        self, small: Float[Tensor, "batch channel smallheight smallwidth"], size: tuple[int, int]
+    ) -> Float[Tensor, "batch channel height width"]:
+        """Enlarge a batch to `size` = (height, width), not clamped."""
+        sr = super().upscale(small, size)
+        return BackProjection().refine(sr, small) if self.back_projection else sr
