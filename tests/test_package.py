@@ -45,7 +45,7 @@ def test_the_wheel_holds_neither_solutions_nor_tests(wheel):
 def test_every_import_is_declared():
     extras = PROJECT["optional-dependencies"]["notebook"]
     declared = {re.match(r"[\w-]+", text)[0].lower() for text in [*PROJECT["dependencies"], *extras]}
-    names = {"PIL": "pillow"}
+    names = {"PIL": "pillow", "sklearn": "scikit-learn"}
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             modules = [a.name for a in node.names] if isinstance(node, ast.Import) else []
@@ -93,7 +93,7 @@ def test_the_readme_names_every_module():
 
 def test_the_readme_shows_the_measured_tables():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    rows = {(row["model"], row["factor"]): row for row in load_results("tables")["results"]}
+    rows = {(row["model"], row["factor"]): row for row in load_results("systems")["results"]}
     for model in dict.fromkeys(name for name, _ in rows):
         psnr = " | ".join(f"{rows[model, factor]['psnr']:.2f}" for factor in (2, 3, 4))
         ssim = " | ".join(f"{rows[model, factor]['ssim']:.4f}" for factor in (2, 3, 4))

@@ -10,6 +10,7 @@ from torch.nn import functional
 from mffcn_lite.errors import MffcnLiteError
 
 ACTIVATIONS = (None, "inside", "outside", "both")
+FEW = 16  # maps up to which three convolutions take longer than one, whatever they multiply (make bench)
 
 
 def plain(in_channels: int, out_channels: int, side: int, activation: str | None, stride: int = 1) -> nn.Sequential:
@@ -26,7 +27,8 @@ class MFF(nn.Module):
     Without an activation inside it is one 5×5 convolution, whose kernel follows from the branches' (`fused_kernel`), as
     in RepVGG (Ding et al. 2021) and Diverse Branch Block (Ding et al. 2021). For a pixel the branches take
     35·Cin·Cb + 3·Cb·Cout multiplications and the fused kernel 25·Cin·Cout: with branches as wide as the output 25 C²
-    in place of 38 C², with a third of that width 25 C² in place of 12⅔ C². Fused it computes nothing that a 5×5
+    in place of 38 C², with a third of that width 25 C² in place of 12⅔ C². With few maps one convolution is faster on
+    a CPU all the same, since reading and writing the maps takes the time. Fused it computes nothing that a 5×5
     convolution can't (and less, if Cb < min(Cin, Cout)): the branches can change only how the kernel is found.
 
     Args:
@@ -34,9 +36,12 @@ class MFF(nn.Module):
         branch: Cb, channels of each branch; `out_channels` where None. The paper does not state it.
         activation: where a ReLU stands: "inside" (on the concatenation), "outside" (on the output), "both"
             or None. The paper does not state it.
-        reparameterize: without an activation inside, and where it takes fewer multiplications (`fusing_pays`), compute
-            the fused kernel from the branches at each call and convolve once: the same function and gradients.
+        reparameterize: without an activation inside, compute the fused kernel from the branches at each call and
+            convolve once, where that pays: the same function and gradients.
         stride: of all three branches; 2 halves the picture.
+
+    Attributes:
+        fusing_pays: whether the fused kernel multiplies less, or both Cin and Cout are at most 16.
 
     Raises:
         MffcnLiteError: for an unknown activation, or numbers below 1.
@@ -63,7 +68,8 @@ class MFF(nn.Module):
                 raise MffcnLiteError(f"{name} (={number}) must be at least 1")
         self.inside, self.outside = activation in ("inside", "both"), activation in ("outside", "both")
         self.stride = stride
-        self.fusing_pays = 25 * in_channels * out_channels < 35 * in_channels * branch + 3 * branch * out_channels
+        fewer = 25 * in_channels * out_channels < 35 * in_channels * branch + 3 * branch * out_channels
+        self.fusing_pays = fewer or max(in_channels, out_channels) <= FEW
         self.reparameterize = reparameterize and not self.inside and self.fusing_pays
         self.branches = nn.ModuleList(
             nn.Conv2d(in_channels, branch, side, stride, padding=side // 2) for side in self.sides

@@ -1,0 +1,72 @@
+"""Why SRCNN loses to a linear filter at factor 2: one cause varied at a time, on validation people.
+
+    python benchmarks/srcnn_at_2.py          (about 20 minutes on one core)
+
+Writes mffcn_lite/results/srcnn_at_2.json after each trial, and goes on from there. The test people are not touched.
+"""
+
+import dataclasses
+import os
+import time
+
+import torch
+
+from mffcn_lite.data import load_faces
+from mffcn_lite.environment import describe_environment
+from mffcn_lite.evaluation import RESULTS
+from mffcn_lite.files import read_json, write_json
+from mffcn_lite.metrics import psnr
+from mffcn_lite.models import create_model
+from mffcn_lite.runs import people_for_training
+from mffcn_lite.training import recipe_for, train
+
+BORDER = 6  # pixels: as far as SRCNN's zeros beyond the border reach
+BASE = dataclasses.replace(recipe_for("srcnn"), steps=6000)
+# (what is varied, arguments of SRCNN, changes of the recipe)
+TRIALS = [
+    ("as shipped", {}, {}),
+    ("factor 2 alone", {}, {"factors": (2,)}),
+    ("residual", {"residual": True}, {}),
+    ("residual, factor 2 alone", {"residual": True}, {"factors": (2,)}),
+    ("9-5-5", {"kernels": (9, 5, 5)}, {}),
+    ("9-5-5, residual, factor 2 alone", {"kernels": (9, 5, 5), "residual": True}, {"factors": (2,)}),
+    ("four times as long, factor 2 alone", {}, {"factors": (2,), "steps": 24_000}),
+]
+
+
+def score(restored: torch.Tensor, hr: torch.Tensor) -> dict[str, float]:
+    """PSNR of whole photos, and without the border."""
+    sr, inner = restored.clamp(0, 1), (..., slice(BORDER, -BORDER), slice(BORDER, -BORDER))
+    return {
+        "psnr": psnr(sr, hr, data_range=1.0).mean().item(),
+        "psnr_inside": psnr(sr[inner], hr[inner], data_range=1.0).mean().item(),
+    }
+
+
+def main() -> None:
+    """The linear filters first, then the trials that are missing."""
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    faces, validation, people = people_for_training(load_faces("orl"), hold_out=True)
+    hr, path = validation.floats(), RESULTS / "srcnn_at_2.json"
+    results = read_json(path) if path.exists() else {"factor": 2, "border": BORDER, **people, "trials": []}
+    results["bicubic"] = score(create_model("bicubic").reconstruct(hr, 2), hr)
+    own, shared = create_model("wiener").fit(faces), create_model("wiener")
+    shared.load_state_dict(own.state_dict())
+    shared.factors = []  # the filter for all factors then serves each
+    results["wiener, a filter for factor 2"] = score(own.reconstruct(hr, 2), hr)
+    results["wiener, one filter for all factors"] = score(shared.reconstruct(hr, 2), hr)
+    for what, arguments, changes in TRIALS[len(results["trials"]) :]:
+        config, start = dataclasses.replace(BASE, **changes), time.perf_counter()
+        torch.manual_seed(config.seed)
+        best = train(create_model("srcnn", **arguments), faces, config).best
+        seconds = round(time.perf_counter() - start)
+        with torch.inference_mode():
+            trial = {"what": what, "steps": config.steps, "seconds": seconds, **score(best.reconstruct(hr, 2), hr)}
+        print(trial, flush=True)
+        results["trials"].append(trial)
+        results["environment"] = describe_environment()
+        write_json(path, results)
+
+
+if __name__ == "__main__":
+    main()
