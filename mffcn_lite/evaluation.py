@@ -21,6 +21,12 @@ CONVENTION = (
     "no border cropped; PSNR with data_range 1; SSIM with a Gaussian window 11×11, σ 1.5, population covariance, "
     "borders dropped; values a photo, averaged; 95% t intervals over the means of each person"
 )
+MEASURES = {  # key of a result: (title, digits)
+    "psnr": ("PSNR (dB)", 2),
+    "ssim": ("SSIM", 4),
+    "gain_over_wiener": ("over wiener (dB)", 2),
+    "consistency": ("consistency (dB)", 1),
+}
 CONSISTENCY = "PSNR of the result, down-sampled again, against the small photo, in dB"
 
 
@@ -113,11 +119,21 @@ def summarize(per_photo: pd.DataFrame) -> list[dict]:
     return rows
 
 
-def tables(rows: list[dict]) -> pd.DataFrame:
-    """Tables 1 and 2 together: one row a system, its PSNR (dB) and SSIM at each factor."""
-    measured = pd.DataFrame(rows).round({"psnr": 2, "ssim": 4}).rename(columns={"psnr": "PSNR (dB)", "ssim": "SSIM"})
-    table = measured.pivot(index="model", columns="factor", values=["PSNR (dB)", "SSIM"]).sort_index(axis=1)
-    return table.reindex(measured["model"].unique()).rename_axis(index=None, columns=["", "factor"])
+def tables(rows: list[dict], measures: Sequence[str] = ("psnr", "ssim")) -> pd.DataFrame:
+    """Tables 1 and 2 together: one row a system, its PSNR (dB) and SSIM at each factor.
+
+    Args:
+        rows: of `summarize`.
+        measures: keys of `MEASURES`, for other columns.
+    """
+    factors = sorted({row["factor"] for row in rows})
+    columns = {
+        (title, factor): {row["model"]: round(row[key], digits) for row in rows if row["factor"] == factor}
+        for key in measures
+        for title, digits in [MEASURES[key]]
+        for factor in factors
+    }
+    return pd.DataFrame(columns).rename_axis(columns=["", "factor"])
 
 
 def load_results(name: str) -> dict:

@@ -254,6 +254,7 @@ def test_evaluate_prints_one_row_a_system_and_says_what_was_measured(run, data, 
     status, out, error = run("evaluate", "--data", data, "--models", "bicubic,srcnn,mffcn", "--factors", "2,3")
     assert (status, error) == (0, "")
     assert "4 photos of 4 people" in out  # a fifth of 20
+    assert all(title in out for title in ("PSNR (dB)", "SSIM", "over wiener (dB)", "consistency (dB)"))
     assert [line.split()[0] for line in out.splitlines() if line.startswith(("bicubic ", "srcnn ", "mffcn "))] == [
         "bicubic",
         "srcnn",

@@ -120,6 +120,17 @@ def test_the_table_has_one_row_a_system_in_the_order_asked_for():
     assert len(table.to_string().splitlines()) == 5
 
 
+def test_the_table_has_other_columns_where_they_are_asked_for():
+    rows = [{"model": m, "factor": 2, "psnr": 30.0, "ssim": 0.9, "gain_over_wiener": g, "consistency": 40.04}
+            for m, g in (("b", -1.234), ("a", 0.5))]  # fmt: skip
+    table = tables(rows, ["gain_over_wiener", "consistency"])
+    assert table.to_dict("split") == {
+        "index": ["b", "a"],
+        "columns": [("over wiener (dB)", 2), ("consistency (dB)", 2)],
+        "data": [[-1.23, 40.0], [0.5, 40.0]],
+    }
+
+
 def test_the_table_of_a_single_number_is_a_table_too():
     table = tables([{"model": "bicubic", "factor": 3, "psnr": 27.5, "ssim": 0.8}])
     assert table.to_dict() == {("PSNR (dB)", 3): {"bicubic": 27.5}, ("SSIM", 3): {"bicubic": 0.8}}

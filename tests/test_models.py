@@ -8,7 +8,8 @@ from scipy.signal import correlate2d
 from torch import nn
 from torch.nn import functional
 
-from mffcn_lite.degrade import upsample
+from mffcn_lite.checkpoint import load_model
+from mffcn_lite.degrade import downsample, upsample
 from mffcn_lite.models import MFF, MFFCN, SRCNN, Interpolation, count_parameters, create_model, list_models
 
 ACTIVATIONS = [None, "inside", "outside", "both"]
@@ -328,6 +329,17 @@ def test_the_images_of_a_batch_do_not_touch_each_other(name):
     together = model.upscale(small, (27, 24))
     for i in range(3):
         close(together[i : i + 1], model.upscale(small[i : i + 1], (27, 24)), 1e-5)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+@pytest.mark.parametrize("name", list_models())
+def test_a_gpu_gives_what_the_cpu_gives(name, orl):
+    model, small = load_model(name), downsample(orl[:3].floats(), 3)
+    want = model.upscale(small, (112, 92))
+    got = model.to("cuda").upscale(small.cuda(), (112, 92))
+    assert got.device.type == "cuda"
+    # `example` takes another of two equally near patches here and there.
+    assert (got.cpu() - want).abs().mean() < (1e-3 if name == "example" else 1e-4)
 
 
 @pytest.mark.parametrize("name", ["nearest", "bilinear", "bicubic", "lanczos"])
