@@ -70,7 +70,8 @@ def evaluate(
                 columns = {
                     "psnr": psnr(sr, hr, data_range=1.0),
                     "ssim": ssim(sr, hr, data_range=1.0),
-                    "consistency": psnr(downsample(sr, factor), small, data_range=1.0),
+                    # Not `psnr`: small photos overshoot [0, 1], and it would warn of that.
+                    "consistency": -10 * (downsample(sr, factor) - small).square().mean((1, 2, 3)).double().log10(),
                 }
                 columns = {key: value.cpu().numpy() for key, value in columns.items()}
                 parts.append(

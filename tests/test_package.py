@@ -57,7 +57,19 @@ def test_every_import_is_declared():
 
 
 def test_imports_go_one_way():
-    order = ["errors", "files", "data", "degrade", "models", "features", "losses", "metrics", "environment", "sampling", "training"]
+    order = [
+        "errors",
+        "files",
+        "data",
+        "degrade",
+        "models",
+        "features",
+        "losses",
+        "metrics",
+        "environment",
+        "sampling",
+        "training",
+    ]
     order += [
         "checkpoint",
         "states",
