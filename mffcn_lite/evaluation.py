@@ -3,10 +3,8 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import torch
-from scipy import stats
 
 from mffcn_lite.data import FaceSet
 from mffcn_lite.degrade import downsample
@@ -14,6 +12,7 @@ from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import read_json
 from mffcn_lite.metrics import psnr, ssim
 from mffcn_lite.models import SuperResolver
+from mffcn_lite.statistics import t_interval
 
 RESULTS = Path(__file__).parent / "results"
 CONVENTION = (
@@ -82,15 +81,6 @@ def evaluate(
             if on_progress is not None:
                 on_progress(name, factor)
     return pd.concat(parts, ignore_index=True)
-
-
-def t_interval(values: Sequence[float], confidence: float = 0.95) -> list[float]:
-    """The t interval of the mean of `values`, [low, high]; both are the mean where there is one value alone."""
-    mean = float(np.mean(values))
-    if len(values) < 2:
-        return [mean, mean]
-    half = stats.t.ppf(0.5 + confidence / 2, len(values) - 1) * stats.sem(values)
-    return [mean - float(half), mean + float(half)]
 
 
 def summarize(per_photo: pd.DataFrame) -> list[dict]:

@@ -14,8 +14,9 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from mffcn_lite import cli, evaluation
 from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import FaceSet, save_faces, split_by_person
-from mffcn_lite.evaluation import evaluate, load_results, summarize, t_interval, tables
+from mffcn_lite.evaluation import evaluate, load_results, summarize, tables
 from mffcn_lite.models import SuperResolver, create_model
+from mffcn_lite.statistics import t_interval
 
 KEYS = ["model", "factor", "n", "psnr", "psnr_ci", "ssim", "ssim_ci", "gain_over_wiener", "consistency"]
 
