@@ -1,4 +1,4 @@
-"""How sure a comparison is: people are the sample, systems are paired, and many comparisons are one family (chapter 4)."""
+"""How sure a comparison is: people are the sample, systems are paired, comparisons are one family (chapter 4)."""
 
 import itertools
 import warnings
@@ -99,9 +99,9 @@ def compare(
     """All comparisons of `pairs` at `factors` in `measures`, as one family.
 
     Returns:
-        One dict a comparison: `a`, `b`, `factor`, `measure`, `mean` (of a − b over people), `ci` (t), `bca`, `people`, `p`
-        (of `max_t_p_values`), and `verdict`: "above" or "below" where p < 0.05, otherwise "undecided". An interval
-        holds for these trained weights; another seed moves it.
+        One dict a comparison: `a`, `b`, `factor`, `measure`, `mean` (of a − b over people), `ci` (t), `bca`, `people`,
+        `p` (of `max_t_p_values`), and `verdict`: "above" or "below" where p < 0.05, otherwise "undecided". An
+        interval holds for these trained weights; another seed moves it.
     """
     keys = list(itertools.product(pairs, factors, measures))
     differences = [paired_differences(per_photo, a, b, factor, measure) for (a, b), factor, measure in keys]
@@ -110,8 +110,6 @@ def compare(
     for ((a, b), factor, measure), row, p in zip(keys, differences, p_values, strict=True):
         mean = float(row.mean())
         verdict = "undecided" if p >= 0.05 else "above" if mean > 0 else "below"
-        results.append(
-            {"a": a, "b": b, "factor": factor, "measure": measure, "mean": mean, "ci": t_interval(list(row))}
-        )
-        results[-1] |= {"bca": bca_interval(list(row)), "people": len(row), "p": p, "verdict": verdict}
+        result = {"a": a, "b": b, "factor": factor, "measure": measure, "mean": mean, "ci": t_interval(list(row))}
+        results.append({**result, "bca": bca_interval(list(row)), "people": len(row), "p": p, "verdict": verdict})
     return results
