@@ -49,7 +49,8 @@ systems: $(READY)
 
 # Both sides of each speed claim, in turn, as ratios. Leave the machine alone meanwhile.
 bench: $(READY)
-	$(PY) benchmarks/bench.py
+	$(PY) benchmarks/bench_fusing.py
+	$(PY) benchmarks/bench_measures.py
 
 # After a change of pyproject.toml: exact versions with their hashes; those that still fit are kept.
 lock: $(READY)

@@ -17,7 +17,8 @@ from torch.nn import functional
 from mffcn_lite.errors import MffcnLiteError, check_pair
 
 Channels = Literal["all", "y", "y-studio"]
-CHUNK = 2**17  # pixels at a time in ssim: what is worked on stays in the processor's cache
+CHUNK = 2**17  # pixels at a time
+BLOCK = 32  # windows along an axis at a time
 LUMINANCE = (0.299, 0.587, 0.114)  # BT.601
 STUDIO = (65.481 / 255, 128.553 / 255, 24.966 / 255), 16 / 255  # the same, from 16 for black to 235 for white
 
@@ -62,6 +63,12 @@ def _convert(
     )
 
 
+def _chunks(sr: Tensor, hr: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """A few images at a time, so that what is worked on stays in the processor's cache."""
+    few = max(1, CHUNK // max(1, sr.shape[1:].numel()))
+    return zip(sr.split(few), hr.split(few), strict=True)
+
+
 def mse(
     sr: Float[Tensor, "batch channel height width"],
     hr: Float[Tensor, "batch channel height width"],
@@ -87,9 +94,7 @@ def mse(
         MffcnLiteError: if the shapes differ, a tensor holds integers or NaN, or an argument is out of range.
     """
     sr, hr = _prepare(sr, hr, data_range, border, channels, rounded)
-    # Differences and squares in the images' own floats, and only their sum in float64: the last digits of a square do
-    # not matter, those of a sum over a photo do.
-    return (sr - hr).square().mean((1, 2, 3), dtype=torch.float64)
+    return torch.cat([(x.double() - y.double()).square().mean((1, 2, 3)) for x, y in _chunks(sr, hr)])
 
 
 def psnr(
@@ -161,22 +166,31 @@ CONVENTIONS = {
 
 
 @functools.lru_cache(maxsize=32)
-def _window_matrix(length: int, convention: SSIMConvention, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """outputs×`length`: the weighted means along one axis, as a matrix with a band."""
+def _window_blocks(
+    length: int, convention: SSIMConvention, dtype: torch.dtype, device: torch.device
+) -> list[tuple[int, int, Tensor]]:
+    """The weighted means along an axis of `length` pixels, as a matrix in blocks of rows.
+
+    Most of the matrix is zero: each block comes with the first and the last pixel that it needs, and their columns.
+    """
     if convention.window == "global":
-        return torch.full((1, length), 1 / length, dtype=dtype, device=device)
+        return [(0, length, torch.full((1, length), 1 / length, dtype=dtype, device=device))]
     side, half = convention.side, convention.side // 2
     weights = torch.ones(side, dtype=torch.float64)
     if convention.window == "gaussian":
         weights = torch.exp(-(torch.arange(-half, half + 1, dtype=torch.float64) ** 2) / (2 * convention.sigma**2))
-    first = 0 if convention.borders == "drop" else -half
-    outputs = length - side + 1 if convention.borders == "drop" else length
+    first, outputs = (0, length - side + 1) if convention.borders == "drop" else (-half, length)
     taps = torch.arange(outputs)[:, None] + torch.arange(side) + first
     if convention.borders == "reflect":
         taps = length - 1 - (length - 1 - taps.abs()).abs()
     matrix = torch.zeros(outputs, length, dtype=torch.float64)
     matrix.scatter_add_(1, taps.clamp(0, length - 1), (weights / weights.sum()).expand(outputs, side))
-    return matrix.to(device, dtype)
+    blocks = []
+    for block in matrix.split(BLOCK):
+        used = block.any(0).nonzero()
+        start, stop = int(used[0]), int(used[-1]) + 1
+        blocks.append((start, stop, block[:, start:stop].to(device, dtype)))
+    return blocks
 
 
 def ssim(
@@ -245,18 +259,22 @@ def _similarities(
         raise MffcnLiteError(
             f"an image of {height, width} pixels is smaller than SSIM's window ({convention.side}×{convention.side})"
         )
-    rows, columns = (_window_matrix(length, convention, dtype, sr.device) for length in (height, width))
+    rows, columns = (_window_blocks(length, convention, dtype, sr.device) for length in (height, width))
+
+    def local_means(images: Tensor) -> Tensor:
+        images = torch.cat([images[..., start:stop] @ block.T for start, stop, block in columns], dim=-1)
+        return torch.cat([block @ images[..., start:stop, :] for start, stop, block in rows], dim=-2)
+
     pixels = height * width if convention.window == "global" else convention.side**2
     unbias = pixels / max(1, pixels - 1) if convention.covariance == "sample" else 1.0
     c1, c2 = (convention.k1 * data_range) ** 2, (convention.k2 * data_range) ** 2
-    chunk = max(1, CHUNK // max(1, sr[0].numel())) if len(sr) else 1
-    for x, y in zip(sr.split(chunk), hr.split(chunk), strict=True):
+    for x, y in _chunks(sr, hr):
         x, y = x.to(dtype), y.to(dtype)
         # (Co)variances do not change when a constant is taken away, and around 0 they lose no digits.
         level_x, level_y = x.mean((1, 2, 3), keepdim=True), y.mean((1, 2, 3), keepdim=True)
         x, y = x - level_x, y - level_y
         # Variances only occur as a sum: four local means in place of five.
-        mean_x, mean_y, squares, products = rows @ torch.stack([x, y, x * x + y * y, x * y]) @ columns.T
+        mean_x, mean_y, squares, products = local_means(torch.stack([x, y, x * x + y * y, x * y]))
         covariance = unbias * (products - mean_x * mean_y)
         variances = unbias * (squares - mean_x * mean_x - mean_y * mean_y)
         mean_x, mean_y = mean_x + level_x, mean_y + level_y

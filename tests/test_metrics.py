@@ -228,7 +228,7 @@ def test_an_image_smaller_than_the_window_is_refused(refuses, convention, window
             str(tuple(shape[-2:])),
             f"({window}×{window})",
         )
-    images = torch.rand(1, 1, window, window)
+    images = torch.rand(1, 1, window, window, dtype=torch.float64)
     close(ssim(images, images, data_range=1.0, convention=convention), [1.0])
 
 

@@ -210,7 +210,7 @@ def test_fusing_pays_where_it_multiplies_less_and_with_few_maps(in_channels, out
 
 def test_the_clock_says_where_fusing_pays():
     """The rule agrees with what was measured, wherever that is clear: 10% either way in both of its directions."""
-    cases = load_results("bench")["branches"]
+    cases = load_results("bench_fusing")["branches"]
     assert len(cases) == 24
     for case in cases:
         highest = max(case[what]["highest"] for what in ("forward", "step"))

@@ -1,17 +1,17 @@
-"""Both sides of each speed claim in one run, in turn, as ratios with their spread.
+"""What fusing MFF brings.
 
-    python benchmarks/bench.py          (make bench; leave the machine alone meanwhile)
+    python benchmarks/bench_fusing.py          (make bench; leave the machine alone meanwhile)
 
-Writes mffcn_lite/results/bench.json.
+Writes mffcn_lite/results/bench_fusing.json.
 """
 
 import copy
 import itertools
 import statistics
-import time
 from collections.abc import Callable
 
 import torch
+from timing import compare, time_in_turn
 from torch import nn
 
 from mffcn_lite.checkpoint import load_model
@@ -21,29 +21,8 @@ from mffcn_lite.files import write_json
 from mffcn_lite.losses import l2_loss
 from mffcn_lite.models import MFF, MFFCN, count_multiplications
 
-REPEATS, SHAPE = 9, (10, 1, 128, 128)
+SHAPE = (10, 1, 128, 128)
 FORMATS = {"default": torch.contiguous_format, "channels_last": torch.channels_last}
-
-
-def time_in_turn(sides: dict[str, Callable[[], object]], repeats: int = REPEATS) -> dict[str, list[float]]:
-    """Seconds of each side, measured A B A B … after one call of each that does not count."""
-    seconds = {name: [] for name in sides}
-    for call in sides.values():
-        call()
-    for _ in range(repeats):
-        for name, call in sides.items():
-            start = time.perf_counter()
-            call()
-            seconds[name].append(time.perf_counter() - start)
-    return seconds
-
-
-def compare(title: str, slow: list[float], fast: list[float]) -> dict:
-    """How many times faster `fast` is, round by round: median, lowest and highest."""
-    ratios = sorted(a / b for a, b in zip(slow, fast, strict=True))
-    median = statistics.median(ratios)
-    print(f"{title}: {median:.2f} times (from {ratios[0]:.2f} to {ratios[-1]:.2f} in {len(ratios)} rounds)", flush=True)
-    return {"what": title, "ratio": round(median, 3), "lowest": round(ratios[0], 3), "highest": round(ratios[-1], 3)}
 
 
 def matmul_rate() -> float:
@@ -170,7 +149,7 @@ def main() -> None:
     environment = describe_environment()
     print(f"{environment['device']}, {environment['threads']} threads, torch {environment['torch']}")
     content = {**bench_fusing(), "branches": bench_branches(), "shape": list(SHAPE), "environment": environment}
-    write_json(RESULTS / "bench.json", content)
+    write_json(RESULTS / "bench_fusing.json", content)
 
 
 if __name__ == "__main__":
