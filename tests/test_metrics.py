@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage.metrics import mean_squared_error, peak_signal_noise_ratio, structural_similarity
 
-from mffcn_lite import metrics
 from mffcn_lite.degrade import degrade
-from mffcn_lite.metrics import mse, psnr, ssim
+from mffcn_lite.metrics import error, mse, psnr, ssim
 
 CONVENTIONS = {
     "paper": {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False},
@@ -176,9 +175,9 @@ def test_a_batch_has_the_values_of_its_images_one_by_one(convention):
 @pytest.mark.parametrize("chunk", [1, 2, 3, 5, 64])
 def test_chunking_does_not_change_ssim(monkeypatch, chunk):
     sr, hr = pair((5, 1, 20, 15))
-    monkeypatch.setattr(metrics, "CHUNK", 1000)
+    monkeypatch.setattr(error, "CHUNK", 1000)
     whole = ssim(sr, hr, data_range=1.0)
-    monkeypatch.setattr(metrics, "CHUNK", chunk)
+    monkeypatch.setattr(error, "CHUNK", chunk)
     close(ssim(sr, hr, data_range=1.0), whole)
 
 

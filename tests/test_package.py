@@ -57,7 +57,7 @@ def test_every_import_is_declared():
 
 
 def test_imports_go_one_way():
-    order = "errors files data degrade models features losses metrics statistics lpips environment sampling training "
+    order = "errors files data degrade models features losses metrics statistics environment sampling training "
     order += "checkpoint states runs evaluation pictures export plotting widgets exercises progress cli"
     rank = {name: i for i, name in enumerate(order.split())}
     for path in PACKAGE.rglob("*.py"):
@@ -73,7 +73,7 @@ def test_the_readme_names_every_module():
     for path in PACKAGE.iterdir():
         if path.suffix == ".py" and path.stem != "__init__":
             assert f"`{path.name}`" in layout, path.name
-    for folder in ("data", "models"):
+    for folder in ("data", "losses", "metrics", "models"):
         assert f"`{folder}/`" in layout
         for path in (PACKAGE / folder).glob("[a-z]*.py"):
             assert f"`{path.stem}`" in layout, path.name
@@ -86,6 +86,10 @@ def test_the_readme_shows_the_measured_tables():
         psnr = " | ".join(f"{rows[model, factor]['psnr']:.2f}" for factor in (2, 3, 4))
         ssim = " | ".join(f"{rows[model, factor]['ssim']:.4f}" for factor in (2, 3, 4))
         assert f"| {model} | {psnr} | {ssim} |" in readme
+    alone = load_results("srcnn_at_2")
+    gain = alone["trials"][1]["psnr"] - alone["wiener, a filter for factor 2"]["psnr"]
+    assert alone["trials"][1]["what"] == "factor 2 alone"
+    assert f"SRCNN gains {gain:+.2f} dB over the filter" in readme
     for name, model in (("SRCNN", "srcnn"), ("MFFCN", "mffcn")):
         gains = "/".join(f"{rows[model, factor]['gain_over_wiener']:+.2f}" for factor in (2, 3, 4)).replace("-", "−")
         assert re.search(rf"{name}( gains)? {re.escape(gains)} dB", readme)

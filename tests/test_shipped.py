@@ -132,6 +132,17 @@ def test_what_the_index_page_says_of_the_row_of_systems(measured):
     assert all(abs(measured["nie", f]["psnr"] - measured["srcnn", f]["psnr"]) < 0.1 for f in FACTORS)
 
 
+def test_why_srcnn_loses_at_factor_2():
+    alone = load_results("srcnn_at_2")
+    psnr = {trial["what"]: trial["psnr"] for trial in alone["trials"]}
+    own, shared = (
+        alone[f"wiener, {which}"]["psnr"] for which in ("a filter for factor 2", "one filter for all factors")
+    )
+    assert psnr["as shipped"] < shared < own < psnr["factor 2 alone"]
+    assert abs(psnr["residual"] - psnr["as shipped"]) < 0.1  # a residual is not what was missing
+    assert not set(alone["validation_people"]) & set(load_model("srcnn").card["test_people"])
+
+
 def test_the_row_of_systems_is_complete(held_out):
     stored = load_results("systems")
     assert [row["model"] for row in stored["cost"]] == list_models()

@@ -1,4 +1,4 @@
-"""The terms of the paper's objective, equations (1) to (7), and their sum (chapters 10 to 14).
+"""The terms of the paper's objective, equations (1) to (7) (chapters 10 to 13).
 
 Each reading of the paper is an argument. Every term is a number a photo, averaged over the batch as Algorithm 1 does.
 "sum" adds over a photo's entries, as the paper writes; "mean" averages over them too, so that a term's weight does not
@@ -6,7 +6,6 @@ depend on the photo's size.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -22,7 +21,7 @@ Reduction = Literal["sum", "mean"]
 NORMS, GRAMS, FORMS = ("l1", "l2", "squared"), ("none", "hw", "chw"), ("squared", "isotropic")
 
 
-def _check_word(name: str, value: object, choices: tuple[str, ...]) -> None:
+def check_word(name: str, value: object, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise MffcnLiteError(f"{name} (={value!r}) must be one of " + ", ".join(f'"{choice}"' for choice in choices))
 
@@ -72,8 +71,8 @@ def distance(
     Raises:
         MffcnLiteError: for an unknown norm or reduction.
     """
-    _check_word("norm", norm, NORMS)
-    _check_word("reduction", reduction, ("sum", "mean"))
+    check_word("norm", norm, NORMS)
+    check_word("reduction", reduction, ("sum", "mean"))
     apart, entries = _full(a).flatten(1) - _full(b).flatten(1), 1 if reduction == "sum" else a[0].numel()
     if norm == "squared":
         return apart.square().mean() if reduction == "mean" else apart.square().sum() / len(a)
@@ -119,7 +118,7 @@ def gram_matrix(
     Raises:
         MffcnLiteError: for an unknown normalisation.
     """
-    _check_word("normalize", normalize, GRAMS)
+    check_word("normalize", normalize, GRAMS)
     channels, height, width = features.shape[1:]
     with torch.autocast(features.device.type, enabled=False):
         rows = _full(features).flatten(2)
@@ -169,8 +168,8 @@ def total_variation(
         MffcnLiteError: if `x` holds integers, or a word is unknown.
     """
     check_pair(x, x)
-    _check_word("reduction", reduction, ("sum", "mean"))
-    _check_word("form", form, FORMS)
+    check_word("reduction", reduction, ("sum", "mean"))
+    check_word("form", form, FORMS)
     across = nn.functional.pad(x[..., 1:] - x[..., :-1], (0, 1))
     down = nn.functional.pad(x[..., 1:, :] - x[..., :-1, :], (0, 0, 0, 1))
     if form == "isotropic":
@@ -198,139 +197,3 @@ def l2_tv_minimizer(
     across = 2 - 2 * np.cos(np.pi * np.arange(width) / width)
     waves = waves / (1 + ratio * (down[:, None] + across))
     return torch.from_numpy(scipy.fft.idctn(waves, axes=(-2, -1), norm="ortho")).to(hr)
-
-
-LOSSES = {"l2": l2_loss, "nie": nie_loss}
-TERMS = ("l2", "perceptual", "texture", "tv")
-
-
-@dataclass
-class ObjectiveValue:
-    """What `Objective` says of a batch.
-
-    Attributes:
-        total: the sum, to be minimised.
-        terms: each term that is on, before its weight.
-        weighted: each of them times its weight; they add up to `total`.
-        gradient_norms: where they were asked for, the norm of each weighted term's gradient with respect to sr.
-    """
-
-    total: Tensor
-    terms: dict[str, Tensor]
-    weighted: dict[str, Tensor]
-    gradient_norms: dict[str, Tensor] | None = None
-
-
-class Objective(nn.Module):
-    """Equations (2) and (6): V = λ1·L2 + λ2·(L_per + L_text) + λ3·TV. The weights' defaults are the paper's.
-
-    A term of weight 0 is off and costs nothing; without perceptual and texture terms no feature network is run. The two
-    share one pass for sr and one for hr.
-
-    Args:
-        features: φ; needed while `perceptual` or `texture` is on. The perceptual term reads the deepest of its layers,
-            the texture term all of them.
-        l2, perceptual, texture, tv: λ1, λ2, λ2 and λ3.
-        reduction: of all terms, over a photo's entries.
-        tv_reduction: of the TV term alone; as the others where None.
-        norm: of the perceptual and the texture term; see `distance`.
-        gram: see `gram_matrix`.
-        tv_form: see `total_variation`.
-        pixel_range: what white is in L2 and TV, 1 or 255; sr and hr come in [0, 1] all the same. Features are
-            computed on that range too if `features` does not normalise.
-
-    Raises:
-        MffcnLiteError: for a negative weight, an unknown word, or a missing feature network.
-    """
-
-    def __init__(
-        self,
-        features: FeatureNetwork | None = None,
-        *,
-        l2: float | int = 10.0,
-        perceptual: float | int = 1.0,
-        texture: float | int = 1.0,
-        tv: float | int = 0.0001,
-        reduction: Reduction = "sum",
-        tv_reduction: Reduction | None = None,
-        norm: str = "l2",
-        gram: str = "none",
-        tv_form: str = "squared",
-        pixel_range: float | int = 1.0,
-    ):
-        super().__init__()
-        self.weights = dict(zip(TERMS, (l2, perceptual, texture, tv), strict=True))
-        for name, weight in self.weights.items():
-            if not 0 <= weight < float("inf"):
-                raise MffcnLiteError(f"the weight of {name} (={weight}) must be at least 0 and finite")
-        if features is None and (perceptual or texture):
-            raise MffcnLiteError(
-                "the perceptual and the texture term need features; see create_features, or set both to 0"
-            )
-        if pixel_range not in (1, 255):
-            raise MffcnLiteError(f"pixel_range (={pixel_range}) must be 1 or 255")
-        for word, value, choices in (("norm", norm, NORMS), ("gram", gram, GRAMS), ("tv_form", tv_form, FORMS)):
-            _check_word(word, value, choices)
-        for value in (reduction, tv_reduction or reduction):
-            _check_word("reduction", value, ("sum", "mean"))
-        self.features = features
-        self.reduction, self.tv_reduction, self.tv_form = reduction, tv_reduction or reduction, tv_form
-        self.norm, self.gram, self.pixel_range = norm, gram, pixel_range
-
-    @classmethod
-    def as_written(cls, features: FeatureNetwork) -> "Objective":
-        """The paper to the letter: sums over a photo, ‖·‖ without a square in (4) and (5), no normalisation of g."""
-        return cls(features, reduction="sum", norm="l2", gram="none", tv_form="squared")
-
-    @classmethod
-    def mixed(cls, features: FeatureNetwork) -> "Objective":
-        """All terms averaged over a photo's entries, as code often has them, but TV summed: what makes λ3 count."""
-        return cls(features, reduction="mean", tv_reduction="sum")
-
-    def maps(self, images: Float[Tensor, "batch channel height width"]) -> dict[str, Tensor]:
-        """φ's maps of `images`; those of hr can be kept, and given to `forward` where photos repeat."""
-        return self.features.maps(images if self.features.normalization == "imagenet" else images * self.pixel_range)
-
-    def forward(
-        self,
-        sr: Float[Tensor, "batch channel height width"],
-        hr: Float[Tensor, "batch channel height width"],
-        hr_maps: dict[str, Tensor] | None = None,
-        gradient_norms: bool = False,
-    ) -> ObjectiveValue:
-        """The objective of a batch.
-
-        Args:
-            sr, hr: N×C×H×W, floats, range [0, 1].
-            hr_maps: `maps(hr)`, if they were computed before.
-            gradient_norms: also find the norm of each weighted term's gradient with respect to `sr`.
-
-        Raises:
-            MffcnLiteError: if the shapes differ, or a tensor holds integers.
-        """
-        check_pair(sr, hr)
-        on = [name for name in TERMS if self.weights[name]]
-        if gradient_norms and not sr.requires_grad:
-            sr = sr.detach().requires_grad_()
-        terms, scale = {}, self.pixel_range
-        if "perceptual" in on or "texture" in on:
-            if hr_maps is None:
-                with torch.no_grad():
-                    hr_maps = self.maps(hr)
-            sr_maps, last = self.maps(sr), self.features.layers[-1]
-        if "l2" in on:
-            terms["l2"] = l2_loss(scale * sr, scale * hr, self.reduction)
-        if "perceptual" in on:
-            terms["perceptual"] = distance(sr_maps[last], hr_maps[last], self.norm, self.reduction)
-        if "texture" in on:
-            terms["texture"] = texture_distance(sr_maps, hr_maps, self.gram, self.norm, self.reduction)
-        if "tv" in on:
-            terms["tv"] = total_variation(scale * sr, self.tv_reduction, self.tv_form)
-        weighted = {name: self.weights[name] * term for name, term in terms.items()}
-        total = torch.stack(list(weighted.values())).sum() if weighted else sr.new_zeros(())
-        norms = None
-        if gradient_norms:
-            norms = {
-                name: torch.autograd.grad(term, sr, retain_graph=True)[0].norm() for name, term in weighted.items()
-            }
-        return ObjectiveValue(total, terms, weighted, norms)

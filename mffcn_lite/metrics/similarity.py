@@ -1,10 +1,6 @@
-"""How close a result is to the original: MSE, PSNR and SSIM, batched, one value an image (chapter 3).
-
-Every convention that moves a number is an argument. Without one, results are neither rounded, cropped nor clamped.
-"""
+"""SSIM, equation (8), under every convention that is in use (chapter 3)."""
 
 import functools
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -14,111 +10,10 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 from torch.nn import functional
 
-from mffcn_lite.errors import MffcnLiteError, check_pair
+from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.metrics.error import Channels, chunks, prepare
 
-Channels = Literal["all", "y", "y-studio"]
-CHUNK = 2**17  # pixels at a time
 BLOCK = 32  # windows along an axis at a time
-LUMINANCE = (0.299, 0.587, 0.114)  # BT.601
-STUDIO = (65.481 / 255, 128.553 / 255, 24.966 / 255), 16 / 255  # the same, from 16 for black to 235 for white
-
-
-def _prepare(
-    sr: Tensor, hr: Tensor, data_range: float | int, border: int, channels: Channels, rounded: bool
-) -> tuple[Tensor, Tensor]:
-    """Both batches, checked and brought to what is compared."""
-    check_pair(sr, hr)
-    if not 0 < data_range < float("inf"):
-        raise MffcnLiteError(f"data_range (={data_range}) must be above 0 and finite")
-    if not 0 <= 2 * border < min(sr.shape[-2:]):
-        raise MffcnLiteError(f"border (={border}) leaves nothing of images of {tuple(sr.shape[-2:])} pixels")
-    if channels not in ("all", "y", "y-studio") or (channels != "all" and sr.shape[1] not in (1, 3)):
-        raise MffcnLiteError(
-            f'channels (={channels!r}) must be "all", or for images of 1 or 3 channels "y" or "y-studio"'
-        )
-    return tuple(
-        _convert(name, images, data_range, border, channels, rounded) for name, images in (("sr", sr), ("hr", hr))
-    )
-
-
-def _convert(
-    name: str, images: Tensor, data_range: float | int, border: int, channels: Channels, rounded: bool
-) -> Tensor:
-    """One side; the order is that of others' code: round, cut, luminance."""
-    if images.numel():
-        low, high = torch.stack(images.detach().aminmax()).tolist()
-        if low != low:
-            raise MffcnLiteError(f"{name} holds NaN; look for where it comes from before measuring")
-        if low < 0 or high > data_range:
-            reach = f"{name} reaches from {low:.4g} to {high:.4g}, beyond 0 to {data_range}"
-            warnings.warn(f"{reach}; clamp it, or name its data_range", stacklevel=2)
-    if rounded:
-        images = (images * (255 / data_range)).round().clamp(0, 255) * (data_range / 255)
-    images = images[..., border : images.shape[-2] - border, border : images.shape[-1] - border]
-    if channels == "all":
-        return images
-    weights, black = (LUMINANCE, 0.0) if channels == "y" else STUDIO
-    return torch.einsum("c,bchw->bhw", images.new_tensor(weights), images.expand(-1, 3, -1, -1))[:, None] + (
-        black * data_range
-    )
-
-
-def _chunks(sr: Tensor, hr: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """A few images at a time, so that what is worked on stays in the processor's cache."""
-    few = max(1, CHUNK // max(1, sr.shape[1:].numel()))
-    return zip(sr.split(few), hr.split(few), strict=True)
-
-
-def mse(
-    sr: Float[Tensor, "batch channel height width"],
-    hr: Float[Tensor, "batch channel height width"],
-    *,
-    border: int = 0,
-    channels: Channels = "all",
-    rounded: bool = False,
-    data_range: float | int = 1.0,
-) -> Float64[Tensor, " batch"]:
-    """Equation (9): the mean of the squared differences over all channels and pixels of each image.
-
-    Args:
-        border: rows and columns that are cut on each side first; others cut as many as the factor.
-        channels: "all" (the mean over the channels), "y" (the luminance of BT.601, full swing) or "y-studio" (from 16
-            to 235 levels, as MATLAB's rgb2ycbcr: its MSE is (219/255)² of the other's, its PSNR 1.32 dB higher).
-        rounded: round to whole grey levels first, as a file of 8 bits does.
-        data_range: matters to `rounded` and "y-studio" alone, and to the warning.
-
-    Warns:
-        UserWarning: if values lie outside [0, data_range]; it names the lowest and the highest.
-
-    Raises:
-        MffcnLiteError: if the shapes differ, a tensor holds integers or NaN, or an argument is out of range.
-    """
-    sr, hr = _prepare(sr, hr, data_range, border, channels, rounded)
-    return torch.cat([(x.double() - y.double()).square().mean((1, 2, 3)) for x, y in _chunks(sr, hr)])
-
-
-def psnr(
-    sr: Float[Tensor, "batch channel height width"],
-    hr: Float[Tensor, "batch channel height width"],
-    *,
-    data_range: float | int,
-    border: int = 0,
-    channels: Channels = "all",
-    rounded: bool = False,
-) -> Float64[Tensor, " batch"]:
-    """Equation (10): 10 · log10(data_range² / MSE), in dB; infinity where the images are equal.
-
-    A mean over a set with an infinite value is infinite: report the number of equal images beside it.
-
-    Args:
-        data_range: the distance from black to white: 1.0 for photos in [0, 1], 255 for grey levels.
-        border, channels, rounded: see `mse`.
-
-    Raises:
-        MffcnLiteError: see `mse`.
-    """
-    error = mse(sr, hr, border=border, channels=channels, rounded=rounded, data_range=data_range)
-    return 10 * torch.log10(data_range**2 / error)
 
 
 @dataclass(frozen=True)
@@ -246,7 +141,7 @@ def _similarities(
     rounded: bool,
 ) -> Iterator[Tensor]:
     """The maps of some images after the other."""
-    sr, hr = _prepare(sr, hr, data_range, border, channels, rounded)
+    sr, hr = prepare(sr, hr, data_range, border, channels, rounded)
     if isinstance(convention, str):
         if convention not in CONVENTIONS:
             raise MffcnLiteError(f'unknown SSIM convention "{convention}"; choose one of {", ".join(CONVENTIONS)}')
@@ -268,7 +163,7 @@ def _similarities(
     pixels = height * width if convention.window == "global" else convention.side**2
     unbias = pixels / max(1, pixels - 1) if convention.covariance == "sample" else 1.0
     c1, c2 = (convention.k1 * data_range) ** 2, (convention.k2 * data_range) ** 2
-    for x, y in _chunks(sr, hr):
+    for x, y in chunks(sr, hr):
         x, y = x.to(dtype), y.to(dtype)
         # (Co)variances do not change when a constant is taken away, and around 0 they lose no digits.
         level_x, level_y = x.mean((1, 2, 3), keepdim=True), y.mean((1, 2, 3), keepdim=True)
@@ -280,45 +175,3 @@ def _similarities(
         mean_x, mean_y = mean_x + level_x, mean_y + level_y
         similarity = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
         yield similarity / ((mean_x * mean_x + mean_y * mean_y + c1) * (variances + c2))
-
-
-def band_energy_ratio(
-    sr: Float[Tensor, "batch channel height width"], hr: Float[Tensor, "batch channel height width"], bands: int = 8
-) -> Float64[Tensor, "batch band"]:
-    """Of each band of frequencies, how much energy `sr` has over how much `hr` has: 1 is right, below 1 is blurred.
-
-    Bands are rings of equal width in the plane of frequencies, from 0 (the mean left out) to the Nyquist frequency of
-    half a cycle a pixel; what lies in the corners beyond it is left out. It says nothing of whether the energy is in
-    the right places.
-
-    Raises:
-        MffcnLiteError: if the shapes differ, a tensor holds integers, or `bands` is below 1.
-    """
-    check_pair(sr, hr)
-    if bands < 1:
-        raise MffcnLiteError(f"bands (={bands}) must be at least 1")
-    down, across = (torch.fft.fftfreq(side, device=sr.device, dtype=torch.float64) for side in sr.shape[-2:])
-    frequency = (down[:, None] ** 2 + across**2).sqrt()
-    inside = (frequency > 0) & (frequency < 0.5)
-    band = (frequency[inside] * 2 * bands).long()
-    energies = []
-    for images in (sr, hr):
-        power = torch.fft.fft2(images.double()).abs().square().sum(1)[:, inside]
-        energies.append(
-            torch.zeros(len(images), bands, dtype=torch.float64, device=sr.device).index_add_(1, band, power)
-        )
-    return energies[0] / energies[1]
-
-
-def sharpness(images: Float[Tensor, "batch channel height width"]) -> Float64[Tensor, " batch"]:
-    """The mean length of the gradient, in units of the range a pixel: how steep a picture is, not how good.
-
-    Noise is steep too, and raises it.
-
-    Raises:
-        MffcnLiteError: if a tensor holds integers.
-    """
-    check_pair(images, images)
-    x = images.double()
-    across, down = x[..., :-1, 1:] - x[..., :-1, :-1], x[..., 1:, :-1] - x[..., :-1, :-1]
-    return (across.square() + down.square()).sqrt().mean((1, 2, 3))

@@ -1,0 +1,155 @@
+"""The whole objective, equations (2) and (6): the weighted sum of its terms (chapter 14)."""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mffcn_lite.errors import MffcnLiteError, check_pair
+from mffcn_lite.features import FeatureNetwork
+from mffcn_lite.losses.terms import (
+    FORMS,
+    GRAMS,
+    NORMS,
+    Reduction,
+    check_word,
+    distance,
+    l2_loss,
+    texture_distance,
+    total_variation,
+)
+
+TERMS = ("l2", "perceptual", "texture", "tv")
+
+
+@dataclass
+class ObjectiveValue:
+    """What `Objective` says of a batch.
+
+    Attributes:
+        total: the sum, to be minimised.
+        terms: each term that is on, before its weight.
+        weighted: each of them times its weight; they add up to `total`.
+        gradient_norms: where they were asked for, the norm of each weighted term's gradient with respect to sr.
+    """
+
+    total: Tensor
+    terms: dict[str, Tensor]
+    weighted: dict[str, Tensor]
+    gradient_norms: dict[str, Tensor] | None = None
+
+
+class Objective(nn.Module):
+    """Equations (2) and (6): V = λ1·L2 + λ2·(L_per + L_text) + λ3·TV. The weights' defaults are the paper's.
+
+    A term of weight 0 is off and costs nothing; without perceptual and texture terms no feature network is run. The two
+    share one pass for sr and one for hr.
+
+    Args:
+        features: φ; needed while `perceptual` or `texture` is on. The perceptual term reads the deepest of its layers,
+            the texture term all of them.
+        l2, perceptual, texture, tv: λ1, λ2, λ2 and λ3.
+        reduction: of all terms, over a photo's entries.
+        tv_reduction: of the TV term alone; as the others where None.
+        norm: of the perceptual and the texture term; see `distance`.
+        gram: see `gram_matrix`.
+        tv_form: see `total_variation`.
+        pixel_range: what white is in L2 and TV, 1 or 255; sr and hr come in [0, 1] all the same. Features are
+            computed on that range too if `features` does not normalise.
+
+    Raises:
+        MffcnLiteError: for a negative weight, an unknown word, or a missing feature network.
+    """
+
+    def __init__(
+        self,
+        features: FeatureNetwork | None = None,
+        *,
+        l2: float | int = 10.0,
+        perceptual: float | int = 1.0,
+        texture: float | int = 1.0,
+        tv: float | int = 0.0001,
+        reduction: Reduction = "sum",
+        tv_reduction: Reduction | None = None,
+        norm: str = "l2",
+        gram: str = "none",
+        tv_form: str = "squared",
+        pixel_range: float | int = 1.0,
+    ):
+        super().__init__()
+        self.weights = dict(zip(TERMS, (l2, perceptual, texture, tv), strict=True))
+        for name, weight in self.weights.items():
+            if not 0 <= weight < float("inf"):
+                raise MffcnLiteError(f"the weight of {name} (={weight}) must be at least 0 and finite")
+        if features is None and (perceptual or texture):
+            raise MffcnLiteError(
+                "the perceptual and the texture term need features; see create_features, or set both to 0"
+            )
+        if pixel_range not in (1, 255):
+            raise MffcnLiteError(f"pixel_range (={pixel_range}) must be 1 or 255")
+        for word, value, choices in (("norm", norm, NORMS), ("gram", gram, GRAMS), ("tv_form", tv_form, FORMS)):
+            check_word(word, value, choices)
+        for value in (reduction, tv_reduction or reduction):
+            check_word("reduction", value, ("sum", "mean"))
+        self.features = features
+        self.reduction, self.tv_reduction, self.tv_form = reduction, tv_reduction or reduction, tv_form
+        self.norm, self.gram, self.pixel_range = norm, gram, pixel_range
+
+    @classmethod
+    def as_written(cls, features: FeatureNetwork) -> "Objective":
+        """The paper to the letter: sums over a photo, ‖·‖ without a square in (4) and (5), no normalisation of g."""
+        return cls(features, reduction="sum", norm="l2", gram="none", tv_form="squared")
+
+    @classmethod
+    def mixed(cls, features: FeatureNetwork) -> "Objective":
+        """All terms averaged over a photo's entries, as code often has them, but TV summed: what makes λ3 count."""
+        return cls(features, reduction="mean", tv_reduction="sum")
+
+    def maps(self, images: Float[Tensor, "batch channel height width"]) -> dict[str, Tensor]:
+        """φ's maps of `images`; those of hr can be kept, and given to `forward` where photos repeat."""
+        return self.features.maps(images if self.features.normalization == "imagenet" else images * self.pixel_range)
+
+    def forward(
+        self,
+        sr: Float[Tensor, "batch channel height width"],
+        hr: Float[Tensor, "batch channel height width"],
+        hr_maps: dict[str, Tensor] | None = None,
+        gradient_norms: bool = False,
+    ) -> ObjectiveValue:
+        """The objective of a batch.
+
+        Args:
+            sr, hr: N×C×H×W, floats, range [0, 1].
+            hr_maps: `maps(hr)`, if they were computed before.
+            gradient_norms: also find the norm of each weighted term's gradient with respect to `sr`.
+
+        Raises:
+            MffcnLiteError: if the shapes differ, or a tensor holds integers.
+        """
+        check_pair(sr, hr)
+        on = [name for name in TERMS if self.weights[name]]
+        if gradient_norms and not sr.requires_grad:
+            sr = sr.detach().requires_grad_()
+        terms, scale = {}, self.pixel_range
+        if "perceptual" in on or "texture" in on:
+            if hr_maps is None:
+                with torch.no_grad():
+                    hr_maps = self.maps(hr)
+            sr_maps, last = self.maps(sr), self.features.layers[-1]
+        if "l2" in on:
+            terms["l2"] = l2_loss(scale * sr, scale * hr, self.reduction)
+        if "perceptual" in on:
+            terms["perceptual"] = distance(sr_maps[last], hr_maps[last], self.norm, self.reduction)
+        if "texture" in on:
+            terms["texture"] = texture_distance(sr_maps, hr_maps, self.gram, self.norm, self.reduction)
+        if "tv" in on:
+            terms["tv"] = total_variation(scale * sr, self.tv_reduction, self.tv_form)
+        weighted = {name: self.weights[name] * term for name, term in terms.items()}
+        total = torch.stack(list(weighted.values())).sum() if weighted else sr.new_zeros(())
+        norms = None
+        if gradient_norms:
+            norms = {
+                name: torch.autograd.grad(term, sr, retain_graph=True)[0].norm() for name, term in weighted.items()
+            }
+        return ObjectiveValue(total, terms, weighted, norms)

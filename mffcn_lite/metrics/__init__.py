@@ -1,0 +1,21 @@
+"""How close a result is to the original, one value an image: MSE, PSNR, SSIM, LPIPS; and how much detail it has.
+
+Every convention that moves a number is an argument. Without one, results are neither rounded, cropped nor clamped.
+"""
+
+from mffcn_lite.metrics.detail import band_energy_ratio, sharpness
+from mffcn_lite.metrics.error import mse, psnr
+from mffcn_lite.metrics.lpips import LPIPS
+from mffcn_lite.metrics.similarity import CONVENTIONS, SSIMConvention, ssim, ssim_map
+
+__all__ = [
+    "CONVENTIONS",
+    "LPIPS",
+    "SSIMConvention",
+    "band_energy_ratio",
+    "mse",
+    "psnr",
+    "sharpness",
+    "ssim",
+    "ssim_map",
+]
