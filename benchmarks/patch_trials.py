@@ -3,7 +3,7 @@
     python benchmarks/patch_trials.py example sparse forest        (about 10 minutes)
 
 Fits on 28 of the 32 training people and measures PSNR on the other 4; the 8 test people are not touched.
-Writes mffcn_lite/results/trials_<model>.json after each trial, and goes on from there. No trial's weights exceed 5 MB.
+Writes mffcn_lite/results/trials_<model>.json after each trial, and goes on from there. No trial's weights exceed 6 MB.
 """
 
 import sys
@@ -16,7 +16,7 @@ from mffcn_lite.models import create_model
 from mffcn_lite.runs import validate
 from mffcn_lite.training import TrainingConfig
 
-# The first of each is the default; the others change one thing of it.
+# The first of each is the default; the others change one thing of it, or trade trees for leaves.
 GRIDS = {
     "example": [
         {},

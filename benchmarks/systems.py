@@ -2,7 +2,7 @@
 
     python benchmarks/systems.py          (make systems; leave the machine alone meanwhile)
 
-Writes mffcn_lite/results/systems.json.
+Writes mffcn_lite/results/systems.json. On Linux, whose /proc says how much memory a process holds.
 """
 
 import json
@@ -27,9 +27,10 @@ COUNTED = ("wiener", "srcnn", "nie", "fsrcnn", "mffcn")  # whose work is multipl
 COST = {
     "seconds": f"a photo of 112×92, from its small photo: median of {REPEATS} calls for {BATCH} photos, over {BATCH}",
     "megabytes": f"by which memory grows at its highest while {BATCH} photos are enlarged at factor 3",
-    "parameters": "numbers learnt, by gradients or in closed form; of a patch system, those in its tables",
-    "multiplications": "in the layers, for a photo of 112×92; an MFFCN fused",
+    "parameters": "numbers that are stored, an MFFCN's before it is fused; of a patch system, those in its tables",
+    "multiplications": "in the layers, for a photo of 112×92",
     "weights_megabytes": "of the file that is shipped",
+    "mffcn": "seconds, memory and multiplications are those of the fused network",
 }
 
 

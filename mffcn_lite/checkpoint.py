@@ -1,5 +1,6 @@
 """Networks on disk: weights as safetensors, and a JSON card that says what they are. No pickle."""
 
+import json
 from pathlib import Path
 
 import safetensors
@@ -52,8 +53,8 @@ def save_model(model: SuperResolver, path: str | Path, card: dict | None = None)
     """Write `model` to `path` (*.safetensors) and its card beside it (*.json).
 
     Args:
-        card: what else is known of it (data, people, recipe, results); the model's name, its arguments and
-            the file's SHA-256 are added.
+        card: what else is known of it (data, people, recipe, results); the model's own name, its arguments and
+            the file's SHA-256 are added, whatever it says of them.
 
     Raises:
         MffcnLiteError: if the model cannot be made again from its name, or the files cannot be written.
@@ -62,10 +63,16 @@ def save_model(model: SuperResolver, path: str | Path, card: dict | None = None)
         raise MffcnLiteError(
             f"{model.name} cannot be made again by create_model; save one of {', '.join(list_models())}"
         )
-    path = Path(path).with_suffix(".safetensors")
+    path = Path(path)
+    if path.suffix != ".safetensors":  # not with_suffix, which would cut "mffcn-0.5"
+        path = path.with_name(f"{path.name}.safetensors")
+    described = {**(card or {}), "model": model.name, "arguments": model.arguments}
+    try:  # before anything is replaced
+        json.dumps(described)
+    except (TypeError, ValueError) as error:
+        raise MffcnLiteError(f"the card of {path} cannot be stored as JSON ({error}); use plain numbers") from error
     save_tensors(model.state_dict(), path)
-    described = {"model": model.name, "arguments": model.arguments, **(card or {}), "weights_sha256": sha256(path)}
-    write_json(path.with_suffix(".json"), described)
+    write_json(path.with_suffix(".json"), {**described, "weights_sha256": sha256(path)})
 
 
 def _read_card(path: Path) -> dict:
@@ -115,6 +122,9 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> SuperRes
     if sha256(path) != card.get("weights_sha256"):
         raise MffcnLiteError(f"{path} is not the file that its card describes (their SHA-256 differ); copy both again")
     model = create_model(card["model"], **card["arguments"])
+    if any(tensors[key].dtype != value.dtype for key, value in expected.items()):
+        raise MffcnLiteError(f"{path} holds numbers of another kind than its {card['model']}; copy it again")
     model.load_state_dict(tensors)
+    model.check()
     model.card = card
     return model.to(device).eval()

@@ -53,6 +53,8 @@ def evaluate(
     """
     if not len(faces):
         raise MffcnLiteError("there are no photos to measure on; name a set with some")
+    if not models or not factors or batch < 1:
+        raise MffcnLiteError("there is nothing to measure; name a system, a factor, and a batch of at least 1")
     for name, model in models.items():
         if faces.images.shape[1] != 1 and next(model.parameters(), None) is not None:
             raise MffcnLiteError(f"{name} works on grey photos, and these have {faces.images.shape[1]} channels")
@@ -116,10 +118,20 @@ def tables(rows: list[dict], measures: Sequence[str] = ("psnr", "ssim")) -> pd.D
     Args:
         rows: of `summarize`.
         measures: keys of `MEASURES`, for other columns.
+
+    Raises:
+        MffcnLiteError: without rows, or for an unknown measure.
     """
+    unknown = [key for key in measures if key not in MEASURES]
+    if not rows or not measures or isinstance(measures, str) or unknown:
+        raise MffcnLiteError(f"a table needs rows, and measures (={measures}) out of {', '.join(MEASURES)}")
     factors = sorted({row["factor"] for row in rows})
     columns = {
-        (title, factor): {row["model"]: round(row[key], digits) for row in rows if row["factor"] == factor}
+        (title, factor): {
+            row["model"]: None if row[key] is None else round(row[key], digits)
+            for row in rows
+            if row["factor"] == factor
+        }
         for key in measures
         for title, digits in [MEASURES[key]]
         for factor in factors
@@ -133,8 +145,7 @@ def load_results(name: str) -> dict:
     Raises:
         MffcnLiteError: for an unknown name.
     """
-    path = RESULTS / f"{name}.json"
-    if not path.is_file():
-        known = ", ".join(sorted(p.stem for p in RESULTS.glob("*.json")))
-        raise MffcnLiteError(f'no results "{name}"; choose one of {known}')
-    return read_json(path)
+    known = sorted(path.stem for path in RESULTS.glob("*.json"))
+    if name not in known:
+        raise MffcnLiteError(f'no results "{name}"; choose one of {", ".join(known)}')
+    return read_json(RESULTS / f"{name}.json")

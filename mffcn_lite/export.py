@@ -31,7 +31,7 @@ def export_onnx(model: SuperResolver, path: str | Path, factor: int | None = Non
     `mffcn_lite.degrade.upsample` does.
 
     Args:
-        factor: which tail of FSRCNN is written; not used by the others.
+        factor: which tail of FSRCNN is written.
 
     Raises:
         MffcnLiteError: for a system that is no network or whose computation depends on the size, a factor without
@@ -42,22 +42,32 @@ def export_onnx(model: SuperResolver, path: str | Path, factor: int | None = Non
         raise MffcnLiteError(
             f"this {model.name} cannot be exported; srcnn, nie, fsrcnn without residual and mffcn without strides can"
         )
+    if Path(path).is_dir():
+        raise MffcnLiteError(f"{path} is a folder; name the file to write, such as {path}/{model.name}.onnx")
+    weights = next(model.parameters())
+    if weights.dtype != torch.float32:
+        raise MffcnLiteError(f"this {model.name} computes in {weights.dtype}; call float() on it first")
     given = "small" if isinstance(model, FSRCNN) else "blurred"
     if isinstance(model, FSRCNN):
         if str(factor) not in model.tails:
             tails = ", ".join(model.tails)
             raise MffcnLiteError(f"factor (={factor}) must be one of {tails}, for which fsrcnn has tails")
-        model = _OneFactor(model, factor)
-    elif isinstance(model, MFFCN) and model.arguments["block"] == "mff" and not model.layers[0].inside:
-        model = model.fuse()
-    device = next(model.parameters()).device
+        written = _OneFactor(model, factor)
+    elif factor is not None:
+        raise MffcnLiteError(
+            f"factor (={factor}) is for fsrcnn alone: {model.name} takes a photo that is enlarged already"
+        )
+    else:
+        fusable = isinstance(model, MFFCN) and model.arguments["block"] == "mff" and not model.layers[0].inside
+        written = model.fuse() if fusable else model
     sides = {axis: torch.export.Dim(name, min=1) for axis, name in ((0, "batch"), (2, "height"), (3, "width"))}
+    training, logged = model.training, logging.root.manager.disable
     try:
         logging.disable(logging.WARNING)  # torch tells what it exports without: torchvision
         with warnings.catch_warnings(action="ignore"), replacing(path) as temporary:
             program = torch.onnx.export(
-                model.eval(),
-                (torch.zeros(2, 1, 24, 20, device=device),),
+                written.eval(),
+                (torch.zeros(2, 1, 24, 20, device=weights.device),),
                 input_names=[given],
                 output_names=["sr"],
                 dynamic_shapes=(sides,),
@@ -68,4 +78,5 @@ def export_onnx(model: SuperResolver, path: str | Path, factor: int | None = Non
     except ImportError as error:
         raise MffcnLiteError(f"{error.name} is missing: pip install onnx onnxscript") from error
     finally:
-        logging.disable(logging.NOTSET)
+        logging.disable(logged)
+        model.train(training)

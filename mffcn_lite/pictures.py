@@ -13,7 +13,7 @@ from torch import Tensor
 from mffcn_lite.degrade import small_size, upsample
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import replacing
-from mffcn_lite.models import SuperResolver
+from mffcn_lite.models import PatchModel, SuperResolver
 
 MAX_SIDE = 4000  # pixels of a result
 TILE = 512  # pixels of a result that a network computes at a time, without the overlap
@@ -114,6 +114,7 @@ def enlarge(
             than `MAX_SIDE`.
     """
     trained = getattr(model, "card", {}).get("config", {}).get("factors")
+    trained = model.factors if isinstance(model, PatchModel) else trained
     if trained and factor not in trained:
         choices = ", ".join(map(str, trained))
         raise MffcnLiteError(f"factor (={factor}) must be one of {choices}, which {model.name} was trained for")

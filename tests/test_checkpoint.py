@@ -238,6 +238,38 @@ def test_a_model_that_is_no_system_is_refused_and_nothing_written(tmp_path, refu
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_models_own_name_and_arguments_stand_in_its_card(tmp_path):
+    model = load_model("mffcn").fuse()  # its card is that of the network that it came from
+    save_model(model, tmp_path / "fused", {**model.card, "model": "srcnn"})
+    again = load_model(tmp_path / "fused.safetensors")
+    assert again.arguments["block"] == "conv5"
+    assert again.card["config"] == model.card["config"]
+
+
+def test_a_card_that_is_no_json_is_refused_before_anything_is_replaced(tmp_path, refuses):
+    save_model(random_model("srcnn"), tmp_path / "m", {})
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    refuses(lambda: save_model(random_model("srcnn"), tmp_path / "m", {"psnr": object()}), "JSON", "plain numbers")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_dot_in_a_name_is_kept(tmp_path):
+    for name in ("mffcn-0.5", "mffcn-0.7"):
+        save_model(random_model("mffcn"), tmp_path / name)
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+@pytest.mark.parametrize("kind", ["nan", "double"])
+def test_numbers_that_no_training_makes_are_refused(kind, tmp_path, refuses):
+    model = random_model("srcnn")
+    if kind == "nan":
+        model.layers[0].weight.data[0, 0, 0, 0] = float("nan")
+    else:
+        model.double()
+    save_model(model, tmp_path / "m")
+    refuses(lambda: load_model(tmp_path / "m.safetensors"), "not finite" if kind == "nan" else "another kind")
+
+
 @pytest.mark.parametrize("where", ["file/m", "/proc/no/m"])
 def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path, refuses, where):
     (tmp_path / "file").write_text("x")

@@ -48,6 +48,12 @@ def test_fsrcnn_multiplies_for_the_pixels_of_the_small_photo():
     assert count_multiplications(FSRCNN(), (128, 128), 3) == 43 * 43 * for_a_pixel
 
 
+@pytest.mark.parametrize("name", ["ibp", "pocs", "example", "sparse", "forest"])
+def test_what_does_not_work_by_layers_is_not_counted(name, refuses):
+    refuses(lambda: count_multiplications(create_model(name)), name, "mffcn")
+    refuses(lambda: count_multiplications(create_model("srcnn"), factor=0), "factor (=0)")
+
+
 def test_counting_leaves_the_model_alone():
     model = create_model("mffcn")
     before = {key: value.clone() for key, value in model.state_dict().items()}

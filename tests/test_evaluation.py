@@ -132,6 +132,13 @@ def test_the_table_has_other_columns_where_they_are_asked_for():
     }
 
 
+def test_a_table_of_nothing_or_of_an_unknown_measure_is_refused(refuses):
+    row = {"model": "a", "factor": 2, "psnr": 30.0, "ssim": 0.9, "gain_over_wiener": None}
+    for rows, measures in (([], ["psnr"]), ([row], []), ([row], ["lpips"]), ([row], "psnr")):
+        refuses(lambda rows=rows, measures=measures: tables(rows, measures), "measures", "consistency")
+    assert tables([row], ["gain_over_wiener"]).isna().all(axis=None)  # without the control there is no gain
+
+
 def test_the_table_of_a_single_number_is_a_table_too():
     table = tables([{"model": "bicubic", "factor": 3, "psnr": 27.5, "ssim": 0.8}])
     assert table.to_dict() == {("PSNR (dB)", 3): {"bicubic": 27.5}, ("SSIM", 3): {"bicubic": 0.8}}

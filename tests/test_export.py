@@ -1,5 +1,7 @@
 """Networks as ONNX files, run by onnxruntime."""
 
+import logging
+
 import onnx
 import onnxruntime
 import pytest
@@ -51,6 +53,17 @@ def test_an_exported_network_is_the_same_function_for_any_size(make, factor, tmp
         torch.testing.assert_close(run(tmp_path / "net.onnx", x), want, atol=1e-4, rtol=0)
 
 
+def test_exporting_leaves_the_network_and_the_log_as_they_were(tmp_path):
+    model = create_model("srcnn").train()
+    logging.disable(logging.ERROR)
+    try:
+        export_onnx(model, tmp_path / "net.onnx")
+        assert logging.root.manager.disable == logging.ERROR
+    finally:
+        logging.disable(logging.NOTSET)
+    assert model.training
+
+
 def test_what_is_exported_of_mffcn_is_fused(tmp_path):
     export_onnx(load_model("mffcn"), tmp_path / "net.onnx")
     nodes = [node.op_type for node in onnx.load(tmp_path / "net.onnx").graph.node]
@@ -71,6 +84,9 @@ def test_what_cannot_be_exported_is_one_sentence(refuses, tmp_path):
     refuses(lambda: export_onnx(create_model("mffcn", strided=True), path), "strides")
     refuses(lambda: export_onnx(create_model("fsrcnn"), path), "factor (=None)", "2, 3, 4")
     refuses(lambda: export_onnx(create_model("fsrcnn"), path, 5), "factor (=5)")
+    refuses(lambda: export_onnx(create_model("mffcn"), path, 3), "factor (=3)", "fsrcnn alone")
+    refuses(lambda: export_onnx(create_model("srcnn").double(), path), "float64", "float()")
+    refuses(lambda: export_onnx(create_model("srcnn"), tmp_path), "is a folder", "srcnn.onnx")
     refuses(lambda: export_onnx(create_model("fsrcnn", residual=True), path, 3), "residual")
     (tmp_path / "file").write_text("")
     refuses(lambda: export_onnx(create_model("srcnn"), tmp_path / "file" / "net.onnx"), "net.onnx")

@@ -1,5 +1,7 @@
 """The systems that learn from patches: what they share, each by hand or by a library, and how they are kept."""
 
+import math
+
 import numpy as np
 import pytest
 import sklearn.ensemble
@@ -190,10 +192,63 @@ def test_pictures_smaller_than_a_patch(name, fitted):
         ("forest", {"leaves": 1}, "leaves"),
         ("forest", {"ridge": 0.0}, "ridge"),
         ("forest", {"factors": [1]}, "factors"),
+        ("forest", {"factors": [2.5]}, "factors[0]"),
+        ("forest", {"stride": 1.5}, "stride"),
+        ("forest", {"seed": "x"}, "seed"),
+        ("forest", {"seed": -1}, "seed"),
+        ("forest", {"ridge": math.inf}, "ridge"),
+        ("example", {"candidates": 1.5}, "candidates"),
+        ("sparse", {"sparsity": math.nan}, "sparsity"),
     ],
 )
 def test_arguments_out_of_range_are_refused(refuses, name, arguments, word):
     refuses(lambda: create_model(name, **arguments), f"{word} (=")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_photo_in_is_no_photo_out_and_nothing_can_be_learnt_from_none(name, fitted, sides, refuses):
+    assert fitted[name].upscale(torch.zeros(0, 1, 10, 9), (30, 27)).shape == (0, 1, 30, 27)
+    refuses(lambda: create_model(name, **ARGUMENTS[name]).fit(sides[0][:0]), "no photos", name)
+
+
+def test_flat_photos_teach_no_dictionary(refuses):
+    flat = FaceSet(np.full((2, 1, 40, 40), 90, np.uint8), np.arange(2), ["a", "b"])
+    refuses(lambda: create_model("sparse", pairs=500, atoms=16).fit(flat), "0 patches", "16 atoms")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_only_fitted_factors_enlarge_a_picture(name, fitted, refuses):
+    refuses(lambda: enlarge(fitted[name], torch.rand(1, 1, 10, 9), 4), "factor (=4)", "3", name)
+
+
+def store(model, path):
+    """`model` in a file with a card that fits it, whatever its tables hold."""
+    save_model(model, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("table", "place", "value"),
+    [
+        ("below", (0, 0, 0), 0),  # the root leads to itself on one side and on: no leaf, for ever
+        ("below", (0, 0, 0), 99),
+        ("below", (0, 0, 5), 0),
+        ("component", (0, 1, 0), 28),
+        ("component", (0, 1, 0), -1),
+        ("leaf", (0, 0, -1), 16),
+        ("threshold", (0, 0, 0), math.nan),
+        ("weights", (0, 0, 0), math.inf),
+    ],
+)
+def test_a_forest_whose_trees_lead_nowhere_is_refused(table, place, value, fitted, tmp_path, refuses):
+    model = create_model("forest", factors=[3], **ARGUMENTS["forest"])
+    model.load_state_dict(fitted["forest"].state_dict())
+    getattr(model, table)[place] = value
+    if (table, place, value) == ("below", (0, 0, 0), 0):
+        model.below[0, 0, 0, 1] = 1
+        model.restore(torch.rand(1, 1, 9, 9), 3)  # in any case it ends
+        return
+    refuses(lambda: load_model(store(model, tmp_path / "f.safetensors")), "again")
 
 
 # Example-based --------------------------------------------------------------------------------------------------------

@@ -231,6 +231,15 @@ def test_an_mff_with_a_stride_is_every_other_pixel_and_can_be_fused(size, stride
     close(mff.fuse()(x), mff(x), atol)
 
 
+def test_fusing_draws_no_random_number():
+    model = MFFCN(width=3, depth=3)
+    torch.manual_seed(0)
+    want = torch.rand(1)
+    torch.manual_seed(0)
+    model.fuse()
+    assert torch.equal(torch.rand(1), want)
+
+
 def test_a_narrow_branch_keeps_the_fused_kernel_from_full_rank():
     kernel, _ = randomised(MFF(8, 8, branch=2)).fused_kernel()
     ranks = [torch.linalg.matrix_rank(kernel[..., i, j]) for i, j in ((0, 0), (1, 1), (2, 2))]
@@ -245,15 +254,18 @@ def test_a_narrow_branch_keeps_the_fused_kernel_from_full_rank():
         ({"block": "conv7"}, "block"),
         ({"block": "conv3", "branch": 4}, "branch"),
         ({"block": "conv5", "activation": "inside"}, "block"),
+        ({"block": "conv3", "activation": "relu"}, "'relu'"),
+        ({"depth": 1001}, "depth (=1001)"),
     ],
 )
 def test_words_that_no_reading_has_are_refused(refuses, arguments, word):
     refuses(lambda: MFFCN(**arguments), word)
 
 
-@pytest.mark.parametrize("arguments", [(0, 4), (4, 0), (4, 4, 0)])
+@pytest.mark.parametrize("arguments", [(0, 4), (4, 0), (4, 4, 0), (1.5, 4), ("1", 4)])
 def test_an_mff_of_no_channels_is_refused(refuses, arguments):
-    refuses(lambda: MFF(*arguments), "(=0)", "at least 1")
+    wrong = next(value for value in arguments if value != 4)
+    refuses(lambda: MFF(*arguments), f"(={wrong})", "at least 1")
 
 
 # The figure -----------------------------------------------------------------------------------------------------------

@@ -12,12 +12,13 @@ from mffcn_lite.models.interpolation import Interpolation
 from mffcn_lite.models.linear import Wiener
 from mffcn_lite.models.mff import MFF
 from mffcn_lite.models.mffcn import MFFCN
+from mffcn_lite.models.patches import PatchModel
 from mffcn_lite.models.reconstruction import BackProjection, ConvexProjections
 from mffcn_lite.models.sparse import SparseCoding
 from mffcn_lite.models.srcnn import SRCNN, Nie
 
 __all__ = ["FSRCNN", "MFF", "MFFCN", "SRCNN", "UNTRAINED", "BackProjection", "ConvexProjections", "ExampleBased"]
-__all__ += ["Interpolation", "Nie", "RegressionForest", "SparseCoding", "SuperResolver", "Wiener"]
+__all__ += ["Interpolation", "Nie", "PatchModel", "RegressionForest", "SparseCoding", "SuperResolver", "Wiener"]
 __all__ += ["count_multiplications", "count_parameters", "create_model", "list_models", "receptive_field"]
 
 INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")

@@ -4,6 +4,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mffcn_lite.degrade import degrade, downsample, upsample
+from mffcn_lite.errors import MffcnLiteError
 
 
 class SuperResolver(nn.Module):
@@ -24,6 +25,16 @@ class SuperResolver(nn.Module):
     radius: int | None = 0
     stride: int = 1
 
+    def check(self) -> None:
+        """Refuse what is no system: called when weights were read from a file.
+
+        Raises:
+            MffcnLiteError: if a number is not finite.
+        """
+        for name, tensor in self.state_dict().items():
+            if tensor.is_floating_point() and not tensor.isfinite().all():
+                raise MffcnLiteError(f"{name} of {self.name} holds numbers that are not finite; copy or train it again")
+
     def restore(
         self, blurred: Float[Tensor, "batch channel height width"], factor: int | None = None
     ) -> Float[Tensor, "batch channel height width"]:
@@ -42,7 +53,10 @@ class SuperResolver(nn.Module):
     def reconstruct(
         self, hr: Float[Tensor, "batch channel height width"], factor: int, kernel: str = "bicubic"
     ) -> Float[Tensor, "batch channel height width"]:
-        """What the system makes of `hr` after its degradation, with `kernel` in both directions."""
+        """What the system makes of `hr` after its degradation with `kernel`, by which it is enlarged again too.
+
+        A system that works on the small photo enlarges as it always does.
+        """
         if self.works_on == "small":
             return self.upscale(downsample(hr, factor, kernel), tuple(hr.shape[-2:]))
         return self.restore(degrade(hr, factor, kernel), factor)

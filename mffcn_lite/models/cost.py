@@ -7,11 +7,14 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mffcn_lite.degrade import small_size
+from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.models.base import SuperResolver
+
+COUNTED = ("nearest", "bilinear", "bicubic", "lanczos", "wiener", "srcnn", "nie", "fsrcnn", "mffcn")
 
 
 def count_parameters(model: nn.Module) -> int:
-    """How many numbers `model` has learnt, by gradients or in closed form."""
+    """How many numbers `model` stores: its weights, and of a forest where its trees branch."""
     return sum(tensor.numel() for tensor in model.state_dict().values())
 
 
@@ -23,9 +26,15 @@ def count_multiplications(model: SuperResolver, size: tuple[int, int] = (128, 12
 
     Args:
         factor: what the photo was down-sampled by; matters only to a system that works on the small photo.
+
+    Raises:
+        MffcnLiteError: for a system that does not work by layers, or a size that the factor does not fit.
     """
+    if model.name not in COUNTED:
+        raise MffcnLiteError(f"{model.name} does not work by layers; those of {', '.join(COUNTED)} can be counted")
+    small = small_size(size, factor)
     counted = copy.deepcopy(model).to("meta")
-    shape = small_size(size, factor) if model.works_on == "small" else size
+    shape = small if model.works_on == "small" else size
     given = torch.empty(1, 1, *shape, device="meta")
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         if model.works_on == "small":

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.models.patches import PatchModel, mid_frequencies
+from mffcn_lite.models.patches import PatchModel, check_numbers, mid_frequencies
 
 DARKEST = 0.01  # added to a patch's contrast, which divides: noise in a flat one must not be blown up
 
@@ -33,7 +33,7 @@ class ExampleBased(PatchModel):
 
     name = "example"
     features = staticmethod(mid_frequencies)
-    maps = 1
+    maps, reach = 1, 0
 
     def __init__(
         self,
@@ -46,8 +46,8 @@ class ExampleBased(PatchModel):
         pairs: int = 12_000,
         seed: int = 0,
     ):
-        self.reach = 2 * max(factors, default=0)
         super().__init__(side, stride, components, factors, pairs, seed)
+        check_numbers({"candidates": candidates}, {"consistency": consistency})
         if not 1 <= candidates <= pairs or not consistency >= 0:
             raise MffcnLiteError(
                 f"candidates (={candidates}) must lie between 1 and pairs (={pairs}), and consistency (={consistency}) "
@@ -55,7 +55,7 @@ class ExampleBased(PatchModel):
             )
         self.arguments |= {"candidates": candidates, "consistency": consistency}
         self.candidates, self.consistency = candidates, consistency
-        self.radius = None  # a choice depends on those before it
+        self.radius = None  # a choice depends on those before it, however far
         # Halves: their rounding is far below what neighbours differ by.
         self.register_buffer("windows_seen", torch.zeros(len(factors), pairs, components, dtype=torch.float16))
         self.register_buffer("details", torch.zeros(len(factors), pairs, side**2, dtype=torch.float16))
@@ -72,6 +72,9 @@ class ExampleBased(PatchModel):
         """Squared distances and places of the `candidates` nearest windows of the i-th factor, nearest first."""
         from sklearn.neighbors import NearestNeighbors  # takes a second to import
 
+        if not len(wanted):
+            nothing = wanted.new_zeros(0, self.candidates)
+            return nothing, nothing.long()
         index = NearestNeighbors(n_neighbors=self.candidates, algorithm="brute")
         distances, places = index.fit(self.windows_seen[i].float().cpu().numpy()).kneighbors(
             wanted.float().cpu().numpy()

@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.models.patches import PatchModel, derivatives
+from mffcn_lite.models.patches import PatchModel, check_numbers, derivatives
 
 CHUNK = 8192  # patches that are predicted at a time
 DETAILS = 6  # principal components of the details by which scikit-learn judges a split: much faster than all pixels
@@ -25,7 +25,8 @@ class RegressionForest(PatchModel):
     Args:
         trees: how many.
         leaves: of each tree, at most.
-        ridge: added to the mean squares of the leaf's features, as a share of all pairs' mean square.
+        ridge: added to the mean squares of the leaf's features and of the constant, as a share of all pairs' mean
+            square.
         side, stride, components, factors, pairs, seed: see `PatchModel`.
 
     Raises:
@@ -49,6 +50,7 @@ class RegressionForest(PatchModel):
         seed: int = 0,
     ):
         super().__init__(side, stride, components, factors, pairs, seed)
+        check_numbers({"trees": trees, "leaves": leaves}, {"ridge": ridge})
         if trees < 1 or leaves < 2 or not ridge > 0:
             raise MffcnLiteError(
                 f"trees (={trees}) must be at least 1, leaves (={leaves}) at least 2, and ridge (={ridge}) above 0"
@@ -99,12 +101,27 @@ class RegressionForest(PatchModel):
         component, threshold = self.component[i].long(), self.threshold[i]
         children, tree = self.below[i].long(), torch.arange(self.trees, device=features.device)[:, None]
         node = torch.zeros(self.trees, len(features), dtype=torch.long, device=features.device)
-        while True:
+        for _ in range(children.shape[1]):  # no path is longer
             value = features.T[component[tree, node], torch.arange(len(features), device=features.device)]
             moved = children[tree, node, (value > threshold[tree, node]).long()]
             if torch.equal(moved, node):
-                return self.leaf[i].long()[tree, node]
+                break
             node = moved
+        return self.leaf[i].long()[tree, node]
+
+    def check(self) -> None:
+        """As every system's; also that the trees branch downwards, to leaves and features that there are.
+
+        Raises:
+            MffcnLiteError: if they don't.
+        """
+        super().check()
+        own = torch.arange(self.below.shape[2], device=self.below.device)[:, None]
+        leaves = self.leaf[(self.below == own).all(-1)]
+        ranges = [(self.component, self.basis.shape[2]), (leaves, self.leaves), (self.below, len(own))]
+        outside = any((values < 0).any() or (values >= top).any() for values, top in ranges)
+        if outside or (self.below < own).any():
+            raise MffcnLiteError("the trees of this forest lead nowhere; copy or fit it again")
 
     def predict(
         self, i: int, features: Float[Tensor, "plane patch component"], grid: tuple[int, int]
@@ -118,4 +135,4 @@ class RegressionForest(PatchModel):
             for t in range(self.trees):
                 total = total + torch.einsum("pc,pcd->pd", rows, self.weights[i, t].to(rows)[leaves[t]])
             result.append(total / self.trees)
-        return torch.cat(result).view(*features.shape[:2], -1)
+        return torch.cat(result).view(*features.shape[:2], self.side**2)

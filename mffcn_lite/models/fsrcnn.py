@@ -47,7 +47,7 @@ class FSRCNN(SuperResolver):
         super().__init__()
         if min(maps, shrunk, depth) < 1:
             raise MffcnLiteError(f"maps, shrunk and depth (={maps}, {shrunk}, {depth}) must each be at least 1")
-        if not factors or any(not 2 <= factor <= 8 for factor in factors):
+        if not factors or any(not isinstance(factor, int) or not 2 <= factor <= 8 for factor in factors):
             raise MffcnLiteError(f"factors (={tuple(factors)}) must be whole numbers from 2 to 8")
         self.arguments = {"maps": maps, "shrunk": shrunk, "depth": depth, "factors": list(factors)}
         self.arguments |= {"residual": residual, "zero_last": zero_last}

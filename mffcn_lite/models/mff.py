@@ -14,7 +14,13 @@ FEW = 16  # maps up to which three convolutions take longer than one, whatever t
 
 
 def plain(in_channels: int, out_channels: int, side: int, activation: str | None, stride: int = 1) -> nn.Sequential:
-    """A convolution of `side`×`side` with He et al.'s variance, and a ReLU where `activation` is "outside"."""
+    """A convolution of `side`×`side` with He et al.'s variance, and a ReLU where `activation` is "outside".
+
+    Raises:
+        MffcnLiteError: for an activation that it cannot have.
+    """
+    if activation not in (None, "outside"):
+        raise MffcnLiteError(f"activation (={activation!r}) of a plain convolution must be 'outside' or None")
     convolution = nn.Conv2d(in_channels, out_channels, side, stride, padding=side // 2)
     nn.init.kaiming_normal_(convolution.weight)
     nn.init.zeros_(convolution.bias)
@@ -64,8 +70,8 @@ class MFF(nn.Module):
         branch = out_channels if branch is None else branch
         numbers = {"in_channels": in_channels, "out_channels": out_channels, "branch": branch, "stride": stride}
         for name, number in numbers.items():
-            if number < 1:
-                raise MffcnLiteError(f"{name} (={number}) must be at least 1")
+            if not isinstance(number, int) or number < 1:
+                raise MffcnLiteError(f"{name} (={number}) must be a whole number of at least 1")
         self.inside, self.outside = activation in ("inside", "both"), activation in ("outside", "both")
         self.stride = stride
         fewer = 25 * in_channels * out_channels < 35 * in_channels * branch + 3 * branch * out_channels
@@ -125,7 +131,8 @@ class MFF(nn.Module):
         if self.inside:
             raise MffcnLiteError("an MFF with an activation inside equals no single convolution and cannot be fused")
         weight, bias = self.fused_kernel()
-        fused = plain(*weight.shape[1::-1], max(self.sides), "outside" if self.outside else None, self.stride)
-        fused = fused.to(weight.device, weight.dtype)
+        with torch.device("meta"):  # no weights are drawn: the random state stays as it is
+            fused = plain(*weight.shape[1::-1], max(self.sides), "outside" if self.outside else None, self.stride)
+        fused = fused.to_empty(device=weight.device).to(weight.dtype)
         fused[0].load_state_dict({"weight": weight.detach(), "bias": bias.detach()})
         return fused

@@ -23,11 +23,11 @@ class MFFCN(SuperResolver):
     with n = 2 it is its own. The pair (0, n) is the global residual. `mffcn_lite.plotting.network_figure` draws it.
 
     The paper states no depth, no width and no activation, says both "concatenates" and "superimposed", and takes its
-    sentences on skips from pix2pix, whose U-Net has strides. Hence the arguments, each with its default first:
+    sentences on skips from pix2pix, whose U-Net has strides. Hence the arguments:
 
     Args:
-        width: maps of each layer but the last, which has one; 16.
-        depth: n, at least 2; 6.
+        width: maps of each layer but the last, which has one.
+        depth: n, from 2 to 1000.
         branch: maps of each branch of an MFF module; as many as its output where None.
         activation: "outside" (a ReLU after each layer but the last), "inside" (in each MFF), "both" or None.
         reparameterize: see `MFF`.
@@ -62,6 +62,8 @@ class MFFCN(SuperResolver):
         for argument, value, least in (("width", width, 1), ("depth", depth, 2), ("branch", branch, 1)):
             if not (isinstance(value, int) and value >= least) and not (argument == "branch" and value is None):
                 raise MffcnLiteError(f"{argument} (={value}) must be a whole number of at least {least}")
+        if depth > 1000:  # a card may claim anything
+            raise MffcnLiteError(f"depth (={depth}) must be at most 1000")
         for argument, value, choices in (("skip", skip, SKIPS), ("block", block, tuple(BLOCKS))):
             if value not in choices:
                 raise MffcnLiteError(f"{argument} (={value!r}) must be one of {', '.join(choices)}")
@@ -117,7 +119,8 @@ class MFFCN(SuperResolver):
         if self.arguments["block"] != "mff":
             raise MffcnLiteError("this MFFCN is made of plain convolutions: it is fused already, or has no MFF modules")
         layers = nn.ModuleList(module.fuse() for module in self.layers)
-        fused = MFFCN(**{**self.arguments, "block": "conv5", "branch": None})
+        with torch.device("meta"):  # its own layers are thrown away
+            fused = MFFCN(**{**self.arguments, "block": "conv5", "branch": None})
         fused.layers = layers
         fused.train(self.training)
         if hasattr(self, "card"):

@@ -1,5 +1,6 @@
 """What the systems that learn from pairs of patches share: features, the pairs, and the picture put together again."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -16,9 +17,9 @@ BATCH = 40  # photos at a time when pairs are drawn
 AROUND = 1  # pixels by which the window that a patch is recognised by exceeds the patch, on each side
 
 
-def pad(images: Float[Tensor, "plane 1 height width"], *sides: int) -> Tensor:
-    """`images` with their borders repeated: by (all sides), or by (left, right, top, bottom)."""
-    return functional.pad(images, sides if len(sides) == 4 else sides * 4, mode="replicate")
+def pad(images: Float[Tensor, "plane 1 height width"], by: int) -> Tensor:
+    """`images` with their borders repeated, `by` pixels on each side."""
+    return functional.pad(images, [by] * 4, mode="replicate")
 
 
 def derivatives(images: Float[Tensor, "plane 1 height width"], factor: int) -> Float[Tensor, "plane 4 height width"]:
@@ -41,22 +42,36 @@ def mid_frequencies(
     return images - functional.conv2d(low, weights[None, None, None])
 
 
+def check_numbers(whole: dict[str, object], real: dict[str, object]) -> None:
+    """Refuse arguments that are no whole numbers, or no finite numbers.
+
+    Raises:
+        MffcnLiteError: if there is one.
+    """
+    for name, value in whole.items():
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise MffcnLiteError(f"{name} (={value}) must be a whole number")
+    for name, value in real.items():
+        if not isinstance(value, int | float) or not -math.inf < value < math.inf:
+            raise MffcnLiteError(f"{name} (={value}) must be a finite number")
+
+
 class PatchModel(SuperResolver):
     """Adds to the blurred photo what patches of training photos lacked where they looked alike; see the subclasses.
 
     A patch is recognised by a window of features around it, reduced to `components` numbers by principal components.
     What it lacked is hr − blurred. Patches overlap, and what they say of a pixel is averaged.
 
+    A subclass has `features`, a function from blurred planes N×1×H×W and the factor to N×maps×H×W; `maps`, how many
+    these are; and `reach`, how many pixels away they look.
+
     Args:
-        features: of the blurred photos, N×1×H×W to N×maps×H×W.
-        reach: how many pixels away a feature looks.
-        maps: how many there are.
         side: of a patch, in pixels of the large photo.
         stride: between patches.
         components: see above.
-        factors: those that are fitted; another one takes the nearest of them.
+        factors: those that are fitted; `restore` takes the nearest of them for another.
         pairs: how many pairs of patches are drawn for each factor.
-        seed: of the draw, and of what else is random.
+        seed: of the draw, and of what else is random; from 0 to 2³² − 1.
 
     Raises:
         MffcnLiteError: for numbers out of range.
@@ -68,14 +83,18 @@ class PatchModel(SuperResolver):
 
     def __init__(self, side: int, stride: int, components: int, factors: Sequence[int], pairs: int, seed: int):
         super().__init__()
+        whole = {"side": side, "stride": stride, "components": components, "pairs": pairs, "seed": seed}
+        check_numbers(whole | {f"factors[{i}]": factor for i, factor in enumerate(factors)}, {})
         inputs = self.maps * (side + 2 * AROUND) ** 2
         if not 1 <= stride <= side or not 1 <= components <= min(inputs, pairs):
             raise MffcnLiteError(
                 f"stride (={stride}) must lie between 1 and side (={side}), and components (={components}) between 1 "
                 f"and the size of a window (={inputs}) and pairs (={pairs})"
             )
-        if not factors or min(factors) < 2:
-            raise MffcnLiteError(f"factors (={tuple(factors)}) must be whole numbers of at least 2")
+        if not factors or min(factors) < 2 or not 0 <= seed < 2**32:
+            raise MffcnLiteError(
+                f"factors (={tuple(factors)}) must be whole numbers of at least 2, and seed (={seed}) fit into 32 bits"
+            )
         self.arguments = {"side": side, "stride": stride, "components": components, "factors": list(factors)}
         self.arguments |= {"pairs": pairs, "seed": seed}
         self.side, self.stride, self.factors, self.pairs, self.seed = side, stride, list(factors), pairs, seed
@@ -88,7 +107,7 @@ class PatchModel(SuperResolver):
 
     def windows(self, blurred: Float[Tensor, "plane 1 height width"], factor: int) -> Float[Tensor, "plane patch _"]:
         """The features around each patch of the grid, row by row, before they are reduced."""
-        maps = type(self).features(pad(self._cover(blurred), AROUND), factor)
+        maps = self.features(pad(self._cover(blurred), AROUND), factor)
         return functional.unfold(maps, self.side + 2 * AROUND, stride=self.stride).transpose(1, 2)
 
     def _cover(self, images: Float[Tensor, "plane 1 height width"]) -> Float[Tensor, "plane 1 tall wide"]:
@@ -96,7 +115,7 @@ class PatchModel(SuperResolver):
         below, right = (
             full - length for full, length in zip(self._full(*images.shape[-2:]), images.shape[-2:], strict=True)
         )
-        return pad(images, 0, right, 0, below)
+        return functional.pad(images, (0, right, 0, below), mode="replicate")
 
     def _full(self, height: int, width: int) -> list[int]:
         return [self.side + (count - 1) * self.stride for count in self.grid(height, width)]
@@ -112,7 +131,13 @@ class PatchModel(SuperResolver):
 
     @torch.no_grad()
     def fit(self, faces: FaceSet) -> "PatchModel":
-        """Learn from training photos: draws pairs of patches for each factor, and hands them to `learn`."""
+        """Learn from training photos: draws pairs of patches for each factor, and hands them to `learn`.
+
+        Raises:
+            MffcnLiteError: if the photos have too few patches, or nothing to learn from.
+        """
+        if not len(faces):
+            raise MffcnLiteError(f"there are no photos to fit {self.name} on; name a set with some")
         for i, factor in enumerate(self.factors):
             windows, missing = self.draw_pairs(faces, factor)
             centred = windows - windows.mean(0)

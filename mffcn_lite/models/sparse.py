@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.models.patches import PatchModel, derivatives
+from mffcn_lite.models.patches import PatchModel, check_numbers, derivatives
 from mffcn_lite.models.reconstruction import BackProjection
 
 CHUNK = 8192  # signals that are coded at a time
@@ -29,7 +29,7 @@ def orthogonal_matching_pursuit(
     gram, correlation = atoms @ atoms.T, signals @ atoms.T
     chosen = torch.zeros(len(signals), 0, dtype=torch.long, device=signals.device)
     rest, weights = correlation, signals.new_zeros(len(signals), 0)
-    # A signal that is written exactly goes on with weights of 0, also where two atoms are alike.
+    # Keeps the equations solvable where two atoms are alike; how much of each is taken then says nothing.
     tiny = torch.finfo(signals.dtype).eps * torch.eye(count, dtype=signals.dtype, device=signals.device)
     for done in range(1, count + 1):
         best = rest.abs().scatter(1, chosen, -1.0).argmax(1, keepdim=True)
@@ -51,7 +51,8 @@ class SparseCoding(PatchModel):
         atoms: how many, in each dictionary.
         nonzeros: how many of them write a patch.
         sparsity: the weight of Σ|code| when the dictionary is learnt.
-        back_projection: at the end make the result shrink to the small photo, as Yang et al. do.
+        back_projection: at the end of `upscale` make the result shrink to the small photo, as Yang et al. do;
+            `restore`, which is not given the small photo, leaves that out.
         side, stride, components, factors, pairs, seed: see `PatchModel`.
 
     Raises:
@@ -76,6 +77,7 @@ class SparseCoding(PatchModel):
         seed: int = 0,
     ):
         super().__init__(side, stride, components, factors, pairs, seed)
+        check_numbers({"atoms": atoms, "nonzeros": nonzeros}, {"sparsity": sparsity})
         if not 1 <= nonzeros <= min(atoms, components) or not sparsity > 0:
             raise MffcnLiteError(
                 f"nonzeros (={nonzeros}) must lie between 1 and atoms (={atoms}) and components (={components}), "
@@ -97,6 +99,10 @@ class SparseCoding(PatchModel):
         count = self.atoms.shape[1]
         length = features.norm(dim=1, keepdim=True)
         signals = (features / length)[length[:, 0] > FLAT].numpy()
+        if len(signals) < count:
+            raise MffcnLiteError(
+                f"only {len(signals)} patches are not flat, and {count} atoms are to be learnt from them"
+            )
         learner = MiniBatchDictionaryLearning(
             count, alpha=self.sparsity, max_iter=5, batch_size=256, fit_algorithm="cd", random_state=self.seed
         )
@@ -119,7 +125,7 @@ class SparseCoding(PatchModel):
         for signals in features.flatten(0, 1).split(CHUNK):
             chosen, weights = orthogonal_matching_pursuit(signals, atoms, self.nonzeros)
             result.append(torch.einsum("sc,scp->sp", weights, details[chosen]))
-        return torch.cat(result).view(*features.shape[:2], -1)
+        return torch.cat(result).view(*features.shape[:2], self.side**2)
 
     def upscale(
         self, small: Float[Tensor, "batch channel smallheight smallwidth"], size: tuple[int, int]
