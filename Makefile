@@ -30,7 +30,8 @@ $(HTML): $(READY) $(PACKAGE) $(SHIPPED) $(PAGES) book/make_chapters.py
 chapters: $(READY)
 	$(PY) book/make_chapters.py
 
-test: $(READY)
+# With the pages: a warning in them is a failure.
+test: $(READY) $(HTML)
 	$(PY) -m pytest
 	$(PY) -m pytest --nbval book/chapters
 

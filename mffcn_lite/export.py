@@ -24,7 +24,7 @@ class _OneFactor(nn.Module):
 
 
 def export_onnx(model: SuperResolver, path: str | Path, factor: int | None = None) -> None:
-    """Write a network to `path` (*.onnx), one file with its weights inside, beside and renamed.
+    """Write a network to `path`, one ONNX file with its weights inside, beside and renamed.
 
     Its input is `blurred` (of FSRCNN `small`), N×1×H×W, float32 in [0, 1], and its output `sr`, not clamped; N, H and W
     are open. An MFFCN is fused first where that is possible. SRCNN and MFFCN take the photo enlarged bicubically as

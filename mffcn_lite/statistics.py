@@ -60,12 +60,12 @@ def paired_differences(per_photo: pd.DataFrame, a: str, b: str, factor: int, mea
 
 
 def max_t_p_values(differences: Sequence[Sequence[float]], draws: int = 9999) -> list[float]:
-    """For each of several comparisons on the same people, how likely so large a |t| of *any* of them is by chance.
+    """For each of several comparisons on the same people, how likely so large a t of *any* of them is by chance.
 
     Under the null hypothesis each person's differences could as well have the other sign, all of the person's
-    together. The share of flips of signs whose largest |t| over the comparisons reaches a comparison's |t| is its
-    p-value, corrected for the whole family (Westfall and Young 1993). All 2ⁿ flips are counted up to 14 people, and
-    `draws` beyond.
+    together. The share of flips of signs whose largest t (of either sign) over the comparisons reaches a comparison's
+    own is its p-value, corrected for the whole family (Westfall and Young 1993). All 2ⁿ flips are counted up to 14
+    people, and `draws` beyond.
 
     Args:
         differences: comparisons×people.
@@ -99,9 +99,9 @@ def compare(
     """All comparisons of `pairs` at `factors` in `measures`, as one family.
 
     Returns:
-        One dict a comparison: `a`, `b`, `factor`, `measure`, `mean` (of a − b over people), `ci` (t), `bca`, `people`,
-        `p` (of `max_t_p_values`), and `verdict`: "above" or "below" where p < 0.05, otherwise "undecided". An
-        interval holds for these trained weights; another seed moves it.
+        For each comparison a dict with `a`, `b`, `factor`, `measure`, `mean` (of a − b over people), `ci` (t), `bca`,
+        `people`, `p` (of `max_t_p_values`) and `verdict`, which is "above" or "below" where p < 0.05 and "undecided"
+        otherwise. An interval holds for these trained weights; another seed moves it.
     """
     keys = list(itertools.product(pairs, factors, measures))
     differences = [paired_differences(per_photo, a, b, factor, measure) for (a, b), factor, measure in keys]

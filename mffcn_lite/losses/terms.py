@@ -64,7 +64,7 @@ def distance(
     """How far two batches of maps lie apart, one number a photo, averaged over the batch.
 
     Args:
-        norm: "l1" is Σ|a − b|, the absolute deviation of the paper's words; "l2" is √Σ(a − b)², its ‖·‖ read to the
+        norm: "l1" is Σ abs(a − b), the absolute deviation of the paper's words; "l2" is √Σ(a − b)², its ‖·‖ read to the
             letter; "squared" is Σ(a − b)², what its equation (3) has. The gradient of "l2" where a = b is 0.
         reduction: with "mean", Σ is a mean, also under the root.
 

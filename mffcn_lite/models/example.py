@@ -17,7 +17,7 @@ class ExampleBased(PatchModel):
 
     Both are divided by the contrast of the mid frequencies, so that a bright edge can serve for a faint one. Among the
     `candidates` nearest, the patch is taken that fits its window and what lies already where they overlap:
-    |window − its window|² + `consistency` · |its detail − what lies there|², row by row, as in Freeman's one-pass
+    ‖window − its window‖² + `consistency` · ‖its detail − what lies there‖², row by row, as in Freeman's one-pass
     algorithm. Patches on a slanted line do not touch and are chosen together.
 
     The database holds pieces of training photos: their licence goes with it.

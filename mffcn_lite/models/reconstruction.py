@@ -140,7 +140,7 @@ class BackProjection(SuperResolver):
         return best if self.step is None else self.step
 
     def contraction(self, small: Float[Tensor, "batch channel smallheight smallwidth"], size: tuple[int, int]) -> float:
-        """What a step multiplies the residual by in the end: the largest |1 − step·μ|, μ an eigenvalue of A·back.
+        """What a step multiplies the residual by in the end: the largest abs(1 − step·μ), μ an eigenvalue of A·back.
 
         Below 1 the residual vanishes, above it explodes.
         """
@@ -209,10 +209,10 @@ def project_data(
     slab: float,
     tolerance: float = 1e-6,
 ) -> Float[Tensor, "batch channel height width"]:
-    """The nearest picture that shrinks to `small`, each pixel of it up to ±`slab`: |A·x − small| ≤ slab.
+    """The nearest picture that shrinks to `small`, each pixel of it up to ±`slab`.
 
-    It is x − Aᵀλ, where λ makes ½ λᵀ(A·Aᵀ)λ − λᵀ(A·x − small) + slab·Σ|λ| least (the dual problem, a lasso); found by
-    Nesterov's accelerated proximal gradient. Without slabs λ is (A·Aᵀ)⁻¹(A·x − small): the pseudo-inverse of A.
+    It is x − Aᵀλ, where λ makes ½ λᵀ(A·Aᵀ)λ − λᵀ(A·x − small) + slab·Σ abs(λ) least (the dual problem, a lasso); found
+    by Nesterov's accelerated proximal gradient. Without slabs λ is (A·Aᵀ)⁻¹(A·x − small): the pseudo-inverse of A.
     To clip A·x into the slabs and hand the difference back through the pseudo-inverse lands in the set too, but
     not at the nearest point; and to enlarge the difference bicubically does not even land in the set.
 

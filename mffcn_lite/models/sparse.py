@@ -50,7 +50,7 @@ class SparseCoding(PatchModel):
     Args:
         atoms: how many, in each dictionary.
         nonzeros: how many of them write a patch.
-        sparsity: the weight of Σ|code| when the dictionary is learnt.
+        sparsity: the weight of Σ abs(code) when the dictionary is learnt.
         back_projection: at the end of `upscale` make the result shrink to the small photo, as Yang et al. do;
             `restore`, which is not given the small photo, leaves that out.
         side, stride, components, factors, pairs, seed: see `PatchModel`.
