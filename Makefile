@@ -24,7 +24,7 @@ $(TABLES): $(READY) $(PACKAGE) $(SHIPPED)
 # Chapters are executed where their text or the package changed; the pages are built from the stored outputs.
 $(HTML): $(READY) $(PACKAGE) $(SHIPPED) $(PAGES) book/make_chapters.py
 	@$(PY) book/make_chapters.py
-	@.venv/bin/jupyter-book build . --warningiserror --nitpick --keep-going --quiet
+	@.venv/bin/jupyter-book build . --all --warningiserror --nitpick --keep-going --quiet
 	@touch $@
 
 chapters: $(READY)
