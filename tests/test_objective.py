@@ -16,6 +16,7 @@ from mffcn_lite.losses import (
     gram_matrix,
     l2_loss,
     l2_tv_minimizer,
+    objective,
     perceptual_loss,
     texture_loss,
     total_variation,
@@ -270,6 +271,14 @@ def test_the_objective_is_the_weighted_sum_of_its_terms(network):
     assert value.gradient_norms is None
 
 
+@pytest.mark.parametrize("preset", ["as_written", "mixed"])
+def test_the_presets_take_the_papers_network_where_none_is_named(preset, monkeypatch):
+    asked = []
+    monkeypatch.setattr(objective, "create_features", lambda name: asked.append(name) or create_features("random"))
+    assert getattr(Objective, preset)().features.kind == "vgg19"
+    assert asked == ["vgg19-imagenet"]
+
+
 def test_the_mixed_reading_averages_everything_but_tv(network):
     sr, hr = random(2, 1, 12, 10), random(2, 1, 12, 10, seed=1)
     value = Objective.mixed(network)(sr, hr)
@@ -320,10 +329,10 @@ def test_a_term_that_is_off_costs_nothing_and_the_features_run_once_a_side():
         value = Objective(features, **weights)(sr, hr)
         assert Counting.calls == calls
         assert set(value.terms) == {"l2", "perceptual", "texture", "tv"} - set(weights)
-    objective = Objective(features)
-    kept = objective.maps(hr)
+    whole = Objective(features)
+    kept = whole.maps(hr)
     Counting.calls = 0
-    assert objective(sr, hr, hr_maps=kept).total == objective(sr, hr).total
+    assert whole(sr, hr, hr_maps=kept).total == whole(sr, hr).total
     assert Counting.calls == 3
     assert Objective(perceptual=0, texture=0, l2=0, tv=0)(sr, hr).total == 0
 
@@ -350,5 +359,4 @@ def test_what_makes_no_objective_is_refused(network, refuses):
     refuses(lambda: Objective(network, pixel_range=2), "pixel_range (=2)")
     refuses(lambda: gram_matrix(random(1, 2, 3, 3), "h"), "'h'")
     refuses(lambda: total_variation(torch.zeros(1, 1, 3, 3, dtype=torch.uint8)), "uint8")
-    objective = Objective(network)
-    refuses(lambda: objective(random(1, 1, 8, 8), random(1, 1, 8, 9)), "(1, 1, 8, 9)")
+    refuses(lambda: Objective(network)(random(1, 1, 8, 8), random(1, 1, 8, 9)), "(1, 1, 8, 9)")

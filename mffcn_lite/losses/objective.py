@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mffcn_lite.errors import MffcnLiteError, check_pair
-from mffcn_lite.features import FeatureNetwork
+from mffcn_lite.features import FeatureNetwork, create_features
 from mffcn_lite.losses.terms import (
     FORMS,
     GRAMS,
@@ -97,14 +97,23 @@ class Objective(nn.Module):
         self.norm, self.gram, self.pixel_range = norm, gram, pixel_range
 
     @classmethod
-    def as_written(cls, features: FeatureNetwork) -> "Objective":
-        """The paper to the letter: sums over a photo, ‖·‖ without a square in (4) and (5), no normalisation of g."""
+    def as_written(cls, features: FeatureNetwork | None = None) -> "Objective":
+        """The paper to the letter: sums over a photo, ‖·‖ without a square in (4) and (5), no normalisation of g.
+
+        Args:
+            features: the paper's "vgg19-imagenet" where None.
+        """
+        features = features or create_features("vgg19-imagenet")
         return cls(features, reduction="sum", norm="l2", gram="none", tv_form="squared")
 
     @classmethod
-    def mixed(cls, features: FeatureNetwork) -> "Objective":
-        """All terms averaged over a photo's entries, as code often has them, but TV summed: what makes λ3 count."""
-        return cls(features, reduction="mean", tv_reduction="sum")
+    def mixed(cls, features: FeatureNetwork | None = None) -> "Objective":
+        """All terms averaged over a photo's entries, as code often has them, but TV summed: what makes λ3 count.
+
+        Args:
+            features: as in `as_written`.
+        """
+        return cls(features or create_features("vgg19-imagenet"), reduction="mean", tv_reduction="sum")
 
     def maps(self, images: Float[Tensor, "batch channel height width"]) -> dict[str, Tensor]:
         """φ's maps of `images`; those of hr can be kept, and given to `forward` where photos repeat."""
