@@ -70,15 +70,14 @@ class ExampleBased(PatchModel):
 
     def nearest(self, i: int, wanted: Float[Tensor, "query component"]) -> tuple[Tensor, Tensor]:
         """Squared distances and places of the `candidates` nearest windows of the i-th factor, nearest first."""
-        from sklearn.neighbors import NearestNeighbors  # takes a second to import
-
         if not len(wanted):
             nothing = wanted.new_zeros(0, self.candidates)
             return nothing, nothing.long()
+        from sklearn.neighbors import NearestNeighbors  # takes a second to import
+
         index = NearestNeighbors(n_neighbors=self.candidates, algorithm="brute")
-        distances, places = index.fit(self.windows_seen[i].float().cpu().numpy()).kneighbors(
-            wanted.float().cpu().numpy()
-        )
+        index.fit(self.windows_seen[i].float().cpu().numpy())
+        distances, places = index.kneighbors(wanted.float().cpu().numpy())
         return torch.from_numpy(distances).to(wanted).square(), torch.from_numpy(places).to(wanted.device)
 
     def predict(
