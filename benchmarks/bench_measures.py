@@ -9,13 +9,12 @@ import json
 import statistics
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import threadpoolctl
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
-from timing import compare, time_in_turn
+from timing import compare, peak_megabytes, time_in_turn
 
 from mffcn_lite.data import load_faces
 from mffcn_lite.degrade import degrade, resample
@@ -52,17 +51,9 @@ def with_ours(sr: torch.Tensor, hr: torch.Tensor) -> np.ndarray:
 
 def measure_memory() -> float:
     """MB by which memory grows at its highest while 2,000 photos are measured, their own apart; in a process alone."""
-
-    def memory(key: str) -> float:
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return int(next(line for line in lines if line.startswith(key)).split()[1]) / 1000
-
     sr, hr = photos(MANY)
     with_ours(sr[:1], hr[:1])
-    Path("/proc/self/clear_refs").write_text("5")  # resets the highest
-    before = memory("VmRSS")
-    with_ours(sr, hr)
-    return round(memory("VmHWM") - before, 1)
+    return peak_megabytes(lambda: with_ours(sr, hr))
 
 
 def bench_metrics() -> dict:

@@ -10,9 +10,9 @@ import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import torch
+from timing import peak_megabytes
 
 from mffcn_lite.checkpoint import SHIPPED, load_model, shipped_names
 from mffcn_lite.data import FaceSet, load_faces, split_by_person
@@ -21,9 +21,9 @@ from mffcn_lite.environment import describe_environment
 from mffcn_lite.evaluation import CONSISTENCY, CONVENTION, RESULTS, evaluate, summarize
 from mffcn_lite.files import write_json
 from mffcn_lite.models import count_multiplications, count_parameters, list_models, receptive_field
+from mffcn_lite.models.cost import COUNTED
 
 FACTORS, BATCH, REPEATS = (2, 3, 4), 40, 5
-COUNTED = ("wiener", "srcnn", "nie", "fsrcnn", "mffcn")  # whose work is multiplications, all in layers
 COST = {
     "seconds": f"a photo of 112×92, from its small photo: median of {REPEATS} calls for {BATCH} photos, over {BATCH}",
     "megabytes": f"by which memory grows at its highest while {BATCH} photos are enlarged at factor 3",
@@ -32,12 +32,6 @@ COST = {
     "weights_megabytes": "of the file that is shipped",
     "mffcn": "seconds, memory and multiplications are those of the fused network",
 }
-
-
-def memory(key: str) -> float:
-    """A line of /proc/self/status in MB: VmRSS is now, VmHWM the highest since it was last reset."""
-    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(key))
-    return int(line.split()[1]) / 1000
 
 
 def measure(name: str) -> dict:
@@ -58,10 +52,8 @@ def measure(name: str) -> dict:
     small = downsample(hr, 3)
     with torch.inference_mode():
         model.upscale(small[:1], size)
-        Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM
-        before = memory("VmRSS")
-        model.upscale(small, size)  # the first large batch of this process: later ones reuse its memory
-        result["megabytes"] = round(memory("VmHWM") - before, 1)
+        # The first large batch of this process: later ones reuse its memory.
+        result["megabytes"] = peak_megabytes(lambda: model.upscale(small, size))
     for factor in FACTORS:
         small, seconds = downsample(hr, factor), []
         with torch.inference_mode():
@@ -71,7 +63,7 @@ def measure(name: str) -> dict:
                 model.upscale(small, size)
                 seconds.append(time.perf_counter() - start)
         result["seconds"][factor] = round(statistics.median(seconds) / BATCH, 6)
-        if name in COUNTED:
+        if name in COUNTED and result["parameters"]:  # interpolation has no layers
             result["multiplications"][factor] = count_multiplications(model, size, factor)
     return result
 

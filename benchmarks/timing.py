@@ -1,8 +1,9 @@
-"""How everything here is timed: both sides in one run, in turn, as ratios with their spread."""
+"""How everything here is measured: both sides in one run, in turn, as ratios with their spread; and memory."""
 
 import statistics
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 REPEATS = 9
 
@@ -26,3 +27,17 @@ def compare(title: str, slow: list[float], fast: list[float]) -> dict:
     median = statistics.median(ratios)
     print(f"{title}: {median:.2f} times (from {ratios[0]:.2f} to {ratios[-1]:.2f} in {len(ratios)} rounds)", flush=True)
     return {"what": title, "ratio": round(median, 3), "lowest": round(ratios[0], 3), "highest": round(ratios[-1], 3)}
+
+
+def _memory(key: str) -> float:
+    """A line of /proc/self/status in MB: VmRSS is now, VmHWM the highest since it was last reset."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(key))
+    return int(line.split()[1]) / 1000
+
+
+def peak_megabytes(call: Callable[[], object]) -> float:
+    """MB by which this process grows at its highest during `call`; on Linux."""
+    Path("/proc/self/clear_refs").write_text("5")  # resets VmHWM
+    before = _memory("VmRSS")
+    call()
+    return round(_memory("VmHWM") - before, 1)

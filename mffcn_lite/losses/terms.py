@@ -14,16 +14,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mffcn_lite.errors import MffcnLiteError, check_pair
+from mffcn_lite.errors import check_pair, check_word
 from mffcn_lite.features import FeatureNetwork
 
 Reduction = Literal["sum", "mean"]
 NORMS, GRAMS, FORMS = ("l1", "l2", "squared"), ("none", "hw", "chw"), ("squared", "isotropic")
-
-
-def check_word(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise MffcnLiteError(f"{name} (={value!r}) must be one of " + ", ".join(f'"{choice}"' for choice in choices))
 
 
 def _full(x: Tensor) -> Tensor:

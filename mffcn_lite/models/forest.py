@@ -10,7 +10,6 @@ from torch import Tensor
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.models.patches import PatchModel, check_numbers, derivatives
 
-CHUNK = 8192  # patches that are predicted at a time
 DETAILS = 6  # principal components of the details by which scikit-learn judges a split: much faster than all pixels
 
 
@@ -123,16 +122,10 @@ class RegressionForest(PatchModel):
         if outside or (self.below < own).any():
             raise MffcnLiteError("the trees of this forest lead nowhere; copy or fit it again")
 
-    def predict(
-        self, i: int, features: Float[Tensor, "plane patch component"], grid: tuple[int, int]
-    ) -> Float[Tensor, "plane patch pixel"]:
+    def predict_each(self, i: int, features: Float[Tensor, "patch component"]) -> Float[Tensor, "patch pixel"]:
         """The mean over the trees of what the patch's leaves say."""
-        result = []
-        for patches in features.flatten(0, 1).split(CHUNK):
-            rows = torch.cat([patches, torch.ones_like(patches[:, :1])], dim=1)
-            leaves = self.find_leaves(i, patches)
-            total = 0
-            for t in range(self.trees):
-                total = total + torch.einsum("pc,pcd->pd", rows, self.weights[i, t].to(rows)[leaves[t]])
-            result.append(total / self.trees)
-        return torch.cat(result).view(*features.shape[:2], self.side**2)
+        rows = torch.cat([features, torch.ones_like(features[:, :1])], dim=1)
+        total = 0
+        for weights, leaves in zip(self.weights[i], self.find_leaves(i, features), strict=True):
+            total = total + torch.einsum("pc,pcd->pd", rows, weights.to(rows)[leaves])
+        return total / self.trees

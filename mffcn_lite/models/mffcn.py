@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_word
 from mffcn_lite.models.base import SuperResolver
 from mffcn_lite.models.mff import MFF, plain
 
@@ -64,9 +64,8 @@ class MFFCN(SuperResolver):
                 raise MffcnLiteError(f"{argument} (={value}) must be a whole number of at least {least}")
         if depth > 1000:  # a card may claim anything
             raise MffcnLiteError(f"depth (={depth}) must be at most 1000")
-        for argument, value, choices in (("skip", skip, SKIPS), ("block", block, tuple(BLOCKS))):
-            if value not in choices:
-                raise MffcnLiteError(f"{argument} (={value!r}) must be one of {', '.join(choices)}")
+        check_word("skip", skip, SKIPS)
+        check_word("block", block, tuple(BLOCKS))
         if block != "mff" and (branch is not None or activation in ("inside", "both")):
             raise MffcnLiteError(f"block (={block!r}) has no branches: leave out branch, and activations inside")
         self.arguments = {"width": width, "depth": depth, "branch": branch, "activation": activation}

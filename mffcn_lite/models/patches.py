@@ -14,6 +14,7 @@ from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.models.base import SuperResolver
 
 BATCH = 40  # photos at a time when pairs are drawn
+CHUNK = 8192  # patches at a time when they are predicted
 AROUND = 1  # pixels by which the window that a patch is recognised by exceeds the patch, on each side
 
 
@@ -172,10 +173,15 @@ class PatchModel(SuperResolver):
         """Learn for the i-th factor from pairs×components features and pairs×side² missing details, float64."""
         raise NotImplementedError
 
-    def predict(self, i: int, features: Tensor, grid: tuple[int, int]) -> Tensor:
-        """What patches lack (planes×patches×side²), from planes×patches×components features; `grid` is their rows
-        and columns.
-        """
+    def predict(
+        self, i: int, features: Float[Tensor, "plane patch component"], grid: tuple[int, int]
+    ) -> Float[Tensor, "plane patch pixel"]:
+        """What all patches lack; `grid` is their rows and columns. A system whose patches touch overrides it."""
+        parts = [self.predict_each(i, patches) for patches in features.flatten(0, 1).split(CHUNK)]
+        return torch.cat(parts).view(*features.shape[:2], self.side**2)
+
+    def predict_each(self, i: int, features: Float[Tensor, "patch component"]) -> Float[Tensor, "patch pixel"]:
+        """What patches lack, each for itself."""
         raise NotImplementedError
 
     def forward(

@@ -11,7 +11,6 @@ from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.models.patches import PatchModel, check_numbers, derivatives
 from mffcn_lite.models.reconstruction import BackProjection
 
-CHUNK = 8192  # signals that are coded at a time
 FLAT = 0.05  # patches of less contrast than this, root of the sum of squares, teach the dictionary nothing
 
 
@@ -106,9 +105,8 @@ class SparseCoding(PatchModel):
         learner = MiniBatchDictionaryLearning(
             count, alpha=self.sparsity, max_iter=5, batch_size=256, fit_algorithm="cd", random_state=self.seed
         )
-        with warnings.catch_warnings(
-            action="ignore", category=ConvergenceWarning
-        ):  # a code need not be exact to learn by
+        # A code need not be exact to learn by.
+        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
             atoms = torch.from_numpy(learner.fit(signals).components_)
         atoms = atoms / atoms.norm(dim=1, keepdim=True)
         chosen, weights = orthogonal_matching_pursuit(features, atoms, self.nonzeros)
@@ -117,15 +115,10 @@ class SparseCoding(PatchModel):
         squares.diagonal().add_(1e-6 * squares.diagonal().mean())  # an atom that nothing uses gets no detail
         self.atoms[i], self.details[i] = atoms, torch.linalg.solve(squares, codes.T @ missing)
 
-    def predict(
-        self, i: int, features: Float[Tensor, "plane patch component"], grid: tuple[int, int]
-    ) -> Float[Tensor, "plane patch pixel"]:
+    def predict_each(self, i: int, features: Float[Tensor, "patch component"]) -> Float[Tensor, "patch pixel"]:
         """The sum of the second dictionary's atoms."""
-        atoms, details, result = self.atoms[i].to(features), self.details[i].to(features), []
-        for signals in features.flatten(0, 1).split(CHUNK):
-            chosen, weights = orthogonal_matching_pursuit(signals, atoms, self.nonzeros)
-            result.append(torch.einsum("sc,scp->sp", weights, details[chosen]))
-        return torch.cat(result).view(*features.shape[:2], self.side**2)
+        chosen, weights = orthogonal_matching_pursuit(features, self.atoms[i].to(features), self.nonzeros)
+        return torch.einsum("sc,scp->sp", weights, self.details[i].to(features)[chosen])
 
     def upscale(
         self, small: Float[Tensor, "batch channel smallheight smallwidth"], size: tuple[int, int]
