@@ -13,7 +13,7 @@ import torch
 from recipe_trials import open_trials, store_trial
 
 from mffcn_lite.models import create_model
-from mffcn_lite.runs import validate
+from mffcn_lite.recording import validate
 from mffcn_lite.training import TrainingConfig
 
 # The first of each is the default; the others change one thing of it, or trade trees for leaves.

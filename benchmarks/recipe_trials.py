@@ -1,6 +1,6 @@
-"""Choose the recipe `fast` on validation people: the same short grid for each network.
+"""Choose the recipe `fast` and the ends of each network on validation people: the same twenty trials for each.
 
-    python benchmarks/recipe_trials.py mffcn        (about 30 minutes on one core)
+    python benchmarks/recipe_trials.py mffcn        (about two hours on one core; fsrcnn half an hour)
 
 Trains on 28 of the 32 training people and measures PSNR on the other 4; the 8 test people are not touched.
 Writes mffcn_lite/results/trials_<model>.json after each trial, and goes on from there.
@@ -19,12 +19,13 @@ from mffcn_lite.environment import describe_environment
 from mffcn_lite.evaluation import RESULTS
 from mffcn_lite.files import read_json, write_json
 from mffcn_lite.models import create_model
-from mffcn_lite.runs import people_for_training, validate
+from mffcn_lite.recording import validate
+from mffcn_lite.runs import people_for_training
 from mffcn_lite.training import TrainingConfig, recipe_for, train
 
 BASE = TrainingConfig(
     steps=6000,
-    crop=48,
+    batch=3,
     flip=True,
     reduction="mean",
     beta1=0.9,
@@ -33,16 +34,37 @@ BASE = TrainingConfig(
     clip=0.02,
     ema=0.999,
 )
-GRID = [
-    {"lr": 1e-3},
-    {"lr": 2e-3},
-    {"lr": 4e-3},
-    {"lr": 2e-3, "beta1": 0.5},
-    {"lr": 2e-3, "crop": None, "batch": 3},
-    {"lr": 1e-3, "crop": None, "batch": 3},
-    {"lr": 4e-3, "crop": None, "batch": 3},
-    {"lr": 2e-3, "crop": None, "batch": 3, "beta1": 0.5},
-]
+RATES = (1e-3, 2e-3, 4e-3, 8e-3, 1.6e-2)
+ENDS = (
+    {"residual": False},
+    {"residual": True, "zero_last": False},
+    {"residual": True, "zero_last": True},
+)
+# Then one thing varied at a time, from the best of those.
+CHANGES = (
+    {"clip": None},
+    {"clip": 0.1},
+    {"beta1": 0.5},
+    {"schedule": "constant"},
+    {"crop": 48, "batch": 10},
+)
+Trial = tuple[dict, dict]  # (changes of BASE, arguments of the network)
+
+
+def mean_psnr(trial: dict) -> float:
+    """By which trials are compared: the mean over the factors."""
+    return sum(trial["validation_psnr"].values()) / len(trial["validation_psnr"])
+
+
+def next_trial(done: list[dict]) -> Trial | None:
+    """What is to be tried after the trials that are done, or None."""
+    first: list[Trial] = [({"lr": rate}, ends) for rate in RATES for ends in ENDS]
+    if len(done) < len(first):
+        return first[len(done)]
+    if len(done) == len(first) + len(CHANGES):
+        return None
+    best = max(done[: len(first)], key=mean_psnr)
+    return best["options"] | CHANGES[len(done) - len(first)], best["arguments"]
 
 
 def open_trials(name: str) -> tuple[FaceSet, FaceSet, Path, dict]:
@@ -65,15 +87,16 @@ def store_trial(path: Path, results: dict, trial: dict) -> None:
 def main(name: str) -> None:
     """Run the trials that are missing, one after the other."""
     faces, validation, path, results = open_trials(name)
-    for options in GRID[len(results["trials"]) :]:
+    while (trial := next_trial(results["trials"])) is not None:
+        options, arguments = trial
         config = dataclasses.replace(BASE, loss=recipe_for(name).loss, **options)
         torch.manual_seed(config.seed)
         start = time.perf_counter()
-        best = train(create_model(name), faces, config).best
+        best = train(create_model(name, **arguments), faces, config).best
         seconds = time.perf_counter() - start
         scores = validate(best, validation, config, torch.device("cpu"))
-        trial = {"options": options, "steps": config.steps, "seconds": round(seconds), "validation_psnr": scores}
-        store_trial(path, results, trial)
+        described = {"options": options, "arguments": arguments, "steps": config.steps, "seconds": round(seconds)}
+        store_trial(path, results, described | {"validation_psnr": scores})
 
 
 if __name__ == "__main__":

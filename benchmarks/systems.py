@@ -14,7 +14,7 @@ import time
 import torch
 from timing import peak_megabytes
 
-from mffcn_lite.checkpoint import SHIPPED, load_model, shipped_names
+from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import FaceSet, load_faces, split_by_person
 from mffcn_lite.degrade import downsample
 from mffcn_lite.environment import describe_environment
@@ -22,6 +22,7 @@ from mffcn_lite.evaluation import CONSISTENCY, CONVENTION, RESULTS, evaluate, su
 from mffcn_lite.files import write_json
 from mffcn_lite.models import count_multiplications, count_parameters, list_models, receptive_field
 from mffcn_lite.models.cost import COUNTED
+from mffcn_lite.shipped import SHIPPED, shipped_names
 
 FACTORS, BATCH, REPEATS = (2, 3, 4), 40, 5
 COST = {

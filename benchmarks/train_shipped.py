@@ -13,12 +13,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from mffcn_lite.checkpoint import SHIPPED, load_model, save_model
+from mffcn_lite.checkpoint import load_model, save_model
 from mffcn_lite.data import load_faces
 from mffcn_lite.environment import describe_environment
 from mffcn_lite.evaluation import RESULTS, load_results
 from mffcn_lite.models import SuperResolver, create_model
 from mffcn_lite.runs import people_for_training
+from mffcn_lite.shipped import SHIPPED
 
 NETWORKS = ("mffcn", "srcnn", "nie", "fsrcnn")  # trained step by step, the longest first
 FITTED = ("wiener", "example", "sparse", "forest")  # in minutes, without steps

@@ -8,21 +8,11 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
+from mffcn_lite import shipped
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import read_json, replacing, sha256, write_json
-from mffcn_lite.models import UNTRAINED, SuperResolver, create_model, list_models
-
-SHIPPED = Path(__file__).parent / "weights"
-
-
-def shipped_names() -> list[str]:
-    """The names of the shipped networks; no file is read."""
-    return sorted(path.stem for path in SHIPPED.glob("*.json"))
-
-
-def shipped_models() -> dict[str, dict]:
-    """The shipped networks: name to card."""
-    return {name: read_json(SHIPPED / f"{name}.json") for name in shipped_names()}
+from mffcn_lite.models import SuperResolver, count_parameters, create_model
+from mffcn_lite.shipped import UNTRAINED, list_models, shipped_names
 
 
 def save_tensors(tensors: dict[str, Tensor], path: str | Path) -> None:
@@ -53,8 +43,8 @@ def save_model(model: SuperResolver, path: str | Path, card: dict | None = None)
     """Write `model` to `path` (*.safetensors) and its card beside it (*.json).
 
     Args:
-        card: what else is known of it (data, people, recipe, results); the model's own name, its arguments and
-            the file's SHA-256 are added, whatever it says of them.
+        card: what else is known of it (data, people, recipe, results); the model's own name, its arguments, the
+            count of its weights and the file's SHA-256 are added, whatever it says of them.
 
     Raises:
         MffcnLiteError: if the model cannot be made again from its name, or the files cannot be written.
@@ -67,6 +57,7 @@ def save_model(model: SuperResolver, path: str | Path, card: dict | None = None)
     if path.suffix != ".safetensors":  # not with_suffix, which would cut "mffcn-0.5"
         path = path.with_name(f"{path.name}.safetensors")
     described = {**(card or {}), "model": model.name, "arguments": model.arguments}
+    described["parameters"] = count_parameters(model)
     try:  # before anything is replaced
         json.dumps(described)
     except (TypeError, ValueError) as error:
@@ -99,7 +90,7 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> SuperRes
         model.card = {"model": name, "arguments": {}}
         return model
     if str(name) in shipped_names():
-        path = SHIPPED / f"{name}.safetensors"
+        path = shipped.SHIPPED / f"{name}.safetensors"
     else:
         try:
             path = Path(name) / "model.safetensors" if Path(name).is_dir() else Path(name)

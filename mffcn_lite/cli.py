@@ -1,7 +1,6 @@
 """The command `mffcn-lite`: reads its arguments, calls the package, prints."""
 
 import contextlib
-import dataclasses
 import io
 import os
 import signal
@@ -12,7 +11,10 @@ from typing import Annotated
 
 import typer
 
+from mffcn_lite import shipped
+from mffcn_lite.arguments import apply_settings, parse_factors
 from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.shipped import SYSTEMS, UNTRAINED, shipped_models, shipped_names
 
 # torch takes seconds to import, so each command imports what it needs, and --help answers at once.
 
@@ -20,77 +22,76 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Super-resol
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda")]
 
 
-def parse_factors(text: str) -> tuple[int, ...]:
-    """The text 2,3,4 as (2, 3, 4)."""
-    try:
-        factors = tuple(dict.fromkeys(int(part) for part in text.split(",")))
-    except ValueError:
-        factors = ()
-    if not factors or min(factors) < 2:
-        raise MffcnLiteError(f'factors (="{text}") must be whole numbers of at least 2, such as 2,3,4')
-    return factors
-
-
-def parse_setting(config, text: str) -> dict:
-    """One `key=value` of --set, with the value in the type of the configuration's field."""
-    key, equals, value = text.partition("=")
-    # Not getattr(type, "__name__"): that of int | None is "Union" from Python 3.14 on.
-    fields = {
-        field.name: field.type.__name__ if isinstance(field.type, type) else str(field.type)
-        for field in dataclasses.fields(config)
-    }
-    if not equals or key not in fields:
-        raise MffcnLiteError(f"--set {text}: write key=value with a key of {', '.join(fields)}")
-    kind = fields[key]
-    try:
-        if value.lower() == "none" and "None" in kind:
-            return {key: None}
-        if "tuple" in kind:
-            return {key: parse_factors(value)}
-        if "bool" in kind:
-            return {key: {"true": True, "false": False}[value.lower()]}
-        return {key: int(value) if "int" in kind else float(value) if "float" in kind else value}
-    except (ValueError, KeyError) as error:
-        raise MffcnLiteError(f"--set {text}: {key} takes a value of the type {kind}") from error
-
-
 @app.command()
 def train(
-    data: Annotated[str, typer.Option(help="orl, or the folder of a prepared set")],
-    model: Annotated[str, typer.Option(help="srcnn, nie, fsrcnn or mffcn")],
     out: Annotated[Path, typer.Option(help="a new folder for the run")],
+    data: Annotated[str | None, typer.Option(help="orl, or the folder of a prepared set")] = None,
+    model: Annotated[str | None, typer.Option(help="srcnn, nie, fsrcnn or mffcn")] = None,
     steps: Annotated[int | None, typer.Option(help="the schedule's length; the recipe's where not given")] = None,
-    recipe: Annotated[str, typer.Option(help="paper or fast")] = "fast",
-    resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out")] = False,
+    recipe: Annotated[str | None, typer.Option(help="paper or fast, which is the default")] = None,
+    like: Annotated[
+        str | None, typer.Option(metavar="CARD", help="repeat this run: its folder, its card, or a shipped network")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="go on with the run in --out, which needs no further option")
+    ] = False,
     stop_after: Annotated[int | None, typer.Option(help="end when this many steps are done, to be resumed")] = None,
     device: Device = "auto",
-    seed: Annotated[int, typer.Option(help="of the weights and of the draws")] = 0,
+    seed: Annotated[int | None, typer.Option(help="of the weights and of the draws; 0 where not given")] = None,
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="also write curves to OUT/tensorboard")] = False,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", help="key=value, a field of TrainingConfig; may be repeated")
+        list[str] | None,
+        typer.Option(
+            "--set",
+            help="key=value, a field of TrainingConfig; model.key=value, an argument of the network; "
+            "objective.key=value, one of the objective; may be repeated",
+        ),
     ] = None,
 ) -> None:
     """Train a network on the training people; the test people are never seen."""
-    from mffcn_lite.progress import Reporter
-    from mffcn_lite.runs import run_training
-    from mffcn_lite.training import recipe_for
-
-    base = recipe_for(model, recipe)
     if stop_after is not None and stop_after < 1:
         raise MffcnLiteError(f"--stop-after (={stop_after}) must be at least 1")
-    changes = {"seed": seed} if steps is None else {"seed": seed, "steps": steps}
-    for text in settings or []:
-        changes |= parse_setting(base, text)
-    config = dataclasses.replace(base, **changes)
+    repeated = like or (str(out) if resume and data is None and model is None else None)
+    if repeated is None and (data is None or model is None):
+        raise MffcnLiteError(
+            "name --data and --model, or a run to repeat with --like, or one to go on with by --resume"
+        )
+    if repeated is not None and recipe is not None:
+        raise MffcnLiteError("--recipe is part of the run that is repeated; leave it out, and change it with --set")
+
+    from mffcn_lite.progress import Reporter
+    from mffcn_lite.runs import read_description, run_training
+    from mffcn_lite.training import recipe_for
+
+    if repeated is None:
+        config, arguments, original = recipe_for(model, recipe or "fast"), {}, None
+    else:
+        card = shipped.SHIPPED / f"{repeated}.json" if repeated in shipped_names() else Path(repeated)
+        described_data, described_model, arguments, config, original = read_description(card)
+        data, model = data or described_data, model or described_model
+    given = [f"{key}={value}" for key, value in (("seed", seed), ("steps", steps)) if value is not None]
+    config, arguments = apply_settings(config, arguments, [*given, *(settings or [])])
     with Reporter(f"training {model}", config.steps) as reporter:
 
-        def on_progress(step: int, loss: float, scores: dict | None) -> None:
-            if scores is not None:
+        def on_progress(line: dict) -> None:
+            if (scores := line.get("validation_psnr")) is not None:
                 text = ", ".join(f"×{factor} {value:.2f} dB" for factor, value in scores.items())
-                print(f"step {step}: validation {text}", file=sys.stderr, flush=True)
-            reporter.update(step, f"loss {loss:.5f}")
+                reporter.say(f"step {line['step']}: validation {text}")
+            terms = ", ".join(f"{name} {value:.3g}" for name, value in line.get("terms", {}).items())
+            reporter.update(line["step"], f"loss {line['loss']:.3g}" + (f" ({terms})" if terms else ""))
 
         finished = run_training(
-            out, data, model, config, resume=resume, stop_after=stop_after, device=device, on_progress=on_progress
+            out,
+            data,
+            model,
+            config,
+            arguments=arguments,
+            resume=resume,
+            stop_after=stop_after,
+            device=device,
+            board=tensorboard,
+            like=None if like is None else original,
+            on_progress=on_progress,
         )
     if finished:
         print(f"{config.steps} steps in {reporter.seconds:.0f} s; the network is {out / 'model.safetensors'}")
@@ -213,13 +214,9 @@ def export(
 @app.command()
 def models() -> None:
     """The systems, and the shipped networks with their cards."""
-    from mffcn_lite.checkpoint import shipped_models
-    from mffcn_lite.models import UNTRAINED, count_parameters, create_model, list_models
-
-    print(f"Systems: {', '.join(list_models())}. Without training: {', '.join(UNTRAINED)}.")
+    print(f"Systems: {', '.join(SYSTEMS)}. Without training: {', '.join(UNTRAINED)}.")
     for name, card in shipped_models().items():
-        size = count_parameters(create_model(card["model"], **card["arguments"]))
-        print(f"\n{name}: {card['model']} {card['arguments']}, {size:,} weights")
+        print(f"\n{name}: {card['model']} {card['arguments']}, {card['parameters']:,} weights")
         people = len(card["training_people"])
         steps = f", {card['steps']} steps" if "steps" in card else ""
         print(f"  trained on {card['data']}, {card['photos']} photos of {people} people{steps}")

@@ -1,18 +1,31 @@
 """What a number was measured with."""
 
+import functools
+import hashlib
 import platform
 from importlib.metadata import version
+from pathlib import Path
 
 import torch
 
 from mffcn_lite.errors import MffcnLiteError
 
 
+@functools.cache
+def code_hash() -> str:
+    """The first 16 digits of a SHA-256 over the package's source: which code it was, whatever its version says."""
+    digest, folder = hashlib.sha256(), Path(__file__).parent
+    for path in sorted(folder.rglob("*.py")):
+        digest.update(f"{path.relative_to(folder).as_posix()}\n".encode() + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def describe_environment(device: str | torch.device = "cpu") -> dict:
-    """Versions, processor and threads, to be stored with every result."""
+    """Versions, the code's hash, processor and threads, to be stored with every result."""
     device = torch.device(device)
     return {
         "mffcn_lite": version("mffcn-lite"),
+        "code": code_hash(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": version("numpy"),

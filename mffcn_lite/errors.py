@@ -21,7 +21,7 @@ def check_pair(sr, hr) -> None:
         raise MffcnLiteError(f"sr ({sr.dtype}) and hr ({hr.dtype}) must be floats; divide uint8 pixels by 255")
 
 
-def check_word(name: str, value: object, choices: tuple[str, ...]) -> None:
+def check_word(name: str, value: object, choices: tuple[str | None, ...]) -> None:
     """Refuse a word that is none of `choices`, of the argument `name`.
 
     Raises:

@@ -1,28 +1,33 @@
-"""A training run on disk: its folder, its log, resuming it, and signals."""
+"""A training run on disk: its folder, resuming or repeating it, and signals."""
 
+import contextlib
 import dataclasses
 import json
+import shlex
+import shutil
 import signal
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
+from mffcn_lite import processes
 from mffcn_lite.checkpoint import save_model
 from mffcn_lite.data import FaceSet, load_faces, split_by_person
 from mffcn_lite.degrade import small_size
-from mffcn_lite.environment import choose_device, describe_environment
+from mffcn_lite.environment import describe_environment
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.files import read_json, replacing, write_json
-from mffcn_lite.metrics import psnr
+from mffcn_lite.files import read_json, write_json
+from mffcn_lite.memory import check_memory
 from mffcn_lite.models import SuperResolver, create_model
+from mffcn_lite.recording import Recorder
 from mffcn_lite.sampling import check_fits
-from mffcn_lite.states import restore_checkpoint, save_checkpoint
+from mffcn_lite.states import restore_checkpoint
 from mffcn_lite.training import TrainingConfig, TrainingState, train
 
-LOG_EVERY = 100  # steps: how often metrics.jsonl grows
+WRITTEN = ("run.json", "metrics.jsonl", "model.safetensors", "model.json")
 
 
 def people_for_training(faces: FaceSet, hold_out: bool) -> tuple[FaceSet, FaceSet | None, dict[str, list[int]]]:
@@ -38,17 +43,6 @@ def people_for_training(faces: FaceSet, hold_out: bool) -> tuple[FaceSet, FaceSe
         "test_people": test.who(),
     }
     return training, validation, people
-
-
-def validate(model: SuperResolver, faces: FaceSet, config: TrainingConfig, device: torch.device) -> dict[str, float]:
-    """Mean PSNR of clamped results for each factor."""
-    hr, mode = faces.floats(device), model.training
-    model.eval()
-    with torch.inference_mode():
-        restored = {factor: model.reconstruct(hr, factor, config.kernel).clamp(0, 1) for factor in config.factors}
-        results = {str(factor): psnr(sr, hr, data_range=1.0).mean().item() for factor, sr in restored.items()}
-    model.train(mode)
-    return results
 
 
 class StopSignal:
@@ -67,15 +61,88 @@ class StopSignal:
             signal.signal(number, handler)
 
 
-def open_run(folder: Path, settings: dict, environment: dict, resume: bool) -> None:
-    """Write `run.json` in a new folder, or check that a stored run is the one that is asked for.
+def describe_run(data: str, model: SuperResolver, config: TrainingConfig, faces: FaceSet, people: dict) -> dict:
+    """What `run.json` and the card hold of a run, and what makes it that run: all must agree for it to be resumed."""
+    return {
+        "data": data,
+        "data_hash": faces.card.get("pixel_hash") or faces.card.get("images_sha256"),
+        "model": model.name,
+        "arguments": model.arguments,
+        "config": dataclasses.asdict(config),
+        **people,
+    }
+
+
+def read_description(path: str | Path) -> tuple[str, str, dict, TrainingConfig, dict]:
+    """(data, model, its arguments, configuration, all of it) out of a run's folder, its `run.json`, or a card.
+
+    Raises:
+        MffcnLiteError: if there is no such file, or it does not describe a run.
+    """
+    path = Path(path)
+    if path.is_dir():
+        path /= "run.json"
+    if not path.exists():
+        raise MffcnLiteError(f"there is no run to resume or repeat in {path}; start one with --data and --model")
+    content = read_json(path)
+    try:
+        config = content["config"]
+        config = TrainingConfig(**{**config, "factors": tuple(config["factors"])})
+        data, model, arguments = content["data"], content["model"], content.get("arguments", {})
+        if not (isinstance(data, str) and isinstance(model, str) and isinstance(arguments, dict)):
+            raise TypeError("data and model must be names")
+    except (KeyError, TypeError, AttributeError) as error:
+        raise MffcnLiteError(
+            f"{path} describes no training ({error}); name a run's folder or a network's card"
+        ) from error
+    return data, model, arguments, config, content
+
+
+def check_likeness(settings: dict, like: dict) -> None:
+    """Refuse to repeat a run on other photos; take over its count of threads, on which rounding depends.
+
+    Raises:
+        MffcnLiteError: if the photos, or who is trained on, are others.
+    """
+    for key, what in (("data_hash", "photos"), ("training_people", "people")):
+        if like.get(key) is not None and like[key] != settings[key]:
+            raise MffcnLiteError(f"{settings['data']} holds other {what} than the run had; name its own with --data")
+    threads = like.get("threads") or like.get("environment", {}).get("threads")
+    if isinstance(threads, int) and threads > 0:
+        torch.set_num_threads(threads)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a run's folder; a process that is killed leaves no lock.
+
+    Raises:
+        MffcnLiteError: if another one is in it, or the folder cannot be written.
+    """
+    lock = FileLock(folder / ".lock", timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise MffcnLiteError(
+            f"another process is training in {folder}; wait for it, or name another folder with --out"
+        ) from error
+    except OSError as error:
+        raise MffcnLiteError(f"cannot use {folder}: {error.strerror}; name another with --out") from error
+    with lock:
+        yield
+
+
+def check_folder(folder: Path, settings: dict, resume: bool) -> None:
+    """Refuse a folder that is not what was asked for: a new one, or with `resume` the one of this run.
 
     Raises:
         MffcnLiteError: if the folder holds something already, or with `resume` holds no run or another one.
     """
     description = folder / "run.json"
-    try:
-        filled, started = folder.is_dir() and any(folder.iterdir()), description.is_file()
+    try:  # a hidden file is not in the way: a kill may have left one
+        filled = folder.is_dir() and any(not path.name.startswith(".") for path in folder.iterdir())
+        started = description.is_file()
     except OSError as error:
         raise MffcnLiteError(f"cannot use {folder}: {error.strerror}; name another with --out") from error
     if not resume:
@@ -83,7 +150,6 @@ def open_run(folder: Path, settings: dict, environment: dict, resume: bool) -> N
             raise MffcnLiteError(
                 f"{folder} is not empty; name another with --out, or add --resume to go on with its run"
             )
-        write_json(description, {**settings, "threads": torch.get_num_threads(), "environment": environment})
         return
     if not started:
         raise MffcnLiteError(f"{folder} holds no run to resume; leave out --resume to start one")
@@ -104,110 +170,110 @@ def run_training(
     model_name: str,
     config: TrainingConfig,
     *,
+    arguments: dict | None = None,
     resume: bool = False,
     stop_after: int | None = None,
     device: str = "auto",
-    on_progress: Callable[[int, float, dict | None], None] | None = None,
+    board: bool = False,
+    like: dict | None = None,
+    on_progress: Callable[[dict], None] | None = None,
 ) -> bool:
     """Train in `folder`, from the beginning or, with `resume`, from its newest whole checkpoint.
 
     Writes `run.json` first, then `metrics.jsonl` and `checkpoints/`, and at the end `model.safetensors` with its card.
     A run that was killed and resumed ends with the weights of the uninterrupted one, bit for bit, on the same
-    processor and thread count.
+    processor and thread count. Started by torchrun, all processes train one network, and the first writes.
 
     Args:
-        on_progress: called after each step with the step, the loss and, after a validation, PSNR for each factor.
+        data: "orl", or the folder of a prepared set.
+        arguments: of the network, such as {"width": 24}.
+        board: also write `tensorboard/`.
+        like: the description of a run that is repeated: its photos and who is where must be the same, and its count of
+            threads is used.
+        on_progress: called after each step with its line of `metrics.jsonl`.
 
     Returns:
         True if the run reached its last step, False if `stop_after` ended it earlier.
 
     Raises:
-        MffcnLiteError: for a mistake in the arguments, when the loss is no longer finite, and after SIGINT or
-            SIGTERM, when everything is saved.
+        MffcnLiteError: for a mistake in the arguments, when the loss is no number any more or the training diverges,
+            when memory is short, and after SIGINT or SIGTERM, when everything is saved.
     """
-    folder, chosen = Path(folder), choose_device(device)
+    folder, chosen = Path(folder), processes.join(device)
     torch.manual_seed(config.seed)
-    model = create_model(model_name).to(chosen)
+    model = create_model(model_name, **(arguments or {})).to(chosen)
     if next(model.parameters(), None) is None:
         raise MffcnLiteError(f"{model_name} is not trained step by step; train one of srcnn, nie, fsrcnn, mffcn")
     faces, validation, people = people_for_training(load_faces(data), hold_out=config.validate_every > 0)
-    data_hash = faces.card.get("pixel_hash") or faces.card.get("images_sha256")
-    settings = {
-        "data": data,
-        "data_hash": data_hash,
-        "model": model_name,
-        "config": dataclasses.asdict(config),
-        **people,
-    }
-    if faces.images.shape[1] != 1:
-        channels = faces.images.shape[1]
+    # All that does not fit the photos or the machine is refused before the folder is made.
+    _, channels, *size = faces.images.shape
+    if channels != 1:
         raise MffcnLiteError(f"the networks work on grey photos, and those of {data} have {channels} channels")
-    check_fits(faces, config)  # all that does not fit the photos is refused before the folder is made
+    check_fits(faces, config)
+    processes.share(config.batch)
     for factor in config.factors:
-        small_size(tuple(faces.images.shape[-2:]), factor)
-    environment = describe_environment(chosen)
-    open_run(folder, settings, environment, resume)
-    state = TrainingState.start(model, config)
-    if resume:
-        restore_checkpoint(folder / "checkpoints", state)
-    if state.step >= config.steps and all((folder / f"model.{kind}").is_file() for kind in ("safetensors", "json")):
-        return True
+        small_size(tuple(size), factor)
+    check_memory(model, config, tuple(size), chosen, processes.count())
+    settings, environment = describe_run(data, model, config, faces, people), describe_environment(chosen)
+    if like is not None:
+        check_likeness(settings, like)
+    check_folder(folder, settings, resume)
+    with locked(folder) if processes.rank() == 0 else contextlib.nullcontext():
+        if processes.rank() == 0:
+            check_folder(folder, settings, resume)  # again, now that nobody else writes
+            for name in WRITTEN:  # what a kill left of it
+                for stray in folder.glob(f".{name}.*"):
+                    shutil.rmtree(stray, ignore_errors=True)
+            if not resume:
+                threads = torch.get_num_threads()
+                write_json(folder / "run.json", {**settings, "threads": threads, "environment": environment})
+        state = TrainingState.start(model, config)
+        if resume and processes.rank() == 0:
+            restore_checkpoint(folder / "checkpoints", state)
+        processes.wait()
+        if resume and processes.rank() > 0:
+            restore_checkpoint(folder / "checkpoints", state)
+        if state.step >= config.steps and all((folder / name).is_file() for name in WRITTEN):
+            return True
+        recorder = Recorder(folder, config, state, faces, validation, chosen, board, on_progress)
+        with StopSignal() as stop:
 
-    log, start, lines = folder / "metrics.jsonl", time.perf_counter(), []
-    if log.is_file():  # forget what came after the checkpoint
-        kept = log.read_text(encoding="utf-8", errors="replace").splitlines()[: state.step]
-        with replacing(log) as temporary:
-            temporary.write_text("".join(line + "\n" for line in kept), encoding="utf-8")
+            def on_step(state: TrainingState, terms: dict[str, Tensor]) -> bool:
+                recorder(state, terms)
+                return stop.received
 
-    def flush() -> None:
-        try:
-            with log.open("a", encoding="utf-8") as handle:
-                handle.writelines(lines)
-        except OSError as error:
-            raise MffcnLiteError(f"cannot write {log}: {error.strerror}; free the place, then use --resume") from error
-        lines.clear()
-
-    with StopSignal() as stop:
-
-        def on_step(state: TrainingState, loss: Tensor) -> bool:
-            line = {"step": state.step, "loss": loss.item()}
-            if not torch.isfinite(loss):
-                raise MffcnLiteError(
-                    f"the loss is {line['loss']} at step {state.step}; start again with a lower rate, such as "
-                    f"--set lr={config.lr / 4:g} (the last checkpoint is in {folder / 'checkpoints'})"
-                )
-            scores = None
-            if validation is not None and state.step % config.validate_every == 0:
-                scores = line["validation_psnr"] = validate(state.best, validation, config, chosen)
-            lines.append(json.dumps(line) + "\n")
-            if len(lines) == LOG_EVERY:
-                flush()
-            if state.step % config.checkpoint_every == 0:
-                flush()
-                save_checkpoint(folder / "checkpoints", state)
-            if on_progress is not None:
-                on_progress(state.step, line["loss"], scores)
-            return stop.received
-
-        try:
-            train(model, faces, config, state=state, stop_after=stop_after, on_step=on_step)
-        finally:
-            flush()
-        save_checkpoint(folder / "checkpoints", state)
+            try:
+                with out_of_memory(config):
+                    train(model, faces, config, state=state, stop_after=stop_after, on_step=on_step)
+                recorder.settle()
+            finally:
+                recorder.close()
+            recorder.save(state)
         if state.step < config.steps:
             if stop.received:
+                command = f"mffcn-lite train --resume --out {shlex.quote(str(folder))}"
                 raise MffcnLiteError(
-                    f"interrupted at step {state.step} of {config.steps}; all is saved in {folder}: "
-                    "give the same command with --resume to go on"
+                    f"interrupted at step {state.step} of {config.steps}; all is saved, and this goes on: {command}"
                 )
             return False
-    card = {
-        **settings,
-        "steps": state.step,
-        "seconds_of_last_session": round(time.perf_counter() - start, 1),
-        "photos": len(faces),
-        "data_card": faces.card,
-        "environment": environment,
-    }
-    save_model(state.best, folder / "model.safetensors", card)
+        if processes.rank() == 0:
+            card = {**settings, "steps": state.step, "seconds": round(state.seconds, 1), "photos": len(faces)}
+            card |= {"data_card": faces.card, "environment": environment}
+            save_model(state.best, folder / "model.safetensors", card)
+        processes.wait()
     return True
+
+
+@contextlib.contextmanager
+def out_of_memory(config: TrainingConfig) -> Iterator[None]:
+    """Turn torch's error into a sentence; memory was looked at before, but others may have taken some since."""
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error)
+        if not isinstance(error, torch.cuda.OutOfMemoryError) and "allocate memory" not in text:
+            raise
+        raise MffcnLiteError(
+            f"out of memory with batch (={config.batch}); try --set batch={max(1, config.batch // 2)}"
+            + ("" if config.batch > 1 else " and a smaller crop")
+        ) from error

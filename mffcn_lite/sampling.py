@@ -1,12 +1,19 @@
 """Batches for training, made on the device: index, degrade, crop, flip, with no loop over photos."""
 
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
+from mffcn_lite import processes
 from mffcn_lite.data import FaceSet
 from mffcn_lite.degrade import degrade, downsample
 from mffcn_lite.errors import MffcnLiteError
+
+RESIDENT = 64 * 2**20  # bytes of mapped photos that are copied into a CPU's memory; more are read as they are needed
 
 
 def check_fits(faces: FaceSet, config) -> None:
@@ -24,11 +31,34 @@ def check_fits(faces: FaceSet, config) -> None:
         )
 
 
+@dataclass
+class Draws:
+    """All that is random in a batch.
+
+    Attributes:
+        index: which photos.
+        factor: of the whole batch, as Algorithm 1 draws it.
+        top, left: where each crop begins; None for whole photos.
+        mirrored: which photos are; None for none.
+    """
+
+    index: Int[Tensor, " batch"]
+    factor: int
+    top: Int[Tensor, " batch"] | None = None
+    left: Int[Tensor, " batch"] | None = None
+    mirrored: Bool[Tensor, " batch"] | None = None
+
+    def part(self, which: slice) -> "Draws":
+        """The draws of some of the batch."""
+        rows = (None if rows is None else rows[which] for rows in (self.top, self.left, self.mirrored))
+        return Draws(self.index[which], self.factor, *rows)
+
+
 class Sampler:
     """Draws batches from photos that live on the device as one uint8 tensor.
 
     The random draws are made on the CPU from one generator, so that a seed gives the same batches on
-    every device.
+    every device. Mapped photos that are too many for the device are read from the map by a thread, a batch ahead.
 
     Args:
         faces: the photos to draw from.
@@ -42,38 +72,97 @@ class Sampler:
 
     def __init__(self, faces: FaceSet, config, device: str | torch.device = "cpu", works_on: str = "blurred"):
         check_fits(faces, config)
-        self.config, self.works_on = config, works_on
-        self.images = torch.from_numpy(faces.images[:].copy()).to(device)
+        self.config, self.works_on, self.device = config, works_on, torch.device(device)
+        self.count, self.size, self.part = len(faces), faces.images.shape[-2:], processes.share(config.batch)
+        self.images = self.stream = None
+        if fits(faces.images, self.device):
+            self.images = torch.from_numpy(np.array(faces.images)).to(self.device)
+        else:
+            self.stream = Stream(faces.images, self.device)
+
+    def plan(self, generator: torch.Generator) -> Draws:
+        """The draws of the next batch, of this process's part of it."""
+        c, batch = self.config, self.config.batch
+        draws = Draws(torch.randint(self.count, (batch,), generator=generator), 0)
+        draws.factor = c.factors[int(torch.randint(len(c.factors), (), generator=generator))]
+        if c.crop is not None:
+            height, width = self.size
+            draws.top = torch.randint(height - c.crop + 1, (batch,), generator=generator)
+            draws.left = torch.randint(width - c.crop + 1, (batch,), generator=generator)
+        if c.flip:
+            draws.mirrored = torch.rand(batch, generator=generator) < 0.5
+        return draws.part(self.part)
 
     def draw(
         self, generator: torch.Generator
     ) -> tuple[Float[Tensor, "batch channel _ _"], Float[Tensor, "batch channel height width"]]:
-        """One batch (blurred or small, hr), floats in [0, 1]; one factor for all of it, as Algorithm 1 draws it."""
-        c = self.config
-        index = torch.randint(len(self.images), (c.batch,), generator=generator)
-        factor = c.factors[int(torch.randint(len(c.factors), (), generator=generator))]
-        hr = self.images[index.to(self.images.device)].float() / 255
+        """One batch (blurred or small, hr), floats in [0, 1]; one factor for all of it."""
+        draws = self.plan(generator)
+        if self.stream is None:
+            photos = self.images[draws.index.to(self.device, non_blocking=True)]
+        else:
+            ahead = torch.Generator().set_state(generator.get_state())
+            photos = self.stream.take(draws.index, then=self.plan(ahead).index)
+        return self.make(photos, draws)
+
+    def make(
+        self, photos: UInt8[Tensor, "batch channel fullheight fullwidth"], draws: Draws
+    ) -> tuple[Float[Tensor, "batch channel _ _"], Float[Tensor, "batch channel height width"]]:
+        """The batch of these photos."""
+        c, hr = self.config, photos.float() / 255
         # Degraded whole, then cropped: a crop keeps the phase that a whole photo has where a factor does not divide.
-        pair = torch.cat([hr, degrade(hr, factor, kernel=c.kernel)], dim=1) if self.works_on == "blurred" else hr
+        pair = torch.cat([hr, degrade(hr, draws.factor, kernel=c.kernel)], dim=1) if self.works_on == "blurred" else hr
         if c.crop is not None:
-            pair = random_crop(pair, c.crop, generator)
+            pair = cut_out(pair, c.crop, draws.top, draws.left)
         if c.flip:
-            mirrored = torch.rand(c.batch, generator=generator) < 0.5
-            pair = torch.where(mirrored.to(pair.device)[:, None, None, None], pair.flip(-1), pair)
+            mirrored = draws.mirrored.to(self.device, non_blocking=True)
+            pair = torch.where(mirrored[:, None, None, None], pair.flip(-1), pair)
         if self.works_on == "small":
-            return downsample(pair, factor, kernel=c.kernel), pair
+            return downsample(pair, draws.factor, kernel=c.kernel), pair
         hr, blurred = pair.chunk(2, dim=1)
         return blurred, hr
 
 
-def random_crop(
-    images: Float[Tensor, "batch channel height width"], side: int, generator: torch.Generator
+def fits(images, device: torch.device) -> bool:
+    """Whether the photos are to be copied to the device: what is in memory is, of a map what half of the room holds."""
+    if isinstance(images, np.ndarray) and not isinstance(images, np.memmap):
+        return True
+    return images.nbytes <= (torch.cuda.mem_get_info(device)[0] // 2 if device.type == "cuda" else RESIDENT)
+
+
+class Stream:
+    """Reads mapped photos in a thread: the next batch, while the present one is worked on.
+
+    It only ever saves time: where the guess about the next batch is wrong, the photos are read when they are asked for.
+    """
+
+    def __init__(self, images, device: torch.device):
+        self.images, self.device = images, device
+        self.thread = ThreadPoolExecutor(1, "photos")
+        self.ahead: tuple[list[int], Future] | None = None
+
+    def read(self, index: list[int]) -> UInt8[Tensor, "batch channel height width"]:
+        """The photos at `index`, in memory from which a GPU can copy by itself."""
+        photos = torch.from_numpy(np.asarray(self.images[index]))
+        return photos.pin_memory() if self.device.type == "cuda" else photos
+
+    def take(self, index: Int[Tensor, " batch"], then: Int[Tensor, " batch"]) -> UInt8[Tensor, "batch _ _ _"]:
+        """The photos at `index` on the device; begins to read those at `then`."""
+        wanted = index.tolist()
+        ready = self.ahead[1].result() if self.ahead is not None and self.ahead[0] == wanted else self.read(wanted)
+        self.ahead = (then.tolist(), self.thread.submit(self.read, then.tolist()))
+        return ready.to(self.device, non_blocking=True)
+
+
+def cut_out(
+    images: Float[Tensor, "batch channel height width"],
+    side: int,
+    top: Int[Tensor, " batch"],
+    left: Int[Tensor, " batch"],
 ) -> Float[Tensor, "batch channel side side"]:
     """A square of `side` pixels from each image, each at a place of its own."""
-    batch, _, height, width = images.shape
-    top = torch.randint(height - side + 1, (batch, 1), generator=generator)
-    left = torch.randint(width - side + 1, (batch, 1), generator=generator)
-    rows = (top + torch.arange(side)).to(images.device)
-    columns = (left + torch.arange(side)).to(images.device)
-    image = torch.arange(batch, device=images.device)
+    steps = torch.arange(side)
+    rows = (top[:, None] + steps).to(images.device, non_blocking=True)
+    columns = (left[:, None] + steps).to(images.device, non_blocking=True)
+    image = torch.arange(len(images), device=images.device)
     return images[image[:, None, None], :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

@@ -29,7 +29,7 @@ def save_checkpoint(folder: Path, state: TrainingState) -> None:
         if state.ema is not None:
             save_tensors(state.ema.state_dict(), temporary / "ema.safetensors")
         hashes = {file.name: sha256(file) for file in sorted(temporary.glob("*.safetensors"))}
-        write_json(temporary / "state.json", {"step": state.step, "sha256": hashes})
+        write_json(temporary / "state.json", {"step": state.step, "seconds": round(state.seconds, 1), "sha256": hashes})
     for stray in folder.glob(".step-*"):  # what a kill left
         shutil.rmtree(stray, ignore_errors=True)
     for old in list_checkpoints(folder)[:-KEPT]:
@@ -70,7 +70,7 @@ def restore_checkpoint(folder: Path, state: TrainingState) -> bool:
         state.optimizer.load_state_dict(restored)
         if ema is not None:
             state.ema.load_state_dict(ema)
-        state.step = content["step"]
+        state.step, state.seconds = content["step"], content.get("seconds", 0.0)
         for broken in found[:i]:
             shutil.rmtree(broken, ignore_errors=True)
         return True

@@ -1,18 +1,24 @@
 """Algorithm 1: the loop and its configuration (chapter 15). No files and no terminal here; see `runs`."""
 
+import inspect
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from mffcn_lite import processes
 from mffcn_lite.data import FaceSet
 from mffcn_lite.degrade import KERNEL_NAMES
-from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.losses import LOSSES
+from mffcn_lite.errors import MffcnLiteError, check_word
+from mffcn_lite.features import create_features
+from mffcn_lite.losses import LOSSES, Objective
 from mffcn_lite.sampling import Sampler
+
+FEATURES = ("layer", "weights", "normalization")  # what can be said of an objective's features, beside their name
+COMPILE = (None, "default", "reduce-overhead", "max-autotune")
 
 
 @dataclass(frozen=True)
@@ -25,8 +31,9 @@ class TrainingConfig:
     kernel: str = "bicubic"  # of the down-sampling and the enlarging; silent
     crop: int | None = None  # the side of a random square; None: whole photos; silent
     flip: bool = False  # mirror half of the photos; silent
-    loss: str = "l2"  # or "nie", equation (1)
-    reduction: str = "sum"  # of the L2 term over a photo's pixels; silent
+    loss: str = "l2"  # the L2 term alone; or "nie", equation (1); or "objective", equations (2) and (6)
+    objective: dict = field(default_factory=dict)  # arguments of `losses.Objective` and `create_features`
+    reduction: str = "sum"  # of a loss over a photo's pixels; silent
     lr: float = 1e-4
     beta1: float = 0.5
     beta2: float = 0.999
@@ -34,7 +41,10 @@ class TrainingConfig:
     warmup: int = 0  # steps over which the learning rate rises from 0; silent
     clip: float | None = None  # largest norm of the gradient; silent
     ema: float | None = None  # decay of the moving average of the weights that is kept; silent
-    channels_last: bool = False  # memory format of the weights: changes speed, and rounding
+    # These change speed and rounding, not the algorithm.
+    channels_last: bool = False  # memory format of the weights
+    precision: str = "tf32"  # of a GPU's convolutions, or "float32"; or "bf16" (autocast; the weights stay float32)
+    compile: str | None = None  # a mode of torch.compile: "default", or "reduce-overhead", which is CUDA graphs
     seed: int = 0
     checkpoint_every: int = 1000  # steps
     validate_every: int = 0  # steps; above 0, an eighth of the training people is held out for it
@@ -50,11 +60,15 @@ class TrainingConfig:
         for name in ("beta1", "beta2", "ema"):
             if (value := getattr(self, name)) is not None and not 0 <= value < 1:
                 raise MffcnLiteError(f"{name} (={value}) must be at least 0 and below 1")
-        names = {"schedule": ("constant", "cosine"), "reduction": ("sum", "mean"), "kernel": KERNEL_NAMES}
-        names["loss"] = tuple(LOSSES)
-        for name, choices in names.items():
-            if getattr(self, name) not in choices:
-                raise MffcnLiteError(f'{name} (="{getattr(self, name)}") must be one of {", ".join(choices)}')
+        words = {"schedule": ("constant", "cosine"), "reduction": ("sum", "mean"), "kernel": KERNEL_NAMES}
+        words |= {"loss": (*LOSSES, "objective"), "precision": ("float32", "tf32", "bf16"), "compile": COMPILE}
+        for name, choices in words.items():
+            check_word(name, getattr(self, name), choices)
+        known = {*inspect.signature(Objective).parameters, *FEATURES}
+        if unknown := sorted(set(self.objective) - known):
+            raise MffcnLiteError(f"objective has no {unknown[0]}; it has {', '.join(sorted(known))}")
+        if self.objective and self.loss != "objective":
+            raise MffcnLiteError(f"objective is set, and loss (={self.loss!r}) does not use it; set loss=objective too")
         if not self.factors or min(self.factors) < 2:
             raise MffcnLiteError(f"factors (={self.factors}) must be whole numbers of at least 2")
         if not -(2**63) <= self.seed < 2**63:
@@ -97,6 +111,24 @@ def learning_rate(config: TrainingConfig, step: int) -> float:
     return rate if config.schedule == "constant" else rate * 0.5 * (1 + math.cos(math.pi * step / config.steps))
 
 
+def create_loss(config: TrainingConfig, device: torch.device) -> Callable[[Tensor, Tensor], dict[str, Tensor]]:
+    """A function of (sr, hr): the terms of the loss by name, each times its weight, whose sum is minimised.
+
+    Raises:
+        MffcnLiteError: for an objective that cannot be made.
+    """
+    if config.loss != "objective":
+        return lambda sr, hr: {config.loss: LOSSES[config.loss](sr, hr, config.reduction)}
+    arguments = {"reduction": config.reduction} | config.objective
+    features = {key: arguments.pop(key) for key in ("features", *FEATURES) if key in arguments}
+    try:
+        phi = create_features(features.pop("features"), **features).to(device) if features else None
+        objective = Objective(phi, **arguments)
+    except (TypeError, KeyError) as error:
+        raise MffcnLiteError(f"this objective cannot be made ({error!r}); see mffcn_lite.losses.Objective") from error
+    return lambda sr, hr: objective(sr, hr).weighted
+
+
 @dataclass
 class TrainingState:
     """All that a run must remember to go on exactly where it stopped."""
@@ -106,12 +138,15 @@ class TrainingState:
     generator: torch.Generator
     ema: AveragedModel | None
     step: int = 0  # steps done
+    seconds: float = 0.0  # that they took; kept by `runs`
 
     @classmethod
     def start(cls, model: nn.Module, config: TrainingConfig) -> "TrainingState":
         """The state before the first step."""
         model.to(memory_format=torch.channels_last if config.channels_last else torch.contiguous_format)
-        optimizer = torch.optim.Adam(model.parameters(), lr=config.lr, betas=(config.beta1, config.beta2))
+        cuda = next(model.parameters()).device.type == "cuda"  # one kernel for all weights, where each launch counts
+        options = {"lr": config.lr, "betas": (config.beta1, config.beta2), "fused": cuda}
+        optimizer = torch.optim.Adam(model.parameters(), **options)
         average = None if config.ema is None else AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
         return cls(model, optimizer, torch.Generator().manual_seed(config.seed), average)
 
@@ -128,9 +163,11 @@ def train(
     *,
     state: TrainingState | None = None,
     stop_after: int | None = None,
-    on_step: Callable[[TrainingState, Tensor], bool | None] | None = None,
+    on_step: Callable[[TrainingState, dict[str, Tensor]], bool | None] | None = None,
 ) -> TrainingState:
-    """Algorithm 1: draw photos, draw a factor, blur, restore, compare, step; so far with the L2 term alone.
+    """Algorithm 1: draw photos, draw a factor, blur, restore, compare, step.
+
+    Started by torchrun, each process does this for its part of the batch, and the gradients are averaged.
 
     Args:
         model: maps blurred photos to restored ones, or a system that works on the small photo; trained in place, on
@@ -139,31 +176,44 @@ def train(
         config: see `TrainingConfig`.
         state: where to go on; from the beginning where None.
         stop_after: stop when this many steps are done, short of `config.steps`.
-        on_step: called after each step with the state and the loss (on the device, detached); training stops where
-            it returns True.
+        on_step: called after each step with the state and the weighted terms of the loss (on the device, detached);
+            training stops where it returns True.
 
     Returns:
         The state after the last step; `state.best` is the network to keep.
     """
     state = state or TrainingState.start(model, config)
-    works_on = getattr(model, "works_on", "blurred")
-    sampler, loss_of = Sampler(faces, config, next(model.parameters()).device, works_on), LOSSES[config.loss]
+    device, works_on = next(model.parameters()).device, getattr(model, "works_on", "blurred")
+    sampler, loss_of = Sampler(faces, config, device, works_on), create_loss(config, device)
+
+    def restore(given: Tensor, size: tuple[int, int]) -> Tensor:
+        return model(given) if works_on == "blurred" else model.upscale(given, size)
+
+    if config.compile is not None:
+        restore = torch.compile(restore, mode=config.compile)
+    half = torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16")
     last = config.steps if stop_after is None else min(stop_after, config.steps)
     model.train()
-    while state.step < last:
-        given, hr = sampler.draw(state.generator)
-        sr = model(given) if works_on == "blurred" else model.upscale(given, tuple(hr.shape[-2:]))
-        loss = loss_of(sr, hr, config.reduction)
-        state.optimizer.zero_grad()
-        loss.backward()
-        if config.clip is not None:
-            nn.utils.clip_grad_norm_(model.parameters(), config.clip)
-        for group in state.optimizer.param_groups:
-            group["lr"] = learning_rate(config, state.step)
-        state.optimizer.step()
-        if state.ema is not None:
-            state.ema.update_parameters(model)
-        state.step += 1
-        if on_step is not None and on_step(state, loss.detach()):
-            break
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=config.precision != "float32"):
+        while state.step < last:
+            given, hr = sampler.draw(state.generator)
+            with half:
+                sr = restore(given, tuple(hr.shape[-2:]))
+            terms = loss_of(sr.float(), hr)
+            state.optimizer.zero_grad()
+            sum(terms.values()).backward()
+            processes.average_gradients(model)
+            if config.clip is not None:
+                nn.utils.clip_grad_norm_(model.parameters(), config.clip)
+            for group in state.optimizer.param_groups:
+                group["lr"] = learning_rate(config, state.step)
+            state.optimizer.step()
+            if state.ema is not None:
+                state.ema.update_parameters(model)
+            state.step += 1
+            if on_step is not None:
+                terms = {name: term.detach() for name, term in terms.items()}
+                processes.average(list(terms.values()))
+                if processes.any_says(bool(on_step(state, terms))):
+                    break
     return state

@@ -12,9 +12,10 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from mffcn_lite import checkpoint, files, runs
-from mffcn_lite.checkpoint import load_model, load_tensors, save_model, save_tensors, shipped_models
+from mffcn_lite import checkpoint, files, runs, shipped
+from mffcn_lite.checkpoint import load_model, load_tensors, save_model, save_tensors
 from mffcn_lite.models import UNTRAINED, create_model
+from mffcn_lite.shipped import shipped_models
 
 
 @torch.no_grad()
@@ -106,7 +107,7 @@ def test_systems_without_training_need_no_file(name):
 
 
 def test_shipped_names_come_before_files_and_are_listed(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "SHIPPED", tmp_path / "shipped")
+    monkeypatch.setattr(shipped, "SHIPPED", tmp_path / "shipped")
     assert shipped_models() == {}
     save_model(random_model("mffcn", width=2, depth=2), tmp_path / "shipped" / "mffcn.safetensors", {"data": "noise"})
     assert list(shipped_models()) == ["mffcn"]

@@ -15,7 +15,7 @@ import pytest
 import torch
 from PIL import Image
 
-from mffcn_lite import checkpoint, cli
+from mffcn_lite import cli, shipped
 from mffcn_lite.checkpoint import save_model
 from mffcn_lite.data import FaceSet, save_faces
 from mffcn_lite.models import UNTRAINED, create_model, list_models
@@ -108,9 +108,9 @@ def networks(tmp_path_factory):
     return folder
 
 
-@pytest.fixture
-def shipped(networks, monkeypatch):
-    monkeypatch.setattr(checkpoint, "SHIPPED", networks)
+@pytest.fixture(name="shipped")
+def only_these_are_shipped(networks, monkeypatch):
+    monkeypatch.setattr(shipped, "SHIPPED", networks)
 
 
 def reconstruct(image, *options):
@@ -277,7 +277,8 @@ def test_evaluate_prints_one_row_a_system_and_says_what_was_measured(run, data, 
         (["reconstruct"], ["IMAGE"]),
         (["reconstruct", "a.png"], ["--out"]),
         (["reconstruct", "a.png", "--out"], ["--out"]),
-        (["train"], ["--data"]),
+        (["train"], ["--out"]),
+        (["train", "--out", "run"], ["--data", "--like"]),
         (["train", "--data", "orl", "--model", "srcnn"], ["--out"]),
         (["train", "--data", "orl", "--model", "srcnn", "--out", "run", "--steps", "x"], ["--steps"]),
         (["train", "--data", "orl", "--model", "srcnn", "--out", "run", "extra"], ["extra"]),

@@ -25,6 +25,7 @@ from mffcn_lite.degrade import degrade
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import sha256
 from mffcn_lite.models import create_model
+from mffcn_lite.recording import validate
 from mffcn_lite.runs import run_training
 from mffcn_lite.states import restore_checkpoint, save_checkpoint
 from mffcn_lite.training import TrainingConfig, TrainingState, train
@@ -74,7 +75,8 @@ def losses(folder):
 
 
 def names(folder):
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+    """The files below `folder`, but for the lock."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and path.name != ".lock"}
 
 
 def assert_same_end(folder, whole):
@@ -127,7 +129,7 @@ def test_validation_is_the_mean_psnr_and_leaves_the_mode_as_it_was(data):
     faces, modes = load_faces(data)[:3], []
     model = create_model("srcnn").train()
     model.register_forward_pre_hook(lambda module, inputs: modes.append((module.training, torch.is_grad_enabled())))
-    scores = runs.validate(model, faces, CONFIG, torch.device("cpu"))
+    scores = validate(model, faces, CONFIG, torch.device("cpu"))
     assert modes == [(False, False)] * 3
     assert model.training
     for factor in (2, 3, 4):
@@ -136,7 +138,7 @@ def test_validation_is_the_mean_psnr_and_leaves_the_mode_as_it_was(data):
             peak_signal_noise_ratio(a, b, data_range=1) for a, b in zip(faces.images / 255, sr.numpy(), strict=True)
         ]
         assert scores[str(factor)] == pytest.approx(np.mean(each), abs=1e-4)
-    runs.validate(model.eval(), faces, CONFIG, torch.device("cpu"))
+    validate(model.eval(), faces, CONFIG, torch.device("cpu"))
     assert not model.training
 
 
@@ -172,13 +174,17 @@ def test_validation_comes_when_it_should_and_changes_no_weight(data, tmp_path):
         config = dataclasses.replace(CONFIG, validate_every=every)
         folder = tmp_path / str(every)
         run_training(
-            folder, data, "mffcn", config, on_progress=lambda step, loss, scores: seen.append((step, scores is None))
+            folder,
+            data,
+            "mffcn",
+            config,
+            on_progress=lambda line: seen.append((line["step"], "validation_psnr" not in line)),
         )
         digests.append(sha256(folder / "model.safetensors"))
         lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
         assert [line["step"] for line in lines if "validation_psnr" in line] == list(range(every, 13, every))
         assert all(line["validation_psnr"].keys() == {"2", "3", "4"} for line in lines if "validation_psnr" in line)
-        assert [step for step, none in seen if not none] == list(range(every, 13, every))
+        assert seen == lines
         seen.clear()
     assert digests[0] == digests[1]
 
@@ -227,8 +233,8 @@ def test_a_signal_saves_everything_and_says_how_to_go_on(data, whole, tmp_path, 
     folder = tmp_path / "run"
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
 
-    def at_five(step, loss, scores):
-        if step == 5:
+    def at_five(line):
+        if line["step"] == 5:
             os.kill(os.getpid(), getattr(signal, name))
 
     refuses(
@@ -346,9 +352,7 @@ def test_with_the_newest_checkpoint_broken_the_one_before_is_used(data, whole, t
     folder, steps = tmp_path / "run", []
     run_training(folder, data, "mffcn", CONFIG, stop_after=8)
     damage(folder / "checkpoints" / "step-000008" / name)
-    assert run_training(
-        folder, data, "mffcn", CONFIG, resume=True, on_progress=lambda step, loss, scores: steps.append(step)
-    )
+    assert run_training(folder, data, "mffcn", CONFIG, resume=True, on_progress=lambda line: steps.append(line["step"]))
     assert steps == list(range(5, 13))
     assert_same_end(folder, whole)
 
@@ -360,7 +364,7 @@ def test_a_broken_checkpoint_is_written_again_when_its_step_comes(data, whole, t
     run_training(folder, data, "mffcn", CONFIG, resume=True, stop_after=8)
     cut(folder / "checkpoints" / "step-000004" / "model.safetensors")
     steps = []
-    run_training(folder, data, "mffcn", CONFIG, resume=True, on_progress=lambda step, loss, scores: steps.append(step))
+    run_training(folder, data, "mffcn", CONFIG, resume=True, on_progress=lambda line: steps.append(line["step"]))
     assert steps == [9, 10, 11, 12]
     assert_same_end(folder, whole)
 
@@ -485,8 +489,8 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(data, tmp_path, refuses, w
 
 
 def test_an_error_is_no_end_of_the_run(data, whole, tmp_path):
-    def fail(step, loss, scores):
-        if step == 6:
+    def fail(line):
+        if line["step"] == 6:
             raise MffcnLiteError("from outside")
 
     with pytest.raises(MffcnLiteError, match="from outside"):

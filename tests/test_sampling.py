@@ -6,7 +6,7 @@ import torch
 
 from mffcn_lite.data import FaceSet
 from mffcn_lite.degrade import degrade
-from mffcn_lite.sampling import Sampler, random_crop
+from mffcn_lite.sampling import Sampler, cut_out
 from mffcn_lite.training import TrainingConfig
 
 
@@ -142,13 +142,12 @@ def test_drawing_leaves_the_photos_and_the_global_generator_alone():
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_random_crops_lie_in_their_own_image_and_reach_every_place():
-    images = torch.rand(200, 2, 7, 6, generator=seeded(3))
-    crops = random_crop(images, 4, seeded())
-    assert crops.shape == (200, 2, 4, 4)
-    found = [places(crop, images[i : i + 1]) for i, crop in enumerate(crops)]
-    assert all(len(where) == 1 for where in found)
-    assert {where[0][1:] for where in found} == {(top, left) for top in range(4) for left in range(3)}
+def test_each_crop_lies_where_it_should_in_its_own_image():
+    images, generator = torch.rand(200, 2, 7, 6, generator=seeded(3)), seeded()
+    top, left = (torch.randint(high, (200,), generator=generator) for high in (4, 3))
+    crops = cut_out(images, 4, top, left)
+    found = [places(square, images[i : i + 1]) for i, square in enumerate(crops)]
+    assert found == [[(0, *place)] for place in zip(top.tolist(), left.tolist(), strict=True)]
 
 
 def test_a_crop_as_large_as_the_shorter_side_is_the_largest(refuses):

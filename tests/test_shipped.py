@@ -6,11 +6,12 @@ import torch
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from mffcn_lite import checkpoint
-from mffcn_lite.checkpoint import load_model, shipped_models
+from mffcn_lite import shipped
+from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import FaceSet, load_faces, split_by_person
 from mffcn_lite.evaluation import evaluate, load_results, summarize
 from mffcn_lite.models import FSRCNN, MFFCN, SRCNN, Nie, count_parameters, list_models
+from mffcn_lite.shipped import shipped_models
 
 SYSTEMS = ("bilinear", "bicubic", "srcnn", "mffcn")  # of tables 1 and 2, and bilinear
 NETWORKS = ("mffcn", "srcnn", "nie", "fsrcnn")
@@ -33,13 +34,13 @@ def measured(held_out):
 @pytest.mark.parametrize(("name", "kind"), [("srcnn", SRCNN), ("nie", Nie), ("fsrcnn", FSRCNN), ("mffcn", MFFCN)])
 def test_a_shipped_network_loads_and_is_small(name, kind):
     assert type(load_model(name)) is kind
-    assert (checkpoint.SHIPPED / f"{name}.safetensors").stat().st_size < 2_000_000
+    assert (shipped.SHIPPED / f"{name}.safetensors").stat().st_size < 2_000_000
 
 
 def test_every_system_that_learns_is_shipped_and_nothing_lies_beside_them():
     names = sorted(("wiener", *PATCHES, *NETWORKS))
     assert list(shipped_models()) == names
-    files = list(checkpoint.SHIPPED.iterdir())
+    files = list(shipped.SHIPPED.iterdir())
     assert sorted(path.name for path in files) == sorted(
         f"{n}.{kind}" for n in names for kind in ("json", "safetensors")
     )

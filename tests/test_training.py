@@ -74,14 +74,14 @@ def test_the_first_steps_are_adams_worked_by_hand(reduction, share):
         expected.append(w)
     seen = []
     model = Gain()
-    train(model, flat, config, on_step=lambda state, loss: seen.append((model.weight.item(), loss.item())))
+    train(model, flat, config, on_step=lambda state, terms: seen.append((model.weight.item(), terms["l2"].item())))
     np.testing.assert_allclose([value for value, _ in seen], expected, rtol=2e-5)
     np.testing.assert_allclose([loss for _, loss in seen], losses, rtol=2e-4, atol=1e-9)
 
 
 def test_the_moving_average_is_the_sum_worked_out_by_itself(faces):
     history = []
-    state = trained(faces, SMALL, on_step=lambda state, loss: history.append(weights(state.model).double()))
+    state = trained(faces, SMALL, on_step=lambda state, terms: history.append(weights(state.model).double()))
     average = history[0]
     for later in history[1:]:
         average = 0.7 * average + 0.3 * later
@@ -213,8 +213,8 @@ def test_stopped_and_gone_on_equals_uninterrupted(faces, config, stop):
 def test_it_stops_where_on_step_says_so_and_calls_it_once_a_step(faces):
     steps = []
 
-    def on_step(state, loss):
-        assert not loss.requires_grad
+    def on_step(state, terms):
+        assert not terms["l2"].requires_grad
         steps.append(state.step)
         return state.step == 3
 
@@ -227,7 +227,7 @@ def test_it_stops_where_on_step_says_so_and_calls_it_once_a_step(faces):
 def test_the_model_is_in_training_mode_while_it_learns(faces):
     model = create_model("mffcn", width=4, depth=3).eval()
     modes = []
-    train(model, faces, SMALL, stop_after=1, on_step=lambda state, loss: modes.append(model.training))
+    train(model, faces, SMALL, stop_after=1, on_step=lambda state, terms: modes.append(model.training))
     assert modes == [True]
 
 

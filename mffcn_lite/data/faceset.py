@@ -18,12 +18,34 @@ from mffcn_lite.files import read_json, replacing, sha256, write_json
 COLUMNS = ("name", "person", "pose", "date", "source", "sha256", "left_x", "left_y", "right_x", "right_y")
 
 
+class MappedPhotos:
+    """Some of the photos of a memory-mapped array, each read only when it is indexed: N×C×H×W, uint8.
+
+    What `FaceSet` keeps in place of a copy, so that a split of 100,000 photos costs no memory.
+    """
+
+    def __init__(self, images: np.memmap, index: np.ndarray):
+        self.images, self.index = images, index
+        self.shape, self.dtype, self.ndim = (len(index), *images.shape[1:]), images.dtype, images.ndim
+        self.nbytes = int(np.prod(self.shape))
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def __getitem__(self, which) -> np.ndarray:
+        return np.asarray(self.images[self.index[which]])
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        return self[:] if dtype is None else self[:].astype(dtype)
+
+
 @dataclass(frozen=True)
 class FaceSet:
     """Photos of faces, all of one size, and who is on them.
 
     Attributes:
-        images: uint8 array N×C×H×W, grey levels 0 to 255; may be memory-mapped. Grey is C = 1.
+        images: uint8 array N×C×H×W, grey levels 0 to 255; may be memory-mapped, or some photos of such an array,
+            which are read when they are indexed. Grey is C = 1.
         people: int64 array N, the index of the person on each photo.
         names: N strings, one a photo.
         card: where the photos come from: `source`, `licence`, `credit`, how they were made.
@@ -32,7 +54,7 @@ class FaceSet:
         MffcnLiteError: if the four do not fit together.
     """
 
-    images: np.ndarray
+    images: np.ndarray | MappedPhotos
     people: np.ndarray
     names: Sequence[str]
     card: dict = field(default_factory=dict)
@@ -56,10 +78,16 @@ class FaceSet:
     def __getitem__(self, index) -> "FaceSet":
         """The photos at `index` (an int, a slice or an array) as a smaller set."""
         index = np.arange(len(self))[index].reshape(-1)
-        # A slice keeps a memory map mapped; an array of positions must copy.
-        step = np.diff(index)
-        keep = slice(int(index[0]), int(index[-1]) + 1) if len(index) and (step == 1).all() else index
-        return FaceSet(self.images[keep], self.people[keep], [self.names[i] for i in index], self.card)
+        images, step = self.images, np.diff(index)
+        whole = len(index) and (step == 1).all()  # a slice is no copy, and keeps a memory map mapped
+        keep = slice(int(index[0]), int(index[-1]) + 1) if whole else index
+        if isinstance(images, MappedPhotos):
+            images = MappedPhotos(images.images, images.index[keep])
+        elif isinstance(images, np.memmap) and keep is index:
+            images = MappedPhotos(images, index)
+        else:
+            images = images[keep]
+        return FaceSet(images, self.people[keep], [self.names[i] for i in index], self.card)
 
     def who(self) -> list[int]:
         """The people of the set, each once, in order."""
@@ -110,15 +138,17 @@ def load_prepared(folder: str | Path) -> FaceSet:
     card = read_json(folder / "card.json")
     try:
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-        with (folder / "faces.csv").open(newline="", encoding="utf-8") as handle:
-            rows = list(csv.DictReader(handle))
         if not isinstance(images, np.ndarray):
             raise ValueError("images.npy holds no array")
-        if any(None in row.values() for row in rows):
-            raise ValueError("faces.csv is cut short")
-        strings = [row["person"] for row in rows]
+        names, strings = [], []  # two columns of ten: all of 100,000 rows would take a hundred megabytes
+        with (folder / "faces.csv").open(newline="", encoding="utf-8") as handle:
+            for row in csv.DictReader(handle):
+                if None in row.values():
+                    raise ValueError("faces.csv is cut short")
+                names.append(row["name"])
+                strings.append(row["person"])
         index = {person: i for i, person in enumerate(sorted(set(strings)))}
         people = np.array([index[person] for person in strings], dtype=np.int64)
-        return FaceSet(images, people, [row["name"] for row in rows], card)
+        return FaceSet(images, people, names, card)
     except (OSError, ValueError, KeyError, EOFError, csv.Error, zipfile.BadZipFile, MffcnLiteError) as error:
         raise MffcnLiteError(f"{folder} is no complete prepared set ({error}); prepare it again") from error

@@ -16,13 +16,12 @@ from mffcn_lite.models.patches import PatchModel
 from mffcn_lite.models.reconstruction import BackProjection, ConvexProjections
 from mffcn_lite.models.sparse import SparseCoding
 from mffcn_lite.models.srcnn import SRCNN, Nie
+from mffcn_lite.shipped import INTERPOLATIONS, UNTRAINED, list_models
 
 __all__ = ["FSRCNN", "MFF", "MFFCN", "SRCNN", "UNTRAINED", "BackProjection", "ConvexProjections", "ExampleBased"]
 __all__ += ["Interpolation", "Nie", "PatchModel", "RegressionForest", "SparseCoding", "SuperResolver", "Wiener"]
 __all__ += ["count_multiplications", "count_parameters", "create_model", "list_models", "receptive_field"]
 
-INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
-UNTRAINED = (*INTERPOLATIONS, "ibp", "pocs")  # systems that need no training
 _SYSTEMS = {name: functools.partial(Interpolation, name) for name in INTERPOLATIONS} | {
     "wiener": Wiener,
     "ibp": BackProjection,
@@ -35,11 +34,6 @@ _SYSTEMS = {name: functools.partial(Interpolation, name) for name in INTERPOLATI
     "fsrcnn": FSRCNN,
     "mffcn": MFFCN,
 }
-
-
-def list_models() -> list[str]:
-    """The names that `create_model` knows."""
-    return list(_SYSTEMS)
 
 
 def create_model(name: str, /, **arguments) -> SuperResolver:

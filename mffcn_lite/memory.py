@@ -1,0 +1,80 @@
+"""How much memory a step of training takes, found before it is taken: an overfull machine kills without a word."""
+
+import contextlib
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.training import TrainingConfig, create_loss
+
+SIDES = 64, 128  # pixels of the squares on which a step is tried
+BACKWARD = 2.6  # a step's peak, as a multiple of what it keeps for its gradients: 1.0 to 2.6 as measured
+
+
+def kept_bytes(model: nn.Module, config: TrainingConfig, side: int, device: torch.device) -> int:
+    """What the forward pass of one square photo keeps for the gradients."""
+    kept: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    hr, factor = torch.full((1, 1, side, side), 0.5, device=device), min(config.factors)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        if getattr(model, "works_on", "blurred") == "small":
+            sr = model.upscale(hr[..., ::factor, ::factor], (side, side))
+        else:
+            sr = model(hr)
+        create_loss(config, device)(sr, hr)
+    return sum(kept.values())
+
+
+def bytes_a_pixel(model: nn.Module, config: TrainingConfig, device: torch.device) -> float:
+    """What a step needs for each pixel of its batch; weights, which do not grow with it, cancel."""
+    less, more = (kept_bytes(model, config, side, device) for side in SIDES)
+    return BACKWARD * (more - less) / (SIDES[1] ** 2 - SIDES[0] ** 2)
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """What `device` has left; None where the system does not say."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    found = []
+    with contextlib.suppress(OSError, StopIteration, ValueError):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        found.append(1024 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]))
+    with contextlib.suppress(OSError, ValueError):  # a container's own limit
+        limit, used = (Path(f"/sys/fs/cgroup/memory.{name}").read_text() for name in ("max", "current"))
+        found.append(int(limit) - int(used))
+    return min(found, default=None)
+
+
+def check_memory(
+    model: nn.Module, config: TrainingConfig, size: tuple[int, int], device: torch.device, processes: int = 1
+) -> None:
+    """Refuse a batch for which there is no memory.
+
+    Args:
+        size: height and width of a photo.
+        processes: among how many the batch is shared.
+
+    Raises:
+        MffcnLiteError: naming the largest batch that fits, or a crop where not even one photo does.
+    """
+    free = free_bytes(device)
+    if free is None:
+        return
+    a_pixel = bytes_a_pixel(model, config, device)
+    pixels = size[0] * size[1] if config.crop is None else config.crop**2
+    fitting = int(free / (a_pixel * pixels)) * processes
+    if config.batch <= fitting:
+        return
+    need = a_pixel * pixels * config.batch / processes / 2**30
+    advice = f"--set batch={fitting // processes * processes} would fit"
+    if fitting < processes:
+        advice = f"--set batch={processes} --set crop={int((free / a_pixel) ** 0.5)} would fit"
+    raise MffcnLiteError(
+        f"a step with batch (={config.batch}) needs about {need:,.1f} GB, and {free / 2**30:.1f} GB are free; {advice}"
+    )

@@ -1,0 +1,97 @@
+"""Several processes that train one network: torchrun starts them, here they find each other and share out a batch.
+
+Every process makes the same draws for the whole batch and works on its own part of it; gradients are averaged. So one
+process and two give the same curve, but for rounding.
+"""
+
+import os
+
+import torch
+from torch import Tensor, distributed, nn
+
+from mffcn_lite.environment import choose_device
+from mffcn_lite.errors import MffcnLiteError
+
+
+def join(device: str = "auto") -> torch.device:
+    """Meet the other processes, if torchrun (or `accelerate launch`) started this one; the device to work on.
+
+    On several GPUs each process takes the one of its place on its machine (LOCAL_RANK).
+
+    Raises:
+        MffcnLiteError: as `choose_device`, or if the others cannot be reached.
+    """
+    chosen, count = choose_device(device), int(os.environ.get("WORLD_SIZE", "1"))
+    if count > 1 and chosen.type == "cuda":
+        chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
+        torch.cuda.set_device(chosen)
+    if count > 1 and not distributed.is_initialized():
+        try:
+            distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+        except (ValueError, RuntimeError) as error:
+            raise MffcnLiteError(
+                f"the {count} processes did not find each other ({error}); see torchrun --help"
+            ) from error
+    return chosen
+
+
+def leave() -> None:
+    """Part from the other processes."""
+    if distributed.is_initialized():
+        distributed.destroy_process_group()
+
+
+def rank() -> int:
+    """The number of this process, from 0; the first one writes the files."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+def count() -> int:
+    """How many processes there are."""
+    return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
+def wait() -> None:
+    """Until all have come here."""
+    if count() > 1:
+        distributed.barrier()
+
+
+def share(batch: int) -> slice:
+    """The part of a batch that is this process's.
+
+    Raises:
+        MffcnLiteError: if the batch cannot be shared out in equal parts.
+    """
+    if batch % count():
+        raise MffcnLiteError(
+            f"batch (={batch}) cannot be shared by {count()} processes; choose a multiple, such as "
+            f"--set batch={batch + -batch % count()}"
+        )
+    part = batch // count()
+    return slice(rank() * part, (rank() + 1) * part)
+
+
+@torch.no_grad()
+def average(tensors: list[Tensor]) -> None:
+    """Replace each tensor by its mean over the processes, in one exchange; all have the same tensors, in order."""
+    if count() == 1:
+        return
+    together = torch.cat([tensor.flatten().float() for tensor in tensors])
+    distributed.all_reduce(together)
+    for tensor, mean in zip(tensors, (together / count()).split([tensor.numel() for tensor in tensors]), strict=True):
+        tensor.copy_(mean.view_as(tensor))
+
+
+def average_gradients(model: nn.Module) -> None:
+    """As `average`, for the gradients of all weights that this step used."""
+    average([weight.grad for weight in model.parameters() if weight.grad is not None])
+
+
+def any_says(yes: bool) -> bool:
+    """Whether one of the processes says yes; the same answer in all."""
+    if count() == 1:
+        return yes
+    answer = torch.tensor(float(yes), device="cuda" if distributed.get_backend() == "nccl" else "cpu")
+    distributed.all_reduce(answer)
+    return bool(answer)

@@ -1,0 +1,234 @@
+"""What happens beside the steps of a training: the log, validation, checkpoints, TensorBoard, and a loss gone wrong."""
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mffcn_lite import processes
+from mffcn_lite.data import FaceSet
+from mffcn_lite.degrade import degrade
+from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.files import replacing
+from mffcn_lite.metrics import psnr
+from mffcn_lite.models import SuperResolver
+from mffcn_lite.states import list_checkpoints, save_checkpoint
+from mffcn_lite.training import TrainingConfig, TrainingState, learning_rate
+
+SETTLE_EVERY = 20  # steps on a GPU between two looks at the losses: each look waits for it
+LOG_EVERY = 100  # lines: how often metrics.jsonl grows
+WINDOW = 100  # steps whose mean loss is looked at: single ones differ by their factor and their faces
+DIVERGED = 100  # times the lowest mean so far is no noise any more
+
+
+def validate(model: SuperResolver, faces: FaceSet, config: TrainingConfig, device: torch.device) -> dict[str, float]:
+    """Mean PSNR of clamped results for each factor."""
+    hr, mode = faces.floats(device), model.training
+    model.eval()
+    with torch.inference_mode():
+        restored = {factor: model.reconstruct(hr, factor, config.kernel).clamp(0, 1) for factor in config.factors}
+        results = {str(factor): psnr(sr, hr, data_range=1.0).mean().item() for factor, sr in restored.items()}
+    model.train(mode)
+    return results
+
+
+def strip(model: SuperResolver, faces: FaceSet, config: TrainingConfig, device: torch.device) -> Tensor:
+    """A picture for the eye, 1×H×W: a row for each factor, in it each photo blurred, restored and sharp."""
+    hr, mode, rows = faces.floats(device), model.training, []
+    model.eval()
+    with torch.inference_mode():
+        for factor in config.factors:
+            pictures = (degrade(hr, factor, config.kernel), model.reconstruct(hr, factor, config.kernel), hr)
+            rows.append(torch.cat(pictures, dim=-1).clamp(0, 1).permute(1, 2, 0, 3).flatten(2))
+    model.train(mode)
+    return torch.cat(rows, dim=1).cpu()
+
+
+class Watch:
+    """Looks at each step's loss: is it a number, and near what it was?"""
+
+    def __init__(self, losses: Iterable[float] = ()):
+        self.window: list[float] = []
+        self.lowest = math.inf
+        for loss in losses:
+            self({"loss": loss})
+
+    def __call__(self, terms: dict[str, float]) -> str | None:
+        """What is wrong with the loss of one more step, whose weighted terms these are; None if nothing is."""
+        broken = [name for name, value in terms.items() if not math.isfinite(value)]
+        loss = sum(terms.values())
+        if broken and len(terms) > 1:
+            return f"the loss is {loss}: its term{'s' * (len(broken) > 1)} {', '.join(broken)} broke first"
+        if broken:
+            return f"the loss is {loss}"
+        self.window.append(loss)
+        if len(self.window) < WINDOW:
+            return None
+        mean = sum(self.window) / WINDOW
+        self.window.clear()
+        if mean > DIVERGED * self.lowest:
+            return f"the loss diverges: {mean:.3g} on the mean of {WINDOW} steps, after {self.lowest:.3g}"
+        self.lowest = min(self.lowest, mean)
+        return None
+
+
+class Log:
+    """`metrics.jsonl`, a line a step: the step, the loss, its terms where there are several, validation scores.
+
+    Args:
+        path: the file; what it holds already is kept up to step `kept`.
+
+    Raises:
+        MffcnLiteError: if the file cannot be written.
+    """
+
+    def __init__(self, path: Path, kept: int):
+        self.path, self.new, self.losses = path, [], []
+        if path.is_file():  # forget what came after the checkpoint
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[:kept]
+            self.losses = [json.loads(line)["loss"] for line in lines]
+            with replacing(path) as temporary:
+                temporary.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+
+    def add(self, line: dict) -> None:
+        """One more line."""
+        self.new.append(json.dumps(line) + "\n")
+        if len(self.new) == LOG_EVERY:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is new."""
+        try:
+            with self.path.open("a", encoding="utf-8") as handle:
+                handle.writelines(self.new)
+        except OSError as error:
+            raise MffcnLiteError(
+                f"cannot write {self.path}: {error.strerror}; free the place, then use --resume"
+            ) from error
+        self.new.clear()
+
+
+class Board:
+    """The curves of a training, and strips of pictures, for TensorBoard.
+
+    Raises:
+        MffcnLiteError: if the package tensorboard is missing.
+    """
+
+    def __init__(self, folder: Path, step: int):
+        try:
+            from torch.utils.tensorboard import SummaryWriter  # imports much, and only who asks for it has it
+        except ImportError as error:
+            raise MffcnLiteError(
+                "TensorBoard is missing: pip install tensorboard, or leave out --tensorboard"
+            ) from error
+        self.writer = SummaryWriter(str(folder), purge_step=step + 1)
+
+    def add(self, line: dict, rate: float) -> None:
+        """A line of the log, and the learning rate."""
+        step = line["step"]
+        self.writer.add_scalar("loss", line["loss"], step)
+        self.writer.add_scalar("learning rate", rate, step)
+        for name, value in line.get("terms", {}).items():
+            self.writer.add_scalar(f"terms/{name}", value, step)
+        for factor, value in line.get("validation_psnr", {}).items():
+            self.writer.add_scalar(f"validation PSNR/×{factor}", value, step)
+
+    def show(self, strip, step: int) -> None:
+        """A picture, a float tensor 1×H×W in [0, 1]: blurred, restored and sharp."""
+        self.writer.add_image("blurred, restored, sharp", strip, step)
+
+    def close(self) -> None:
+        """Write what is new."""
+        self.writer.close()
+
+
+class Recorder:
+    """What happens beside each step: losses are looked at and logged, networks validated, checkpoints written.
+
+    On a GPU the losses stay there for `SETTLE_EVERY` steps, since reading one waits for all work in the queue.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        config: TrainingConfig,
+        state: TrainingState,
+        faces: FaceSet,
+        validation: FaceSet | None,
+        device: torch.device,
+        board: bool,
+        on_progress: Callable[[dict], None] | None,
+    ):
+        self.folder, self.config, self.validation, self.device = folder, config, validation, device
+        self.on_progress = on_progress
+        self.pending: list[tuple[int, dict[str, Tensor]]] = []
+        self.every = SETTLE_EVERY if device.type == "cuda" else 1
+        self.log = Log(folder / "metrics.jsonl", state.step) if processes.rank() == 0 else None
+        self.watch = Watch(self.log.losses if self.log else ())
+        self.board = Board(folder / "tensorboard", state.step) if board and self.log else None
+        self.shown = (faces if validation is None else validation)[:4]
+        self.show_every = config.validate_every or config.checkpoint_every
+        self.start, self.before = time.perf_counter(), state.seconds
+
+    def __call__(self, state: TrainingState, terms: dict[str, Tensor]) -> None:
+        """After a step."""
+        self.pending.append((state.step, terms))
+        scores, config = None, self.config
+        if self.validation is not None and state.step % config.validate_every == 0:
+            scores = validate(state.best, self.validation, config, self.device)
+        saving = state.step % config.checkpoint_every == 0
+        if scores or saving or len(self.pending) >= self.every:
+            self.settle(scores)
+        if self.board and state.step % self.show_every == 0:
+            self.board.show(strip(state.best, self.shown, config, self.device), state.step)
+        if saving:
+            self.save(state)
+
+    def settle(self, scores: dict[str, float] | None = None) -> None:
+        """Look at the losses since the last time, and log them; `scores` are those of the last step.
+
+        Raises:
+            MffcnLiteError: if one is no number, or the training diverges.
+        """
+        if not self.pending:
+            return
+        rows = torch.stack([torch.stack(list(terms.values())) for _, terms in self.pending]).tolist()
+        for (step, names), row in zip(self.pending, rows, strict=True):
+            terms = dict(zip(names, row, strict=True))
+            if wrong := self.watch(terms):
+                last = list_checkpoints(self.folder / "checkpoints")[-1:]
+                raise MffcnLiteError(
+                    f"{wrong} at step {step}; start again with a lower rate, such as --set lr={self.config.lr / 4:g} "
+                    f"(the last good checkpoint is {last[0] if last else 'none: it broke before the first'})"
+                )
+            line = {"step": step, "loss": sum(row)}
+            if len(terms) > 1:
+                line["terms"] = terms
+            if scores and step == self.pending[-1][0]:
+                line["validation_psnr"] = scores
+            if self.log:
+                self.log.add(line)
+            if self.board:
+                self.board.add(line, learning_rate(self.config, step - 1))
+            if self.on_progress is not None:
+                self.on_progress(line)
+        self.pending.clear()
+
+    def save(self, state: TrainingState) -> None:
+        """Write a checkpoint, and the log up to it."""
+        state.seconds = self.before + time.perf_counter() - self.start
+        if self.log:
+            self.log.flush()
+            save_checkpoint(self.folder / "checkpoints", state)
+
+    def close(self) -> None:
+        """Write what is left of the log."""
+        if self.log:
+            self.log.flush()
+        if self.board:
+            self.board.close()
