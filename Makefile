@@ -1,7 +1,7 @@
 # Two commands are enough: make book, make test. Each sets up what it needs.
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: book chapters test lint train systems bench lock clean
+.PHONY: book chapters test test-release lint train systems bench lock clean
 PYTHON ?= $(shell for p in python3.11 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PY := .venv/bin/python
@@ -35,6 +35,10 @@ test: $(READY) $(HTML)
 	$(PY) -m pytest
 	$(PY) -m pytest --nbval book/chapters
 
+# What takes too long for every change: twenty kills at random moments.
+test-release: test
+	MFFCN_LITE_KILLS=20 $(PY) -m pytest tests/test_runs.py -k killed
+
 lint: $(READY)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
@@ -52,6 +56,7 @@ systems: $(READY)
 bench: $(READY)
 	$(PY) benchmarks/bench_fusing.py
 	$(PY) benchmarks/bench_measures.py
+	$(PY) benchmarks/bench_training.py
 
 # After a change of pyproject.toml: exact versions with their hashes; those that still fit are kept.
 lock: $(READY)

@@ -1,6 +1,7 @@
 """How everything here is measured: both sides in one run, in turn, as ratios with their spread; and memory."""
 
 import statistics
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -41,3 +42,19 @@ def peak_megabytes(call: Callable[[], object]) -> float:
     before = _memory("VmRSS")
     call()
     return round(_memory("VmHWM") - before, 1)
+
+
+def peak_anonymous_megabytes(call: Callable[[], object]) -> float:
+    """MB of this process's own memory at its highest during `call`, without the pages of mapped files; on Linux."""
+    found, done = [_memory("RssAnon")], threading.Event()
+
+    def look() -> None:
+        while not done.wait(0.005):
+            found.append(_memory("RssAnon"))
+
+    watcher = threading.Thread(target=look)
+    watcher.start()
+    call()
+    done.set()
+    watcher.join()
+    return max(found)

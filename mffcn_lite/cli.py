@@ -71,6 +71,7 @@ def train(
         data, model = data or described_data, model or described_model
     given = [f"{key}={value}" for key, value in (("seed", seed), ("steps", steps)) if value is not None]
     config, arguments = apply_settings(config, arguments, [*given, *(settings or [])])
+    first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts, one speaks
     with Reporter(f"training {model}", config.steps) as reporter:
 
         def on_progress(line: dict) -> None:
@@ -91,8 +92,10 @@ def train(
             device=device,
             board=tensorboard,
             like=None if like is None else original,
-            on_progress=on_progress,
+            on_progress=on_progress if first else None,
         )
+    if not first:
+        return
     if finished:
         print(f"{config.steps} steps in {reporter.seconds:.0f} s; the network is {out / 'model.safetensors'}")
     elif reporter.done == 0:

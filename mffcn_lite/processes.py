@@ -4,6 +4,7 @@ Every process makes the same draws for the whole batch and works on its own part
 process and two give the same curve, but for rounding.
 """
 
+import atexit
 import os
 
 import torch
@@ -28,17 +29,12 @@ def join(device: str = "auto") -> torch.device:
     if count > 1 and not distributed.is_initialized():
         try:
             distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+            atexit.register(distributed.destroy_process_group)
         except (ValueError, RuntimeError) as error:
             raise MffcnLiteError(
                 f"the {count} processes did not find each other ({error}); see torchrun --help"
             ) from error
     return chosen
-
-
-def leave() -> None:
-    """Part from the other processes."""
-    if distributed.is_initialized():
-        distributed.destroy_process_group()
 
 
 def rank() -> int:

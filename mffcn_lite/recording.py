@@ -178,19 +178,17 @@ class Recorder:
     def __call__(self, state: TrainingState, terms: dict[str, Tensor]) -> None:
         """After a step."""
         self.pending.append((state.step, terms))
-        scores, config = None, self.config
-        if self.validation is not None and state.step % config.validate_every == 0:
-            scores = validate(state.best, self.validation, config, self.device)
-        saving = state.step % config.checkpoint_every == 0
-        if scores or saving or len(self.pending) >= self.every:
-            self.settle(scores)
+        validating = self.validation is not None and state.step % self.config.validate_every == 0
+        saving = state.step % self.config.checkpoint_every == 0
+        if validating or saving or len(self.pending) >= self.every:
+            self.settle(state.best if validating else None)
         if self.board and state.step % self.show_every == 0:
-            self.board.show(strip(state.best, self.shown, config, self.device), state.step)
+            self.board.show(strip(state.best, self.shown, self.config, self.device), state.step)
         if saving:
             self.save(state)
 
-    def settle(self, scores: dict[str, float] | None = None) -> None:
-        """Look at the losses since the last time, and log them; `scores` are those of the last step.
+    def settle(self, to_validate: SuperResolver | None = None) -> None:
+        """Look at the losses since the last time and log them, the last with the scores of a network to validate.
 
         Raises:
             MffcnLiteError: if one is no number, or the training diverges.
@@ -198,7 +196,7 @@ class Recorder:
         if not self.pending:
             return
         rows = torch.stack([torch.stack(list(terms.values())) for _, terms in self.pending]).tolist()
-        for (step, names), row in zip(self.pending, rows, strict=True):
+        for i, ((step, names), row) in enumerate(zip(self.pending, rows, strict=True), start=1):
             terms = dict(zip(names, row, strict=True))
             if wrong := self.watch(terms):
                 last = list_checkpoints(self.folder / "checkpoints")[-1:]
@@ -209,8 +207,8 @@ class Recorder:
             line = {"step": step, "loss": sum(row)}
             if len(terms) > 1:
                 line["terms"] = terms
-            if scores and step == self.pending[-1][0]:
-                line["validation_psnr"] = scores
+            if to_validate is not None and i == len(rows):
+                line["validation_psnr"] = validate(to_validate, self.validation, self.config, self.device)
             if self.log:
                 self.log.add(line)
             if self.board:

@@ -257,7 +257,7 @@ def run_training(
                 )
             return False
         if processes.rank() == 0:
-            card = {**settings, "steps": state.step, "seconds": round(state.seconds, 1), "photos": len(faces)}
+            card = {**settings, "steps": state.step, "seconds": round(state.seconds, 3), "photos": len(faces)}
             card |= {"data_card": faces.card, "environment": environment}
             save_model(state.best, folder / "model.safetensors", card)
         processes.wait()

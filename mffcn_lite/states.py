@@ -29,7 +29,7 @@ def save_checkpoint(folder: Path, state: TrainingState) -> None:
         if state.ema is not None:
             save_tensors(state.ema.state_dict(), temporary / "ema.safetensors")
         hashes = {file.name: sha256(file) for file in sorted(temporary.glob("*.safetensors"))}
-        write_json(temporary / "state.json", {"step": state.step, "seconds": round(state.seconds, 1), "sha256": hashes})
+        write_json(temporary / "state.json", {"step": state.step, "seconds": round(state.seconds, 3), "sha256": hashes})
     for stray in folder.glob(".step-*"):  # what a kill left
         shutil.rmtree(stray, ignore_errors=True)
     for old in list_checkpoints(folder)[:-KEPT]:

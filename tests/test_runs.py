@@ -20,13 +20,14 @@ from safetensors import safe_open
 from skimage.metrics import peak_signal_noise_ratio
 
 from mffcn_lite import runs
+from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import FaceSet, load_faces, save_faces, split_by_person
 from mffcn_lite.degrade import degrade
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import sha256
 from mffcn_lite.models import create_model
 from mffcn_lite.recording import validate
-from mffcn_lite.runs import run_training
+from mffcn_lite.runs import read_description, run_training
 from mffcn_lite.states import restore_checkpoint, save_checkpoint
 from mffcn_lite.training import TrainingConfig, TrainingState, train
 
@@ -43,6 +44,7 @@ CONFIG = TrainingConfig(
     ema=0.8,
     checkpoint_every=4,
 )
+KILLS = int(os.environ.get("MFFCN_LITE_KILLS", "3"))  # make test-release: 20
 FINISHED = {"run.json", "metrics.jsonl", "model.safetensors", "model.json"}
 
 
@@ -173,13 +175,7 @@ def test_validation_comes_when_it_should_and_changes_no_weight(data, tmp_path):
     for every in (3, 5):
         config = dataclasses.replace(CONFIG, validate_every=every)
         folder = tmp_path / str(every)
-        run_training(
-            folder,
-            data,
-            "mffcn",
-            config,
-            on_progress=lambda line: seen.append((line["step"], "validation_psnr" not in line)),
-        )
+        run_training(folder, data, "mffcn", config, on_progress=seen.append)
         digests.append(sha256(folder / "model.safetensors"))
         lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
         assert [line["step"] for line in lines if "validation_psnr" in line] == list(range(every, 13, every))
@@ -252,7 +248,7 @@ def test_a_signal_saves_everything_and_says_how_to_go_on(data, whole, tmp_path, 
 
 
 def test_killed_at_random_moments_and_resumed_equals_uninterrupted(data, tmp_path):
-    config = dataclasses.replace(CONFIG, steps=250, checkpoint_every=3)
+    config = dataclasses.replace(CONFIG, steps=80 * KILLS, checkpoint_every=3)
     run_training(tmp_path / "a", data, "srcnn", config)
     folder, moments, started = tmp_path / "b", [], [0]
     code = (
@@ -261,7 +257,7 @@ def test_killed_at_random_moments_and_resumed_equals_uninterrupted(data, tmp_pat
         f"config = {config!r}\n"
         "run_training(sys.argv[1], sys.argv[2], 'srcnn', config, resume=len(sys.argv) > 3)"
     )
-    for attempt in range(3):
+    for attempt in range(KILLS):
         resume = ["--resume"] if attempt else []
         process = subprocess.Popen([sys.executable, "-c", code, str(folder), data, *resume], stderr=subprocess.PIPE)
         deadline = time.monotonic() + 60
@@ -486,6 +482,88 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(data, tmp_path, refuses, w
     (tmp_path / "file").write_text("x")
     refuses(lambda: run_training(tmp_path / where, data, "srcnn", CONFIG, resume=resume), where)
     assert (tmp_path / "file").read_text() == "x"
+
+
+def test_two_processes_in_one_folder_are_refused(data, whole, tmp_path, refuses):
+    folder, tried = tmp_path / "run", []
+
+    def meanwhile(line):
+        if line["step"] == 3:
+            for resume in (True, False):
+                refuses(lambda resume=resume: run_training(folder, data, "mffcn", CONFIG, resume=resume), str(folder))
+            code = "import sys; from mffcn_lite.cli import main; main()"
+            command = [sys.executable, "-c", code, "train", "--resume", "--out", str(folder)]
+            tried.append(subprocess.run(command, capture_output=True, text=True))
+
+    run_training(folder, data, "mffcn", CONFIG, on_progress=meanwhile)
+    assert tried[0].returncode == 2
+    assert "another process is training in" in tried[0].stderr
+    assert_same_end(folder, whole)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="folders that cannot be written are made with chmod")
+def test_a_folder_that_becomes_read_only_costs_no_checkpoint(data, whole, tmp_path):
+    """In a program of its own, without the superuser's right to write everywhere."""
+    folder = tmp_path / "run"
+    code = (
+        "import os, sys; import torch; torch.set_num_threads(1)\n"
+        "from mffcn_lite.runs import run_training; from mffcn_lite.training import TrainingConfig\n"
+        "def lock(line):\n"
+        "    if line['step'] == 6: os.chmod(sys.argv[1] + '/checkpoints', 0o555)\n"
+        f"run_training(sys.argv[1], sys.argv[2], 'mffcn', {CONFIG!r}, on_progress=lock)"
+    )
+    drop = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"] if os.getuid() == 0 else []
+    if drop and shutil.which("setpriv") is None:
+        pytest.skip("setpriv is missing")
+    done = subprocess.run([*drop, sys.executable, "-c", code, str(folder), data], capture_output=True, text=True)
+    (folder / "checkpoints").chmod(0o755)
+    assert "cannot write" in done.stderr.splitlines()[-1]
+    assert str(folder / "checkpoints") in done.stderr.splitlines()[-1]
+    assert [path.name for path in (folder / "checkpoints").iterdir()] == ["step-000004"]
+    assert run_training(folder, data, "mffcn", CONFIG, resume=True)
+    assert_same_end(folder, whole)
+
+
+def test_a_run_is_repeated_by_its_card_and_by_its_folder(data, whole, tmp_path):
+    for i, card in enumerate((whole, whole / "run.json", whole / "model.json")):
+        source, name, arguments, config, content = read_description(card)
+        assert (source, name, config) == (data, "mffcn", CONFIG)
+        run_training(tmp_path / str(i), source, name, config, arguments=arguments, like=content)
+        assert sha256(tmp_path / str(i) / "model.safetensors") == sha256(whole / "model.safetensors")
+
+
+def test_a_run_is_not_repeated_on_other_photos(whole, tmp_path, refuses):
+    content = read_description(whole)[-1]
+    refuses(lambda: run_training(tmp_path / "run", "orl", "mffcn", CONFIG, like=content), "other photos", "--data")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{}, {"config": 3}, {"config": {"banana": 1}}, {"config": {"factors": 3}, "data": "orl", "model": "mffcn"}],
+)
+def test_what_describes_no_run_is_one_sentence(tmp_path, refuses, content):
+    (tmp_path / "card.json").write_text(json.dumps(content))
+    refuses(lambda: read_description(tmp_path / "card.json"), "describes no training", "card.json")
+    refuses(lambda: read_description(tmp_path / "nothing"), "no run", "nothing")
+
+
+def test_the_arguments_of_the_network_are_part_of_the_run(data, tmp_path, refuses):
+    folder = tmp_path / "run"
+    run_training(folder, data, "mffcn", CONFIG, arguments={"width": 4, "depth": 3}, stop_after=2)
+    refuses(lambda: run_training(folder, data, "mffcn", CONFIG, resume=True), "started with width 4, not 16")
+    assert run_training(folder, data, "mffcn", CONFIG, arguments={"width": 4, "depth": 3}, resume=True)
+    assert load_model(folder).arguments["width"] == 4
+
+
+def test_seconds_add_up_over_sessions(data, tmp_path):
+    folder, seconds = tmp_path / "run", []
+    for stop in (2, 5, None):
+        run_training(folder, data, "mffcn", CONFIG, resume=stop != 2, stop_after=stop)
+        newest = sorted((folder / "checkpoints").iterdir())[-1]
+        seconds.append(json.loads((newest / "state.json").read_text())["seconds"])
+    assert 0 < seconds[0] <= seconds[1] <= seconds[2]
+    assert json.loads((folder / "model.json").read_text())["seconds"] >= seconds[2]
 
 
 def test_an_error_is_no_end_of_the_run(data, whole, tmp_path):

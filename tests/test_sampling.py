@@ -1,10 +1,14 @@
 """Batches are what they claim to be: every crop is looked up in the photos that it was drawn from."""
 
+import threading
+
 import numpy as np
 import pytest
 import torch
 
-from mffcn_lite.data import FaceSet
+from mffcn_lite import sampling
+from mffcn_lite.data import FaceSet, load_faces, save_faces, split_by_person
+from mffcn_lite.data.faceset import MappedPhotos
 from mffcn_lite.degrade import degrade
 from mffcn_lite.sampling import Sampler, cut_out
 from mffcn_lite.training import TrainingConfig
@@ -164,3 +168,67 @@ def test_a_factor_that_the_photos_are_too_small_for_is_refused(refuses):
 
 def test_a_set_without_photos_is_refused(refuses):
     refuses(lambda: Sampler(noise(2, 12, 9)[:0], TrainingConfig()), "no photos")
+
+
+# ---------------------------------------------------------------------------------- photos that are too many
+
+
+@pytest.fixture
+def mapped(tmp_path, monkeypatch):
+    """Photos in memory and the same ones mapped from disk, which are told to be too many for the device."""
+    faces = noise(40, 20, 18)
+    save_faces(faces, tmp_path / "set")
+    monkeypatch.setattr(sampling, "RESIDENT", 0)
+    return faces, load_faces(tmp_path / "set")
+
+
+@pytest.mark.parametrize(
+    "some", [slice(None), slice(3, 30), np.array([1, 4, 5, 9, 30])], ids=["all", "slice", "picked"]
+)
+@pytest.mark.parametrize("works_on", ["blurred", "small"])
+def test_read_from_the_map_ahead_of_time_they_give_the_same_batches(mapped, some, works_on):
+    faces, stored = (photos[some] for photos in mapped)
+    config = TrainingConfig(batch=4, crop=9, flip=True)
+    one, two = Sampler(faces, config, works_on=works_on), Sampler(stored, config, works_on=works_on)
+    assert one.stream is None
+    assert two.images is None
+    first, second = seeded(1), seeded(1)
+    for _ in range(6):
+        for a, b in zip(one.draw(first), two.draw(second), strict=True):
+            assert torch.equal(a, b)
+
+
+def test_a_wrong_guess_about_the_next_batch_is_no_harm(mapped):
+    faces, stored = mapped
+    config = TrainingConfig(batch=4)
+    one, two = Sampler(faces, config), Sampler(stored, config)
+    for seed in (1, 2, 3):  # each time another generator than the one that was guessed
+        assert torch.equal(one.draw(seeded(seed))[1], two.draw(seeded(seed))[1])
+
+
+def test_the_next_batch_is_read_while_this_one_is_worked_on(mapped, monkeypatch):
+    sampler, generator, reads = Sampler(mapped[1], TrainingConfig(batch=4)), seeded(), []
+    read = sampler.stream.read
+    monkeypatch.setattr(
+        sampler.stream, "read", lambda index: reads.append(threading.current_thread().name) or read(index)
+    )
+    for _ in range(5):
+        sampler.draw(generator)
+    sampler.stream.ahead[1].result()
+    assert reads[0] == "MainThread"
+    assert len(reads) == 6
+    assert all(name.startswith("photos") for name in reads[1:])
+
+
+def test_a_split_of_mapped_photos_stays_mapped(mapped):
+    faces, stored = mapped
+    train, _ = split_by_person(stored)
+    plain, _ = split_by_person(faces)
+    assert isinstance(train.images, MappedPhotos)
+    assert isinstance(train[:5][[0, 2, 4]].images, MappedPhotos)
+    assert (len(train), train.images.shape) == (32, (32, 1, 20, 18))
+    np.testing.assert_array_equal(np.asarray(train.images), plain.images)
+    np.testing.assert_array_equal(np.asarray(train[[3, 9]].images), plain.images[[3, 9]])
+    np.testing.assert_array_equal(train.images[4], plain.images[4])
+    assert torch.equal(train.floats(), plain.floats())
+    assert train.pixel_hash() == plain.pixel_hash()

@@ -3,15 +3,15 @@
 import copy
 import dataclasses
 import math
+import shutil
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from mffcn_lite.data import FaceSet, split_by_person
-from mffcn_lite.degrade import degrade
-from mffcn_lite.metrics import psnr
+from mffcn_lite.data import FaceSet
+from mffcn_lite.losses import total_variation
 from mffcn_lite.models import create_model
 from mffcn_lite.training import RECIPES, TrainingConfig, TrainingState, learning_rate, train
 
@@ -161,6 +161,11 @@ def test_learning_rate_is_that_of_torchs_schedulers():
         {"validate_every": -1},
         {"kernel": "foo"},
         {"reduction": "foo"},
+        {"loss": "foo"},
+        {"precision": "fp8"},
+        {"compile": "yes"},
+        {"objective": {"banana": 1}},
+        {"objective": {"tv": 1.0}},
         {"seed": 10**20},
     ],
     ids=lambda wrong: "{}={}".format(*next(iter(wrong.items()))),
@@ -168,6 +173,58 @@ def test_learning_rate_is_that_of_torchs_schedulers():
 def test_a_setting_out_of_range_is_refused_before_anything_starts(refuses, wrong):
     (name,) = wrong
     refuses(lambda: TrainingConfig(**wrong), name)
+
+
+def test_an_objective_that_cannot_be_made_is_one_sentence(faces, refuses):
+    for objective in ({"layer": "conv1_1"}, {"features": "vgg20"}, {"l2": "much"}, {"l2": -1.0}, {}):
+        config = TrainingConfig(loss="objective", objective=objective, steps=1)
+        refuses(lambda config=config: train(Gain(), faces, config), "")
+
+
+def test_the_objective_is_the_sum_that_it_says(faces):
+    weights_of = {"l2": 3.0, "perceptual": 0.0, "texture": 0.0, "tv": 0.5, "reduction": "mean"}
+    config = dataclasses.replace(SMALL, loss="objective", objective=weights_of, steps=2, factors=(3,), crop=None)
+    seen, given = [], []
+    model = Gain()
+    model.register_forward_hook(lambda module, inputs, output: given.append((inputs[0], output.detach())))
+    train(model, faces, config, on_step=lambda state, terms: seen.append(terms))
+    assert [list(terms) for terms in seen] == [["l2", "tv"]] * 2
+    for terms, (_, sr) in zip(seen, given, strict=True):
+        torch.testing.assert_close(terms["tv"], 0.5 * total_variation(sr, "mean"))
+
+
+def test_features_are_made_by_their_name_and_reach_the_weights(faces):
+    terms = {"l2": 0.0, "tv": 0.0, "texture": 0.0, "features": "random", "layer": "conv1_1"}
+    before = Gain().weight.item()
+    config = TrainingConfig(steps=1, batch=2, loss="objective", objective=terms)
+    state = train(Gain(), faces, config, on_step=lambda state, terms: list(terms) != ["perceptual"])
+    assert state.step == 1
+    assert state.model.weight.item() != before
+
+
+def test_bf16_is_the_same_training_but_for_rounding(faces):
+    plain = trained(faces, SMALL)
+    half = trained(faces, dataclasses.replace(SMALL, precision="bf16"))
+    apart = (weights(half.model) - weights(plain.model)).abs().max()
+    assert 0 < apart < 5e-3
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_compiled_training_is_the_same_but_for_rounding(faces):
+    plain, compiled = trained(faces, SMALL), trained(faces, dataclasses.replace(SMALL, compile="default"))
+    torch.testing.assert_close(weights(compiled.model), weights(plain.model), rtol=0, atol=1e-4)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize(
+    "options", [{}, {"precision": "bf16"}, {"compile": "reduce-overhead"}, {"channels_last": True}]
+)
+def test_a_training_on_a_gpu_is_the_one_on_a_cpu_but_for_rounding(faces, options):
+    torch.manual_seed(SMALL.seed)
+    model = create_model("mffcn", width=4, depth=3)
+    cpu = train(copy.deepcopy(model), faces, SMALL)
+    gpu = train(model.to("cuda"), faces, dataclasses.replace(SMALL, **options))
+    assert (weights(gpu.model).cpu() - weights(cpu.model)).abs().max() < 5e-3
 
 
 def test_a_configuration_cannot_be_changed():
@@ -238,27 +295,3 @@ def test_channels_last_changes_the_layout_and_no_more_than_rounding(faces):
     assert kernel.is_contiguous(memory_format=torch.channels_last)
     assert not kernel.is_contiguous()
     torch.testing.assert_close(weights(state.model), weights(plain.model), rtol=0, atol=1e-4)
-
-
-# ----------------------------------------------------------------------------------------------- learning
-
-
-def gain_over_bicubic(orl):
-    """Decibels at factor 2 on photos of people not trained on, after some seconds of training."""
-    faces, test = split_by_person(orl)
-    hr = test[::8].floats()
-    torch.manual_seed(0)
-    config = dataclasses.replace(RECIPES["fast"], steps=300, batch=8, crop=24, lr=1e-2, warmup=10, ema=None)
-    best = train(create_model("mffcn", width=8, depth=3), faces, config).best.eval()
-    with torch.inference_mode():
-        blurred = degrade(hr, 2)
-        return (psnr(best(blurred).clamp(0, 1), hr, data_range=1.0) - psnr(blurred, hr, data_range=1.0)).mean().item()
-
-
-def test_it_learns_to_restore_people_it_never_saw(orl):
-    assert gain_over_bicubic(orl) > 0.5
-
-
-def test_it_is_the_update_that_learns(orl, monkeypatch):
-    monkeypatch.setattr(torch.optim.Adam, "step", lambda self: None)
-    assert gain_over_bicubic(orl) < 0.01
