@@ -40,7 +40,7 @@ from mffcn_lite.training import RECIPES, TrainingConfig, TrainingState, recipe_f
 DEVICE = choose_device()
 NETWORKS = ("srcnn", "mffcn")
 ROUNDS, STEPS = 7, 12  # of each side, in turn
-PATIENCE = 300  # seconds of the first loop, whose best score then is to be reached by ours
+PATIENCE = 200  # seconds of the first loop, whose best score then is to be reached by ours
 PHOTOS = (400, 10_000, 100_000)
 
 

@@ -60,7 +60,7 @@ def train(
         raise MffcnLiteError("--recipe is part of the run that is repeated; leave it out, and change it with --set")
 
     from mffcn_lite.progress import Reporter
-    from mffcn_lite.runs import read_description, run_training
+    from mffcn_lite.runs import read_description, resume_command, run_training
     from mffcn_lite.training import recipe_for
 
     if repeated is None:
@@ -99,9 +99,9 @@ def train(
     if finished:
         print(f"{config.steps} steps in {reporter.seconds:.0f} s; the network is {out / 'model.safetensors'}")
     elif reporter.done == 0:
-        print(f"nothing to do up to step {stop_after}; give the same command with --resume and without --stop-after")
+        print(f"nothing to do up to step {stop_after}; this goes on: {resume_command(out)}")
     else:
-        print(f"stopped after {reporter.done} of {config.steps} steps; give the same command with --resume to go on")
+        print(f"stopped after {reporter.done} of {config.steps} steps; this goes on: {resume_command(out)}")
 
 
 @app.command()

@@ -112,6 +112,11 @@ def check_likeness(settings: dict, like: dict) -> None:
         torch.set_num_threads(threads)
 
 
+def resume_command(folder: Path) -> str:
+    """What to type to go on with a run."""
+    return f"mffcn-lite train --resume --out {shlex.quote(str(folder))}"
+
+
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep other processes out of a run's folder; a process that is killed leaves no lock.
@@ -251,9 +256,9 @@ def run_training(
             recorder.save(state)
         if state.step < config.steps:
             if stop.received:
-                command = f"mffcn-lite train --resume --out {shlex.quote(str(folder))}"
                 raise MffcnLiteError(
-                    f"interrupted at step {state.step} of {config.steps}; all is saved, and this goes on: {command}"
+                    f"interrupted at step {state.step} of {config.steps}; all is saved, and this goes on: "
+                    + resume_command(folder)
                 )
             return False
         if processes.rank() == 0:

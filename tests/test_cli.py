@@ -241,6 +241,67 @@ def test_set_takes_each_kind_of_value(run, data, text, key, value):
     assert (stored, type(stored)) == (value, type(value))
 
 
+@pytest.mark.parametrize(
+    ("text", "group", "key", "value"),
+    [
+        ("model.residual=true", "arguments", "residual", True),
+        ("model.kernels=[3,1,3]", "arguments", "kernels", [3, 1, 3]),
+        ("model.maps=[8, 4]", "arguments", "maps", [8, 4]),
+        ("objective.tv=0.5", "objective", "tv", 0.5),
+        ("objective.norm=l1", "objective", "norm", "l1"),
+        ("objective.tv_reduction=none", "objective", "tv_reduction", None),
+    ],
+)
+def test_set_reaches_the_network_and_the_objective(run, data, text, group, key, value):
+    objective = ["--set", "loss=objective", "--set", "objective.perceptual=0", "--set", "objective.texture=0"]
+    status, _, error = run(*train(data, *objective, "--set", text, "--stop-after", "1"))
+    assert (status, error) == (0, "")
+    stored = json.loads(Path("run/run.json").read_text())
+    assert {**stored, **stored["config"]}[group][key] == value
+
+
+def test_a_run_goes_on_and_is_repeated_without_its_options(run, data):
+    run(*train(data, "--set", "model.maps=[8,4]", "--stop-after", "3"))
+    status, _, error = run("train", "--resume", "--out", "run")
+    assert (status, error) == (0, "")
+    for card, folder in (("run", "again"), ("run/model.json", "once more")):
+        assert run("train", "--like", card, "--out", folder, "--stop-after", "2")[0] == 0
+        status, _, error = run("train", "--out", folder, "--resume")
+        assert (status, error) == (0, "")
+        first, second = (Path(name, "model.safetensors").read_bytes() for name in ("run", folder))
+        assert first == second
+    assert run("train", "--like", "run", "--out", "other", "--seed", "5")[0] == 0
+    assert Path("other/model.safetensors").read_bytes() != first
+
+
+def test_what_cannot_be_repeated_or_resumed_is_one_line(run, fails, data):
+    run(*train(data, "--stop-after", "3"))
+    fails(["train", "--like", "nothing", "--out", "x"], "no run", "nothing")
+    fails(["train", "--resume", "--out", "nothing"], "no run", "nothing")
+    fails(["train", "--like", "run", "--recipe", "fast", "--out", "x"], "--recipe")
+    fails(["train", "--like", "run", "--data", "orl", "--out", "x"], "other photos")
+    fails(["train", "--resume", "--out", "run", "--seed", "7"], "started with seed 0, not 7")
+    fails(train(data, "--resume", "--set", "model.residual=true"), "started with residual False, not True")
+    fails(["train", "--out", "x", "--model", "srcnn"], "--data", "--like", "--resume")
+
+
+def test_a_batch_that_no_memory_holds_names_one_that_fits(fails, data):
+    fails(train(data, "--set", "batch=1000000000000"), "batch (=1000000000000)", "GB", "--set batch=")
+
+
+@pytest.mark.parametrize("text", ["model.banana=1", "model.maps=3", "model.kernels=[2,2,2]", "objective.banana=1"])
+def test_what_the_network_or_the_objective_has_not_is_one_line(fails, data, text):
+    fails(train(data, "--set", text), text.split("=")[0].split(".")[1])
+
+
+def test_models_needs_no_torch_and_little_time():
+    code = "import sys; from mffcn_lite.cli import main; sys.argv = ['mffcn-lite', 'models']\n"
+    code += "try: main()\nexcept SystemExit as end: sys.exit(9 if 'torch' in sys.modules else end.code)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "mffcn" in done.stdout
+
+
 @pytest.mark.parametrize("recipe", ["paper", "fast"])
 def test_a_recipe_is_taken_and_its_settings_can_be_changed(run, data, recipe):
     status, _, error = run(*train(data, "--recipe", recipe, "--stop-after", "1", "--seed", "4"))

@@ -17,6 +17,15 @@ def test_a_plain_line_every_so_often_where_there_is_no_terminal(monkeypatch, cap
     assert lines[1].endswith("loss 0.5")
 
 
+def test_what_was_done_before_took_no_time_of_ours(monkeypatch, capsys):
+    monkeypatch.setattr(progress, "PLAIN_EVERY", -1)
+    moments = iter([0.0, *[2.0] * 9])
+    monkeypatch.setattr(progress.time, "perf_counter", lambda: next(moments))
+    with progress.Reporter("working", 120) as reporter:
+        reporter.update(101)
+    assert "101 of 120, 2 s, 0.5 a second, 38 s left" in capsys.readouterr().err
+
+
 def test_silence_in_between(capsys):
     with progress.Reporter("working", 3) as reporter:
         reporter.update(1)
