@@ -1,7 +1,7 @@
 """Our training against the loop that one would write first; its memory with many photos; its start.
 
     python benchmarks/bench_training.py                (make bench; about 20 minutes, leave the machine alone meanwhile)
-    python benchmarks/bench_training.py speed start    (some of: speed, quality, photos, start)
+    python benchmarks/bench_training.py speed start    (some of: speed, settings, quality, photos, start)
 
 The loop that one would write first: a Dataset that opens a PNG with PIL and degrades it with PIL, photo by photo; a
 DataLoader with two workers; float32, the branches of MFF as drawn, the default memory format.
@@ -9,6 +9,7 @@ Writes mffcn_lite/results/bench_training.json.
 """
 
 import dataclasses
+import itertools
 import json
 import os
 import shutil
@@ -132,6 +133,26 @@ def bench_speed(files: list[Path], faces: FaceSet) -> dict:
     return {"speed": rows}
 
 
+def bench_settings(faces: FaceSet) -> dict:
+    """Photos a second of ours by memory format, batch and, on a CPU, the count of threads: how the recipes were set."""
+    rows, before = [], torch.get_num_threads()
+    threads = sorted({1, before}) if DEVICE.type == "cpu" else [before]
+    for name, batch, count, last in itertools.product((*NETWORKS, "fsrcnn"), (3, 10), threads, (False, True)):
+        torch.set_num_threads(count)
+        config = dataclasses.replace(recipe_for(name), batch=batch, channels_last=last)
+        state, seconds = TrainingState.start(create_model(name).to(DEVICE), config), []
+        for _ in range(4):  # the first warms up
+            start = time.perf_counter()
+            train(state.model, faces, config, state=state, stop_after=state.step + STEPS)
+            finish()
+            seconds.append(time.perf_counter() - start)
+        row = {"network": name, "batch": batch, "threads": count, "channels_last": last}
+        rows.append(row | {"photos_a_second": round(batch * STEPS / min(seconds[1:]), 1)})
+        print(rows[-1], flush=True)
+    torch.set_num_threads(before)
+    return {"settings": rows}
+
+
 def bench_quality(files: list[Path], faces: FaceSet, validation: FaceSet) -> dict:
     """Seconds until a network scores at factor 3 what the first loop, with the paper's recipe, has at the end."""
     rows, at_three = [], TrainingConfig(factors=(3,))
@@ -235,6 +256,7 @@ def main(wanted: list[str]) -> None:
         files = write_pngs(faces, Path(folder))
         calls = {
             "speed": lambda: bench_speed(files, faces),
+            "settings": lambda: bench_settings(faces),
             "quality": lambda: bench_quality(files, faces, validation),
             "photos": lambda: bench_photos(faces),
             "start": bench_start,
