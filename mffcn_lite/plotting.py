@@ -64,8 +64,12 @@ def curves(
     ylabel: str,
     points: tuple[ArrayLike, ArrayLike] | None = None,
     marks: Mapping[str, float] | None = None,
+    log: bool = False,
 ) -> Figure:
-    """Named curves over one axis, with `points` (samples) as dots and `marks` as labelled vertical lines."""
+    """Named curves over one axis, with `points` (samples) as dots and `marks` as labelled vertical lines.
+
+    With `log` the vertical axis is logarithmic.
+    """
     with _subplots(figsize=(6.8, 3.4)) as (figure, axis):
         for (name, y), colour, style in zip(ys.items(), COLOURS, STYLES, strict=False):
             axis.plot(np.asarray(x), np.asarray(y), color=colour, linestyle=style, label=name, linewidth=1.8)
@@ -74,6 +78,8 @@ def curves(
         for name, position in (marks or {}).items():
             axis.axvline(position, color="0.4", linewidth=1)
             axis.annotate(name, (position, 1), xycoords=("data", "axes fraction"), fontsize=8, ha="center", va="bottom")
+        if log:
+            axis.set_yscale("log")
         axis.set_xlabel(xlabel)
         axis.set_ylabel(ylabel)
         axis.legend(frameon=False)
@@ -109,6 +115,23 @@ def intervals(rows: Sequence[Mapping], measure: str, unit: str) -> Figure:
         axis.set_xlabel("factor")
         axis.set_ylabel(f"{measure.upper()} {unit}".strip())
         axis.legend(frameon=False)
+        figure.tight_layout()
+    return figure
+
+
+def dots(groups: Mapping[str, ArrayLike], xlabel: str, ylabel: str, zero: bool = False) -> Figure:
+    """A column of dots for each group, in the order of their values, with a bar at the mean; `zero`: a line at 0."""
+    with _subplots(figsize=(6.8, 3.4)) as (figure, axis):
+        if zero:
+            axis.axhline(0, color="0.4", linewidth=1)
+        for i, values in enumerate(groups.values()):
+            y = np.sort(np.asarray(values))
+            axis.plot(i + np.linspace(-0.2, 0.2, len(y)), y, "o", color=COLOURS[0], markersize=4, alpha=0.7)
+            axis.plot([i - 0.3, i + 0.3], [y.mean()] * 2, color=COLOURS[1], linewidth=2.5)
+        axis.set_xticks(range(len(groups)), list(groups))
+        axis.grid(False, axis="x")
+        axis.set_xlabel(xlabel)
+        axis.set_ylabel(ylabel)
         figure.tight_layout()
     return figure
 

@@ -10,6 +10,7 @@ from mffcn_lite import plotting
 FIGURES = {
     "grid": lambda: plotting.photo_grid({"a": torch.rand(1, 1, 5, 4), "b": torch.rand(7, 6)}),
     "curves": lambda: plotting.curves([0, 1], {"k": [2, 3], "m": [1, 1]}, "x (px)", "y", ([0], [1]), {"here": 0.5}),
+    "dots": lambda: plotting.dots({"A": [3, 1, 2], "B": [5, 4]}, "person", "y (dB)", zero=True),
     "matrices": lambda: plotting.matrices({"m": torch.eye(3)}, "old", "new"),
     "intervals": lambda: plotting.intervals(
         [{"model": m, "factor": f, "psnr": 30 - f, "psnr_ci": [29 - f, 32 - f]} for m in "ab" for f in (2, 3)],
@@ -42,3 +43,17 @@ def test_intervals_are_drawn_where_the_results_say():
     axis = FIGURES["intervals"]().axes[0]
     bars = axis.containers[0].lines[2][0].get_segments()
     assert np.allclose([bar[:, 1] for bar in bars], [[27, 30], [26, 29]])
+
+
+def test_dots_show_every_value_and_the_mean_of_each_group():
+    axis = FIGURES["dots"]().axes[0]
+    _, first, mean, second, _ = axis.lines
+    assert list(first.get_ydata()) == [1, 2, 3]
+    assert list(second.get_ydata()) == [4, 5]
+    assert list(mean.get_ydata()) == [2, 2]
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["A", "B"]
+
+
+def test_a_logarithmic_axis_is_asked_for():
+    assert FIGURES["curves"]().axes[0].get_yscale() == "linear"
+    assert plotting.curves([0, 1], {"k": [1, 10]}, "x", "y", log=True).axes[0].get_yscale() == "log"

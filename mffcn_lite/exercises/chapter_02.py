@@ -1,4 +1,4 @@
-"""Instant checks of a reader's answers. The solutions are not here; they are in `book/solutions`."""
+"""Checks of chapter 2, "How far does interpolation go?"."""
 
 from collections.abc import Callable
 
@@ -7,61 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mffcn_lite.degrade import triangle, upsample
-from mffcn_lite.errors import MffcnLiteError
-
-_CHECKS: dict[str, Callable[[object], str | None]] = {}
-
-
-def exercise(identifier: str):
-    """Register a check: a function of the answer that returns a hint, or None where the answer is right."""
-
-    def register(function: Callable[[object], str | None]):
-        _CHECKS[identifier] = function
-        return function
-
-    return register
-
-
-def list_exercises() -> list[str]:
-    """The identifiers that `check` knows."""
-    return list(_CHECKS)
-
-
-def check(identifier: str, answer: object) -> bool | None:
-    """Check an answer, print the verdict, and give a hint where it is not right yet.
-
-    Args:
-        identifier: the exercise, such as "2.1".
-        answer: a function, or a value; a function that raises NotImplementedError and the value `...` mean
-            "not attempted yet".
-
-    Returns:
-        True, False, or None if the exercise was not attempted.
-
-    Raises:
-        MffcnLiteError: for an unknown exercise.
-    """
-    if identifier not in _CHECKS:
-        raise MffcnLiteError(f'no exercise "{identifier}"; there are {", ".join(_CHECKS)}')
-    try:
-        hint = "not attempted yet" if answer is ... else _CHECKS[identifier](answer)
-        verdict = None if answer is ... else hint is None
-    except NotImplementedError:
-        verdict, hint = None, "not attempted yet"
-    except Exception as error:  # the reader's own code: whatever it raises is an answer to report on
-        verdict, hint = False, f"your answer stopped with {type(error).__name__}: {error}"
-    print(f"Exercise {identifier}: {'correct' if verdict else hint}.")
-    return verdict
-
-
-def _as_number(answer: object) -> float | None:
-    try:
-        return float(answer)
-    except (TypeError, ValueError):
-        return None
-
-
-# Chapter 2 ------------------------------------------------------------------------------------------------------------
+from mffcn_lite.exercises import as_number, exercise
 
 
 @exercise("2.1")
@@ -87,7 +33,7 @@ def _positions(answer) -> str | None:
 def _overshoot(answer) -> str | None:
     step = (torch.arange(16) >= 8).double().view(1, 1, 1, 16)
     largest = upsample(step, (1, 1600), a=-0.75).max().item() - 1
-    guess = _as_number(answer)
+    guess = as_number(answer)
     if guess is None:
         return "give a number: how far above 1 the largest value lies"
     if abs(guess - largest) < 0.004:
@@ -106,13 +52,13 @@ def _overshoot(answer) -> str | None:
 @exercise("2.3")
 def _which_a(answer) -> str | None:
     for a in (-0.5, -0.75, -1.0, -0.6):
-        guess = _as_number(answer(lambda small, size, a=a: upsample(small, size, a=a)))
+        guess = as_number(answer(lambda small, size, a=a: upsample(small, size, a=a)))
         if guess is None or abs(guess - a) > 0.01:
             return (
                 f"for an enlarger with a = {a} you found {guess}; enlarge the columns alone, by a large factor, "
                 "keep away from the borders, and compare the overshoot of two known values of a"
             )
-    torch_guess = _as_number(answer(lambda small, size: functional.interpolate(small, size=size, mode="bicubic")))
+    torch_guess = as_number(answer(lambda small, size: functional.interpolate(small, size=size, mode="bicubic")))
     if torch_guess is None or abs(torch_guess + 0.75) > 0.01:
         return f"for torch's own bicubic you found {torch_guess}; keep away from the borders, where libraries differ"
     return None
@@ -135,7 +81,7 @@ def shifted_enlarger(shift: float) -> Callable:
 @exercise("2.4")
 def _shift(answer) -> str | None:
     for factor, want in ((3, 0.0), (3, -1.0), (2, 0.5), (4, 1.5)):
-        guess = _as_number(answer(shifted_enlarger(want), factor))
+        guess = as_number(answer(shifted_enlarger(want), factor))
         if guess is None:
             return "return one number, in pixels of the enlarged photo"
         if abs(guess - want) < 0.02:

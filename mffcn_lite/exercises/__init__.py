@@ -1,0 +1,65 @@
+"""Instant checks of a reader's answers, a module a chapter. The solutions are in `book/solutions`, and not here."""
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+
+from mffcn_lite.errors import MffcnLiteError
+
+_CHECKS: dict[str, Callable[[object], str | None]] = {}
+
+
+def exercise(identifier: str):
+    """Register a check: a function of the answer that returns a hint, or None where the answer is right."""
+
+    def register(function: Callable[[object], str | None]):
+        _CHECKS[identifier] = function
+        return function
+
+    return register
+
+
+def list_exercises() -> list[str]:
+    """The identifiers that `check` knows."""
+    return list(_CHECKS)
+
+
+def check(identifier: str, answer: object) -> bool | None:
+    """Check an answer, print the verdict, and give a hint where it is not right yet.
+
+    Args:
+        identifier: the exercise, such as "2.1".
+        answer: a function, or a value; a function that raises NotImplementedError and the value `...` mean
+            "not attempted yet".
+
+    Returns:
+        True, False, or None if the exercise was not attempted.
+
+    Raises:
+        MffcnLiteError: for an unknown exercise.
+    """
+    if identifier not in _CHECKS:
+        raise MffcnLiteError(f'no exercise "{identifier}"; there are {", ".join(_CHECKS)}')
+    try:
+        hint = "not attempted yet" if answer is ... else _CHECKS[identifier](answer)
+        verdict = None if answer is ... else hint is None
+    except NotImplementedError:
+        verdict, hint = None, "not attempted yet"
+    except Exception as error:  # the reader's own code: whatever it raises is an answer to report on
+        verdict, hint = False, f"your answer stopped with {type(error).__name__}: {error}"
+    print(f"Exercise {identifier}: {'correct' if verdict else hint}.")
+    return verdict
+
+
+def as_number(answer: object) -> float | None:
+    """The answer as a float, or None where it is none."""
+    try:
+        return float(answer)
+    except (TypeError, ValueError):
+        return None
+
+
+for _chapter in sorted(module.name for module in pkgutil.iter_modules(__path__)):
+    importlib.import_module(f"{__name__}.{_chapter}")
+
+from mffcn_lite.exercises.chapter_02 import shifted_enlarger  # noqa: E402, F401 (chapter 2 shows it)

@@ -1,0 +1,102 @@
+"""Checks of chapter 6, "Can we learn from pairs of patches?"."""
+
+import torch
+from torch.nn import functional
+
+from mffcn_lite.exercises import as_number, exercise
+from mffcn_lite.models.sparse import orthogonal_matching_pursuit
+
+
+@exercise("6.1")
+def _megabytes(answer) -> str | None:
+    number = as_number(answer)
+    want = 3 * 12_000 * (24 + 7 * 7) * 2 / 1e6
+    if number is None:
+        return "give a number of megabytes"
+    for factor, hint in (
+        (1, None),
+        (1 / 3, "that is one factor; there are three"),
+        (1 / 2, "a number takes two bytes"),
+        (1e6, "that is in bytes"),
+        (24 / 73, "the missing details take room too"),
+        (49 / 73, "what a pair is recognised by takes room too"),
+    ):
+        if abs(number - factor * want) < 0.02 * factor * want:
+            return hint
+    return "multiply: factors, pairs, numbers of a pair, bytes"
+
+
+def _noise(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+@exercise("6.2")
+def _best_filter(answer) -> str | None:
+    for side in (3, 5):
+        blurred, kernel = _noise(3, 1, 20, 17), _noise(side, side, seed=side)
+        reach = side // 2
+        hr = functional.pad(functional.conv2d(blurred, kernel[None, None]), [reach] * 4, value=9.0)
+        for noise in (0.0, 0.5):
+            noisy = hr + noise * _noise(*hr.shape, seed=7)
+            got = answer(blurred, noisy, side)
+            if tuple(got.shape) != (side, side):
+                return f"the filter has the shape {tuple(got.shape)} instead of {(side, side)}"
+            windows = functional.unfold(blurred, side).transpose(1, 2).flatten(0, 1)
+            inside = noisy[..., reach:-reach, reach:-reach].reshape(-1, 1)
+            want = torch.linalg.lstsq(windows, inside).solution.view(side, side)
+            if torch.allclose(got.to(want), want, atol=1e-2):
+                continue
+            if torch.allclose(got.to(want), want.T, atol=1e-2):
+                return "rows and columns are swapped"
+            if torch.allclose(got.to(want), want.flip(0, 1), atol=1e-2):
+                return "the filter is turned upside down; conv2d does not turn it"
+            return (
+                f"it is not the best one for {side}×{side} pixels; is the original's pixel the one in the middle of the "
+                "window, and are windows that stand out left aside?"
+            )
+    return None
+
+
+@exercise("6.3")
+def _pursuit(answer) -> str | None:
+    atoms = functional.normalize(_noise(12, 6), dim=1)
+    for count, seed in ((1, 1), (2, 2), (3, 3), (4, 4)):
+        signal = _noise(6, seed=seed)
+        chosen, weights = answer(signal, atoms, count)
+        chosen = [int(i) for i in chosen]
+        weights = torch.as_tensor([float(weight) for weight in weights])
+        which, how_much = orthogonal_matching_pursuit(signal[None], atoms, count)
+        if len(chosen) != count or len(weights) != count:
+            return f"return {count} indices and {count} weights"
+        if chosen != which[0].tolist():
+            return (
+                f"with {count} atoms the choice should be {which[0].tolist()}, not {chosen}: "
+                "the rest is the signal without all atoms chosen so far"
+            )
+        if not torch.allclose(weights, how_much[0], atol=1e-3):
+            return f"the {count} atoms are right, and their weights are not: fit all of them anew in each round"
+    return None
+
+
+@exercise("6.4")
+def _worst_leaks(answer) -> str | None:
+    training = [(0, 0, 10, 10), (0, 1, 0, 0), (1, 0, 30, 30), (2, 5, 8, 8)]
+    cases = [
+        ((0, 0, 12, 14), "pixels", "it overlaps by a corner"),
+        ((0, 0, 6, 10), "pixels", "it overlaps from above by a row"),
+        ((0, 0, 15, 10), "photo", "it touches below, and shares no pixel"),
+        ((0, 0, 10, 40), "photo", "it is in the same rows, and far away in the columns"),
+        ((0, 2, 10, 10), "person", "the place is the same, and the photo another"),
+        ((1, 5, 8, 8), "person", "photo 5 in training is another person's"),
+        ((3, 0, 10, 10), "none", "nobody in training is person 3"),
+        ((2, 5, 8, 8), "pixels", "it is a training patch"),
+    ]
+    got = list(answer(training, [patch for patch, _, _ in cases], 5))
+    if len(got) != len(cases):
+        return f"return a list with one word for each of the {len(cases)} test patches"
+    for word, (patch, want, why) in zip(got, cases, strict=True):
+        if word != want:
+            return f'test patch {patch}: {why}, and you say "{word}"'
+    if list(answer(training, [(0, 0, 13, 10)], 3)) != ["photo"]:
+        return "it is right for patches of 5×5, and not for 3×3: use `side`"
+    return None

@@ -1,0 +1,81 @@
+"""Chapter 6's checks: what typical wrong answers are told."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from mffcn_lite.exercises import check
+
+
+def fit(blurred, hr, side):
+    reach = side // 2
+    rows = functional.unfold(blurred, side).transpose(1, 2).flatten(0, 1)
+    return torch.linalg.lstsq(rows, hr[..., reach:-reach, reach:-reach].reshape(-1, 1)).solution.view(side, side)
+
+
+def with_borders(blurred, hr, side):
+    return fit(functional.pad(blurred, [side // 2] * 4), functional.pad(hr, [side // 2] * 4), side)
+
+
+def sloppy(signal, atoms, count):
+    rest, chosen, weights = signal, [], []
+    for _ in range(count):
+        similar = atoms @ rest
+        chosen.append(similar.abs().argmax().item())
+        weights.append(similar[chosen[-1]])
+        rest = signal - weights[-1] * atoms[chosen[-1]]
+    return chosen, torch.stack(weights)
+
+
+def matching(signal, atoms, count):
+    """The atoms of the right pursuit, each with its weight alone."""
+    rest, chosen = signal, []
+    for _ in range(count):
+        chosen.append((atoms @ rest).abs().argmax().item())
+        rest = signal - torch.linalg.lstsq(atoms[chosen].T, signal[:, None]).solution[:, 0] @ atoms[chosen]
+    return chosen, atoms[chosen] @ signal
+
+
+def by_photo_alone(training, testing, side):
+    photos = {patch[1] for patch in training}
+    return ["photo" if patch[1] in photos else "none" for patch in testing]
+
+
+WRONG = [
+    ("6.1", 1.752, "three"),
+    ("6.1", 2.628, "two bytes"),
+    ("6.1", 5_256_000, "in bytes"),
+    ("6.1", 1.728, "missing details"),
+    ("6.1", 3.528, "recognised by"),
+    ("6.1", 100, "multiply"),
+    ("6.1", None, "number of megabytes"),
+    ("6.2", lambda blurred, hr, side: fit(blurred, hr, side).T, "swapped"),
+    ("6.2", lambda blurred, hr, side: fit(blurred, hr, side).flip(0, 1), "upside down"),
+    ("6.2", lambda blurred, hr, side: fit(blurred, hr, side).flatten(), "shape"),
+    ("6.2", with_borders, "middle of the window"),
+    ("6.3", sloppy, "the rest is the signal without all"),
+    ("6.3", matching, "fit all of them anew"),
+    ("6.3", lambda signal, atoms, count: ([0], [1.0] * 2), "1 indices and 1 weights"),
+    ("6.4", by_photo_alone, "overlaps by a corner"),
+    ("6.4", lambda training, testing, side: [], "one word for each"),
+]
+
+
+@pytest.mark.parametrize(("identifier", "answer", "hint"), WRONG)
+def test_a_wrong_answer_gets_its_hint(identifier, answer, hint, capsys):
+    assert check(identifier, answer) is False
+    said = capsys.readouterr().out
+    assert hint in said
+    assert said.count("\n") == 1
+
+
+def test_a_fixed_side_is_noticed(capsys):
+    def leak(patch, training):
+        mine = [other for other in training if other[0] == patch[0]]
+        same = [other for other in mine if other[1] == patch[1]]
+        if any(max(abs(other[2] - patch[2]), abs(other[3] - patch[3])) < 5 for other in same):
+            return "pixels"
+        return "photo" if same else "person" if mine else "none"
+
+    assert check("6.4", lambda training, testing, side: [leak(patch, training) for patch in testing]) is False
+    assert "use `side`" in capsys.readouterr().out
