@@ -112,21 +112,25 @@ class Log:
         self.new.clear()
 
 
-class Board:
-    """The curves of a training, and strips of pictures, for TensorBoard.
+def load_writer() -> type:
+    """TensorBoard's writer; imported here, since it imports much and only who asks for it has it.
 
     Raises:
         MffcnLiteError: if the package tensorboard is missing.
     """
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError as error:
+        advice = "pip install tensorboard, or leave out --tensorboard"
+        raise MffcnLiteError(f"TensorBoard is missing: {advice}") from error
+    return SummaryWriter
+
+
+class Board:
+    """The curves of a training, and strips of pictures, for TensorBoard."""
 
     def __init__(self, folder: Path, step: int):
-        try:
-            from torch.utils.tensorboard import SummaryWriter  # imports much, and only who asks for it has it
-        except ImportError as error:
-            raise MffcnLiteError(
-                "TensorBoard is missing: pip install tensorboard, or leave out --tensorboard"
-            ) from error
-        self.writer = SummaryWriter(str(folder), purge_step=step + 1)
+        self.writer = load_writer()(str(folder), purge_step=step + 1)
 
     def add(self, line: dict, rate: float) -> None:
         """A line of the log, and the learning rate."""

@@ -22,7 +22,7 @@ from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import read_json, write_json
 from mffcn_lite.memory import check_memory
 from mffcn_lite.models import SuperResolver, create_model
-from mffcn_lite.recording import Recorder
+from mffcn_lite.recording import Recorder, load_writer
 from mffcn_lite.sampling import check_fits
 from mffcn_lite.states import restore_checkpoint
 from mffcn_lite.training import TrainingConfig, TrainingState, train
@@ -219,24 +219,29 @@ def run_training(
     for factor in config.factors:
         small_size(tuple(size), factor)
     check_memory(model, config, tuple(size), chosen, processes.count())
+    if board:
+        load_writer()
     settings, environment = describe_run(data, model, config, faces, people), describe_environment(chosen)
     if like is not None:
         check_likeness(settings, like)
-    check_folder(folder, settings, resume)
-    with locked(folder) if processes.rank() == 0 else contextlib.nullcontext():
-        if processes.rank() == 0:
+    first = processes.rank() == 0  # the others wait until the folder is in order, and only read
+    if first:
+        check_folder(folder, settings, resume)
+    with locked(folder) if first else contextlib.nullcontext():
+        state = TrainingState.start(model, config)
+        if first:
             check_folder(folder, settings, resume)  # again, now that nobody else writes
             for name in WRITTEN:  # what a kill left of it
                 for stray in folder.glob(f".{name}.*"):
                     shutil.rmtree(stray, ignore_errors=True)
-            if not resume:
+            if resume:
+                restore_checkpoint(folder / "checkpoints", state)
+            else:
                 threads = torch.get_num_threads()
                 write_json(folder / "run.json", {**settings, "threads": threads, "environment": environment})
-        state = TrainingState.start(model, config)
-        if resume and processes.rank() == 0:
-            restore_checkpoint(folder / "checkpoints", state)
         processes.wait()
-        if resume and processes.rank() > 0:
+        if not first:
+            check_folder(folder, settings, resume=True)
             restore_checkpoint(folder / "checkpoints", state)
         if state.step >= config.steps and all((folder / name).is_file() for name in WRITTEN):
             return True
@@ -261,7 +266,7 @@ def run_training(
                     + resume_command(folder)
                 )
             return False
-        if processes.rank() == 0:
+        if first:
             card = {**settings, "steps": state.step, "seconds": round(state.seconds, 3), "photos": len(faces)}
             card |= {"data_card": faces.card, "environment": environment}
             save_model(state.best, folder / "model.safetensors", card)

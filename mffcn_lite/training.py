@@ -42,9 +42,7 @@ class TrainingConfig:
     clip: float | None = None  # largest norm of the gradient; silent
     ema: float | None = None  # decay of the moving average of the weights that is kept; silent
     # These change speed and rounding, not the algorithm.
-    channels_last: bool = (
-        True  # memory format of the weights: up to 1.6 times faster on a CPU (make bench)
-    )
+    channels_last: bool = True  # memory format of the weights: up to 1.6 times faster on a CPU (make bench)
     precision: str = "tf32"  # of a GPU's convolutions, or "float32"; or "bf16" (autocast; the weights stay float32)
     compile: str | None = None  # a mode of torch.compile: "default", or "reduce-overhead", which is CUDA graphs
     seed: int = 0

@@ -94,6 +94,7 @@ def test_tensorboard_has_the_curves_and_the_pictures(tmp_path):
 def test_without_tensorboard_it_is_one_sentence(tmp_path, monkeypatch, refuses):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     refuses(lambda: run_training(tmp_path / "run", "orl", "mffcn", CONFIG, board=True), "pip install tensorboard")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_strip_shows_each_photo_blurred_restored_and_sharp(orl):
