@@ -11,10 +11,10 @@ def dimensions() -> int:
 
 def mended(small, size, steps: int):
     """Exercise 5.2: add to what was there, not to the first enlargement."""
-    x = upsample(small, size)
+    enlarged = upsample(small, size)
     for _ in range(steps):
-        x = x + upsample(small - resample(x, tuple(small.shape[-2:])), size)
-    return x
+        enlarged = enlarged + upsample(small - resample(enlarged, tuple(small.shape[-2:])), size)
+    return enlarged
 
 
 def impostor(face, other, factor: int):

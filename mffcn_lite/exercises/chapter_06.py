@@ -21,7 +21,7 @@ def _megabytes(answer) -> str | None:
         (24 / 73, "the missing details take room too"),
         (49 / 73, "what a pair is recognised by takes room too"),
     ):
-        if abs(number - factor * want) < 0.02 * factor * want:
+        if abs(number - factor * want) < (0.005 if hint else 0.02) * factor * want:
             return hint
     return "multiply: factors, pairs, numbers of a pair, bytes"
 
@@ -51,8 +51,8 @@ def _best_filter(answer) -> str | None:
             if torch.allclose(got.to(want), want.flip(0, 1), atol=1e-2):
                 return "the filter is turned upside down; conv2d does not turn it"
             return (
-                f"it is not the best one for {side}×{side} pixels; is the original's pixel the one in the middle of the "
-                "window, and are windows that stand out left aside?"
+                f"it is not the best one for {side}×{side} pixels; is the original's pixel the one in the middle of "
+                "the window, and are windows that stand out left aside?"
             )
     return None
 
