@@ -82,7 +82,7 @@ def curves(
             axis.set_yscale("log")
         axis.set_xlabel(xlabel)
         axis.set_ylabel(ylabel)
-        axis.legend(frameon=False)
+        axis.legend(edgecolor="none", framealpha=0.9)
         figure.tight_layout()
     return figure
 
@@ -98,6 +98,23 @@ def matrices(named: Mapping[str, Tensor], xlabel: str, ylabel: str) -> Figure:
             axis.set_xlabel(xlabel)
         axes[0][0].set_ylabel(ylabel)
         figure.colorbar(drawn, ax=axes[0].tolist(), label="weight", shrink=0.8)
+    return figure
+
+
+def bars(named: Mapping[str, float], xlabel: str, mark: tuple[str, float] | None = None) -> Figure:
+    """Named numbers as horizontal bars, each with its value, and `mark` as a labelled line to compare them with."""
+    names, values = list(named), [float(value) for value in named.values()]
+    with _subplots(figsize=(6.8, 1.2 + 0.36 * len(names)), layout="constrained") as (figure, axis):
+        drawn = axis.barh(names, values, color=COLOURS[0], height=0.6)
+        texts = [f"{round(value, 2) + 0.0:.2f}" for value in values]  # never −0.00
+        axis.bar_label(drawn, texts, padding=4, fontsize=9, bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})
+        if mark is not None:
+            axis.axvline(mark[1], color=COLOURS[1], linestyle="--", label=mark[0])
+            figure.legend(loc="outside upper center", frameon=False)
+        axis.margins(x=0.12)
+        axis.invert_yaxis()
+        axis.grid(False, axis="y")
+        axis.set_xlabel(xlabel)
     return figure
 
 

@@ -110,25 +110,28 @@ def quiz(questions: Sequence[tuple[str, str, Mapping[str, str]]], seed: int = 0)
     display_quiz(content, shuffle_answers=False)
 
 
-def explorer(draw: Callable[..., Tensor], controls: Mapping[str, object]):
+def explorer(draw: Callable[..., Tensor | tuple[Tensor, str]], controls: Mapping[str, object]):
     """A picture that a running kernel draws anew whenever a control moves.
 
     Args:
-        draw: takes the controls' values by name, returns a picture in [0, 1].
+        draw: takes the controls' values by name, returns a picture in [0, 1], or a picture and a line of words.
         controls: name to ipywidgets control.
 
     Returns:
-        An ipywidgets box with the controls above the picture.
+        An ipywidgets box with the controls and the words above the picture.
     """
     import ipywidgets
 
     picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(width="276px"))
+    words = ipywidgets.Label()
 
     def update(*_) -> None:
         with torch.inference_mode():
-            picture.value = png_bytes(draw(**{name: control.value for name, control in controls.items()}))
+            drawn = draw(**{name: control.value for name, control in controls.items()})
+        image, words.value = drawn if isinstance(drawn, tuple) else (drawn, "")
+        picture.value = png_bytes(image)
 
     for control in controls.values():
         control.observe(update, names="value")
     update()
-    return ipywidgets.VBox([*controls.values(), picture])
+    return ipywidgets.VBox([*controls.values(), words, picture])

@@ -12,6 +12,7 @@ FIGURES = {
     "curves": lambda: plotting.curves([0, 1], {"k": [2, 3], "m": [1, 1]}, "x (px)", "y", ([0], [1]), {"here": 0.5}),
     "dots": lambda: plotting.dots({"A": [3, 1, 2], "B": [5, 4]}, "person", "y (dB)", zero=True),
     "matrices": lambda: plotting.matrices({"m": torch.eye(3)}, "old", "new"),
+    "bars": lambda: plotting.bars({"a": 0.25, "b": -1.5}, "moves it by (dB)", mark=("a gain", 0.5)),
     "intervals": lambda: plotting.intervals(
         [{"model": m, "factor": f, "psnr": 30 - f, "psnr_ci": [29 - f, 32 - f]} for m in "ab" for f in (2, 3)],
         "psnr",
@@ -32,6 +33,13 @@ def test_curves_draw_the_values_and_name_the_axes():
     assert np.array_equal(axis.lines[0].get_ydata(), [2, 3])
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("x (px)", "y")
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["k", "m", "samples"]
+
+
+def test_bars_have_the_values_and_write_them_beside():
+    axis = FIGURES["bars"]().axes[0]
+    assert [bar.get_width() for bar in axis.patches] == [0.25, -1.5]
+    assert {"0.25", "-1.50"} <= {text.get_text() for text in axis.texts}
+    assert axis.get_xlabel() == "moves it by (dB)"
 
 
 def test_curves_differ_by_more_than_colour():

@@ -62,6 +62,14 @@ def test_explorer_draws_again_when_a_control_moves():
     assert np.asarray(Image.open(io.BytesIO(picture.value))).min() == 230
 
 
+def test_explorer_says_the_words_that_come_with_a_picture():
+    ipywidgets = pytest.importorskip("ipywidgets")
+    level = ipywidgets.FloatSlider(value=0.25, min=0, max=1)
+    box = widgets.explorer(lambda level: (torch.full((4, 4), level), f"level {level}"), {"level": level})
+    level.value = 0.5
+    assert box.children[-2].value == "level 0.5"
+
+
 def test_quiz_is_the_same_each_time(capsys):
     def shown():
         widgets.quiz([("Is it?", "yes", {"yes": "Right.", "no": "Wrong."})])

@@ -62,4 +62,7 @@ def as_number(answer: object) -> float | None:
 for _chapter in sorted(module.name for module in pkgutil.iter_modules(__path__)):
     importlib.import_module(f"{__name__}.{_chapter}")
 
-from mffcn_lite.exercises.chapter_02 import shifted_enlarger  # noqa: E402, F401 (chapter 2 shows it)
+from mffcn_lite.exercises.chapter_00 import hidden_valley  # noqa: E402, F401 (chapters show these)
+from mffcn_lite.exercises.chapter_01 import new_camera  # noqa: E402, F401
+from mffcn_lite.exercises.chapter_02 import shifted_enlarger  # noqa: E402, F401
+from mffcn_lite.exercises.chapter_03 import unknown_measure  # noqa: E402, F401

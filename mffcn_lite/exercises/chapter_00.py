@@ -1,0 +1,113 @@
+"""Checks of chapter 0, "Tools, in forty minutes"."""
+
+from collections.abc import Callable
+
+import torch
+from torch.nn import functional
+
+from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.exercises import as_number, exercise
+
+ASKS = 200  # of a hidden valley's slope
+
+
+@exercise("0.1")
+def _count(answer) -> str | None:
+    row = functional.conv2d(torch.zeros(1, 1, 1, 92), torch.zeros(1, 1, 1, 7), padding=(0, 1))
+    want = functional.conv2d(row, torch.zeros(1, 1, 1, 3)).shape[-1]
+    guess = as_number(answer)
+    if guess is None:
+        return "give a number of pixels"
+    if guess == want:
+        return None
+    return {
+        want - 2: "you left the padding out",
+        want - 1: "padding adds a pixel on each side",
+        want + 2: "that is after the first kernel; the second takes some as well",
+        want + 4: "a kernel takes its width less 1 from a row: 6, and then 2",
+    }.get(guess, "each kernel takes its width less 1 from the row, and padding adds 1 on each side first")
+
+
+@exercise("0.2")
+def _filter_row(answer) -> str | None:
+    generator = torch.Generator().manual_seed(0)
+    for pixels, width in ((6, 3), (11, 5), (4, 1)):
+        row, kernel = torch.rand(pixels, generator=generator), torch.rand(width, generator=generator)
+        want = functional.conv1d(row[None, None], kernel[None, None], padding=width // 2).flatten()
+        got = torch.as_tensor(answer(row.clone(), kernel.clone())).float()
+        if got.shape != want.shape:
+            return (
+                f"a row of {pixels} pixels came out with the shape {tuple(got.shape)}; pad half the kernel on each side"
+            )
+        if torch.allclose(got, want, atol=1e-5):
+            continue
+        turned = functional.conv1d(row[None, None], kernel.flip(0)[None, None], padding=width // 2).flatten()
+        if torch.allclose(got, turned, atol=1e-5):
+            return "you turn the kernel round; the equation does not: k at a meets x at i + a"
+        inner = slice(width // 2, pixels - width // 2)
+        if torch.allclose(got[inner], want[inner], atol=1e-5):
+            return "right inside, and wrong at the two ends: what is beyond the row counts as 0"
+        return f"with a kernel of width {width}, pixel 0 came out as {got[0]:.3f} and not {want[0]:.3f}"
+    return None
+
+
+@exercise("0.3")
+def _standard(answer) -> str | None:
+    generator = torch.Generator().manual_seed(0)
+    batch = torch.rand(3, 2, 12, 10, generator=generator) * torch.tensor([0.2, 0.5, 1.0]).view(3, 1, 1, 1)
+    got = torch.as_tensor(answer(batch.clone()))
+    if got.shape != batch.shape:
+        return f"a batch {tuple(batch.shape)} came out as {tuple(got.shape)}; did the axes that you average go away?"
+    means = got.mean((1, 2, 3))
+    if means.abs().max() > 1e-4:
+        return f"the means of three photos are {', '.join(f'{m:+.2f}' for m in means)}; take one mean for each photo"
+    if (got.mean((2, 3)).abs() < 1e-4).all():
+        return "each channel is at mean 0 by itself; the exercise asks for each photo, all its channels together"
+    spreads = got.flatten(1).std(1)
+    if (spreads - 1).abs().max() > 0.01:
+        return f"the standard deviations are {', '.join(f'{s:.2f}' for s in spreads)}; divide by one for each photo"
+    return None
+
+
+@exercise("0.4")
+def _photos_needed(answer) -> str | None:
+    photos, have, wish = 25, 0.4, 0.1
+    want = photos * (have / wish) ** 2
+    guess = as_number(answer)
+    if guess is None:
+        return "give a number of photos"
+    if abs(guess - want) < 1:
+        return None
+    if abs(guess - photos * have / wish) < 1:
+        return "four times the photos halve the standard error, since it goes by the root"
+    if abs(guess - (want - photos)) < 1:
+        return "that is how many more; the question asks for all of them"
+    return f"{guess:g} is too {'many' if guess > want else 'few'}; the standard error is s over the root of n"
+
+
+def hidden_valley(where: float, steepness: float) -> Callable[[float], float]:
+    """The slope of a loss whose only valley lies at `where`; it can be asked 200 times."""
+    asked = 0
+
+    def slope(x) -> float:
+        nonlocal asked
+        asked += 1
+        if asked > ASKS:
+            raise MffcnLiteError(f"you asked for the slope more than {ASKS} times")
+        return steepness * (float(x) - where)
+
+    return slope
+
+
+@exercise("0.5")
+def _bottom(answer) -> str | None:
+    for where, steepness in ((3.0, 1.0), (-7.5, 1e-3), (0.1234, 1e3), (9.9, 20.0), (-2.0, 0.3)):
+        guess = as_number(answer(hidden_valley(where, steepness)))
+        if guess is None:
+            return "return one number, where the bottom is"
+        if not abs(guess - where) < 2e-3:
+            return (
+                f"a valley with its bottom at {where:g} and steepness {steepness:g} ended at {guess:.4g}; a slope that "
+                "changes its sign says that you jumped over the bottom, and one that does not, that you may go faster"
+            )
+    return None

@@ -1,0 +1,107 @@
+"""Checks of chapter 1, "What is lost when a face is made small?"."""
+
+import re
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from mffcn_lite.degrade import KERNEL_NAMES, downsample, resampling_matrices
+from mffcn_lite.exercises import as_number, exercise
+
+NOISE = 0.004  # of a new camera: about one grey level
+
+
+@exercise("1.1")
+def _alias(answer) -> str | None:
+    frequency, step = 0.4, 3
+    want = abs(step * frequency - round(step * frequency))
+    guess = as_number(answer)
+    if guess is None:
+        return "give a number, in cycles a sample"
+    if abs(guess - want) < 0.005:
+        return None
+    if abs(guess - step * frequency) < 0.005:
+        return "from one sample to the next; but whole cycles between two samples can't be seen, so take them away"
+    if abs(guess - want / step) < 0.005:
+        return "that is in cycles a pixel of the original; count them from one sample to the next"
+    if abs(guess + want) < 0.005 or abs(guess - (1 - want)) < 0.005:
+        return "right but for a whole cycle or a sign; the answer lies between 0 and one half"
+    return f"{guess:g} is not it; how many cycles pass from one sample to the next, and how far is that from a whole?"
+
+
+@exercise("1.2")
+def _area_matrix(answer) -> str | None:
+    for old, new in ((12, 4), (8, 3), (92, 31), (5, 5)):
+        want = resampling_matrices(torch.zeros(1, 1, 1, old).double(), (1, new), kernel="area")[1]
+        got = torch.as_tensor(answer(old, new)).double()
+        if got.shape != want.shape:
+            return f"for {old} and {new} pixels you returned {tuple(got.shape)}; a line for each new pixel"
+        if torch.allclose(got, want, atol=1e-5):
+            continue
+        if torch.allclose(got * new / old, want, atol=1e-5):
+            return "the shares are right; a mean divides by how many pixels there are, so that each line sums to 1"
+        if (got.sum(1) - 1).abs().max() > 1e-5:
+            return f"from {old} to {new}, a line sums to {got.sum(1)[0].item():.3f}: grey would not stay grey"
+        return f"from {old} to {new}, the lines sum to 1 but the shares differ; new pixel i reaches from i·old/new on"
+    return None
+
+
+@exercise("1.3")
+def _vanishing(answer) -> str | None:
+    picture = answer()
+    if not isinstance(picture, Tensor) or picture.shape != (1, 1, 60, 60):
+        return "return a tensor of the shape (1, 1, 60, 60)"
+    picture = picture.double()
+    if abs(picture.min().item()) > 1e-6 or abs(picture.max().item() - 1) > 1e-6:
+        return f"it reaches from {picture.min().item():g} to {picture.max().item():g}; let it reach from 0 to 1"
+    small = downsample(picture, 3, kernel="area")
+    spread = (small.max() - small.min()).item()
+    if spread > 1e-5:
+        return f"the small picture is not flat: it spreads by {spread:.3f}; give each 3×3 block the same sum"
+    flat = min((picture.amax(axis) - picture.amin(axis)).min().item() for axis in (2, 3))
+    return "a row or a column is constant; vary it along both" if flat < 0.1 else None
+
+
+def new_camera(kernel: str) -> Callable[[Tensor], Tensor]:
+    """A camera that makes a scene 1×1×H×W three times smaller with `kernel`, and adds noise of one grey level."""
+
+    def camera(scene: Tensor) -> Tensor:
+        small = downsample(scene, 3, kernel=kernel)
+        noise = torch.randn(small.shape, generator=torch.Generator().manual_seed(5))
+        return small + NOISE * noise.to(small)
+
+    return camera
+
+
+@exercise("1.4")
+def _choose(answer) -> str | None:
+    for kernel in ("area", "lanczos", "nearest", "bilinear", "bicubic"):
+        got = answer(new_camera(kernel))
+        if got == kernel:
+            continue
+        if got not in KERNEL_NAMES:
+            return f"you returned {got!r}; return one of {', '.join(KERNEL_NAMES)}"
+        return (
+            f"one camera is {kernel}, and you took it for {got}; show it a scene with fine waves of many kinds, "
+            "and compare with what each kernel of the library makes of it"
+        )
+    return None
+
+
+NEEDED = (  # what it is, words of which one must occur
+    ("what a sharpened face is, if not a photo", r"guess|invent|made.?up|plausible|likely|imagin|estimate"),
+    ("what it must not be used for", r"evidence|identif|identity|proof|prove|recogni"),
+    ("what you do instead, or ask first", r"consent|agree|permi|law|court|instead|witness|other camera|original"),
+)
+
+
+@exercise("1.5")
+def _memo(answer) -> str | None:
+    if not isinstance(answer, str):
+        return "write a memo, between quotes"
+    missing = [what for what, pattern in NEEDED if not re.search(pattern, answer, re.IGNORECASE)]
+    if missing:
+        return f"{len(NEEDED) - len(missing)} of {len(NEEDED)} are there; the memo does not say {missing[0]}"
+    words = len(answer.split())
+    return None if 40 <= words <= 150 else f"the memo has {words} words; 40 to 150 are asked for"
