@@ -3,7 +3,8 @@
     python benchmarks/recipe_trials.py mffcn        (about two hours on one core; fsrcnn half an hour)
 
 Trains on 28 of the 32 training people and measures PSNR on the other 4; the 8 test people are not touched.
-Writes mffcn_lite/results/trials_<model>.json after each trial, and goes on from there.
+Writes mffcn_lite/results/trials_wide_<model>.json after each trial, and goes on from there.
+The eight trials each by which the shipped networks were trained are in trials_<model>.json.
 """
 
 import dataclasses
@@ -67,11 +68,11 @@ def next_trial(done: list[dict]) -> Trial | None:
     return best["options"] | CHANGES[len(done) - len(first)], best["arguments"]
 
 
-def open_trials(name: str) -> tuple[FaceSet, FaceSet, Path, dict]:
+def open_trials(name: str, kind: str = "trials") -> tuple[FaceSet, FaceSet, Path, dict]:
     """(photos to learn from, photos to choose on, where the trials are stored, those that are stored already)."""
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     faces, validation, people = people_for_training(load_faces("orl"), hold_out=True)
-    path = RESULTS / f"trials_{name}.json"
+    path = RESULTS / f"{kind}_{name}.json"
     results = read_json(path) if path.exists() else {"model": name, "trials": []}
     return faces, validation, path, results | {key: people[key] for key in ("training_people", "validation_people")}
 
@@ -86,7 +87,7 @@ def store_trial(path: Path, results: dict, trial: dict) -> None:
 
 def main(name: str) -> None:
     """Run the trials that are missing, one after the other."""
-    faces, validation, path, results = open_trials(name)
+    faces, validation, path, results = open_trials(name, "trials_wide")
     while (trial := next_trial(results["trials"])) is not None:
         options, arguments = trial
         config = dataclasses.replace(BASE, loss=recipe_for(name).loss, **options)
