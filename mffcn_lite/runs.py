@@ -228,17 +228,17 @@ def run_training(
     if first:
         check_folder(folder, settings, resume)
     with locked(folder) if first else contextlib.nullcontext():
-        state = TrainingState.start(model, config)
         if first:
             check_folder(folder, settings, resume)  # again, now that nobody else writes
             for name in WRITTEN:  # what a kill left of it
                 for stray in folder.glob(f".{name}.*"):
                     shutil.rmtree(stray, ignore_errors=True)
-            if resume:
-                restore_checkpoint(folder / "checkpoints", state)
-            else:
+            if not resume:
                 threads = torch.get_num_threads()
                 write_json(folder / "run.json", {**settings, "threads": threads, "environment": environment})
+        state = TrainingState.start(model, config)
+        if first and resume:
+            restore_checkpoint(folder / "checkpoints", state)
         processes.wait()
         if not first:
             check_folder(folder, settings, resume=True)
