@@ -224,7 +224,7 @@ def models() -> None:
         print(f"  for: {card.get('intended_use', 'not stated')}")
 
 
-def main() -> None:
+def main(command: typer.Typer = app, name: str = "mffcn-lite") -> None:
     """Run the command; a mistake of the caller's is one line on standard error and status 2."""
     # Typer prints usage errors in a box of several lines; with standalone_mode off they arrive here as exceptions.
     if threading.current_thread() is threading.main_thread():
@@ -232,7 +232,7 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be what a terminal cannot show
     try:
-        status = app(standalone_mode=False) or 0
+        status = command(standalone_mode=False) or 0
         sys.stdout.flush()
         if status != 130:
             sys.exit(status)
@@ -250,7 +250,7 @@ def main() -> None:
         if not hasattr(error, "format_message"):
             raise
         message = error.format_message()
-    print(f"mffcn-lite: {' '.join(message.splitlines())}", file=sys.stderr)  # one line, whatever a file is called
+    print(f"{name}: {' '.join(message.splitlines())}", file=sys.stderr)  # one line, whatever a file is called
     sys.exit(2)
 
 
