@@ -14,9 +14,7 @@ from mffcn_lite.errors import check_word
 
 
 def prepare_feret(
-    root: Annotated[
-        Path, typer.Argument(help="the folder that holds dvd1 and dvd2, or any folder above or below them")
-    ],
+    root: Annotated[Path, typer.Argument(help="the folder of dvd1 and dvd2, or one above or below them")],
     out: common.Out,
     poses: Annotated[str, typer.Option(help="of fa, fb, ba, bj, bk; grey:fa is the grey release's")] = "fa,fb",
     size: common.Size = 128,
@@ -35,12 +33,13 @@ def prepare_feret(
     """Frontal faces of FERET, aligned by their eyes. ROOT is only read; the set may not be redistributed."""
     from mffcn_lite.data import feret
     from mffcn_lite.data.alignment import Placement, parse_eyes
+    from mffcn_lite.data.ground_truth import read_coordinates
     from mffcn_lite.data.sources import list_files
 
     check_word("resolution", resolution, tuple(feret.RESOLUTIONS))
     placement = Placement(size, align, parse_eyes(eyes, size), no_eyes, None, color)
     common.check_places(root, out, report)
-    listed = None if coords is None else feret.read_coordinates(coords)
+    listed = None if coords is None else read_coordinates(coords)
     photos, problems, counts = feret.find_feret(list_files(root), poses, resolution, listed)
     options = {"problems": problems, "limit": limit, "seed": seed, "workers": workers, "strict": strict}
     card = {**feret.CARD, "poses": poses, "resolution": resolution}

@@ -25,7 +25,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu or cuda")]
 @app.command()
 def train(
     out: Annotated[Path, typer.Option(help="a new folder for the run")],
-    data: Annotated[str | None, typer.Option(help="orl, or the folder of a prepared set")] = None,
+    data: Annotated[str | None, typer.Option(help="orl, lfw, or the folder of a prepared set")] = None,
     model: Annotated[str | None, typer.Option(help="srcnn, nie, fsrcnn or mffcn")] = None,
     steps: Annotated[int | None, typer.Option(help="the schedule's length; the recipe's where not given")] = None,
     recipe: Annotated[str | None, typer.Option(help="paper or fast, which is the default")] = None,
@@ -103,7 +103,7 @@ def train(
 
 @app.command()
 def evaluate(
-    data: Annotated[str, typer.Option(help="orl, or the folder of a prepared set")] = "orl",
+    data: Annotated[str, typer.Option(help="orl, lfw, or the folder of a prepared set")] = "orl",
     models: Annotated[str, typer.Option(help="names or paths, separated by commas")] = "bilinear,bicubic,srcnn,mffcn",
     factors: Annotated[str, typer.Option(help="separated by commas")] = "2,3,4",
     split: Annotated[str, typer.Option(help="test: people that no training saw; or all")] = "test",
@@ -222,6 +222,27 @@ def models() -> None:
         print(f"  trained on {card['data']}, {card['photos']} photos of {people} people{steps}")
         print(f"  test people, never seen: {card['test_people']}")
         print(f"  for: {card.get('intended_use', 'not stated')}")
+
+
+@app.command()
+def show(
+    data: Annotated[str, typer.Argument(metavar="FOLDER", help="a prepared set, orl or lfw")],
+    out: Annotated[Path | None, typer.Option(help="the PNG to write; FOLDER.png where not given")] = None,
+    count: Annotated[int, typer.Option(help="how many photos, spread over the set")] = 48,
+    columns: Annotated[int, typer.Option(help="photos in a row")] = 8,
+) -> None:
+    """Write a contact sheet: photos with their names, and crosses where their eyes should be."""
+    from mffcn_lite.data import load_faces
+    from mffcn_lite.data.prepared import read_rows
+    from mffcn_lite.data.sheet import write_sheet
+
+    faces = load_faces(data)
+    folder = Path(data)
+    path = out or folder.absolute().with_name(f"{folder.absolute().name}.png")
+    shown = write_sheet(faces, [] if data in ("orl", "lfw") else read_rows(folder), path, count, columns)
+    print(f"{path}: {shown} of {len(faces)} photos")
+    if "redistribution" in faces.card:
+        print(f"These photos {faces.card['redistribution']}: keep the sheet to yourself.")
 
 
 def main(command: typer.Typer = app, name: str = "mffcn-lite") -> None:

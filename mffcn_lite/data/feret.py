@@ -1,36 +1,33 @@
-"""FERET as NIST ships it: photos by their names, eyes from the ground truth, and which rule gives 3,122 photos."""
+"""FERET as NIST ships it: photos by their names, and which rule gives the paper's 3,122."""
 
 import re
-import xml.etree.ElementTree as ET
 from collections import Counter
 from functools import partial
 from itertools import combinations
 from pathlib import Path
 
-from PIL import Image
-
-from mffcn_lite.data.alignment import Eyes, Unusable
+from mffcn_lite.data.alignment import Eyes
+from mffcn_lite.data.ground_truth import find_eyes, stem_of
+from mffcn_lite.data.photo import Photo
 from mffcn_lite.data.prepared import RESTRICTED
-from mffcn_lite.data.preparing import Photo
-from mffcn_lite.data.sources import Files, ending, read_bytes
+from mffcn_lite.data.sources import Files
 from mffcn_lite.errors import MffcnLiteError
 
 CARD = {
     "source": "FERET database of facial images, from the user's own copy",
     "licence": "granted by NIST to each user; the photos may not be redistributed",
     "redistribution": RESTRICTED,
-    "credit": "Portions of the research in this paper use the FERET database of facial images collected under the FERET "
-    "program, sponsored by the DOD Counterdrug Technology Development Program Office",
+    "credit": "Portions of the research in this paper use the FERET database of facial images collected under the "
+    "FERET program, sponsored by the DOD Counterdrug Technology Development Program Office",
     "consent": "people were photographed for research on face recognition, from 1993 to 1996; show no photo of them "
     "unless the licence allows it",
 }
 COLOR = re.compile(r"(?P<person>\d{5})_(?P<date>\d{6})_(?P<pose>[a-z]{2})(?:_[a-z0-9]+)?")
 GREY = re.compile(r"(?P<person>\d{5})(?P<pose>[a-z]{2})\d{3}[a-z]?_(?P<date>\d{6})")
 FRONTAL = {"color": ("fa", "fb"), "grey": ("fa", "fb", "ba", "bj", "bk")}
-POSES = set("fa fb hl hr pl pr ql qr ra rb rc rd re ba bb bc bd be bf bg bh bi bj bk".split())
+POSE = re.compile("f[ab]|[hpq][lr]|r[a-e]|b[a-k]")
 RESOLUTIONS = {"images": 1.0, "smaller": 0.5, "thumbnails": 0.25}  # of the photo that the ground truth speaks of
 PAPER = 3122
-MAX_TRUTH = 1 << 20  # bytes of a ground truth file
 Entry = tuple[str, Path, str, str, str, str]  # place, path, release, person, pose, date
 
 
@@ -39,16 +36,10 @@ def parse_name(stem: str) -> tuple[str, str, str, str] | None:
     `"00001fa010_930831"`, in upper or lower case; the date as 1993-08-31.
     """
     for release, pattern in (("color", COLOR), ("grey", GREY)):
-        if (found := pattern.fullmatch(stem.lower())) and found["pose"] in POSES:
+        if (found := pattern.fullmatch(stem.lower())) and POSE.fullmatch(found["pose"]):
             year, month, day = (found["date"][i : i + 2] for i in (0, 2, 4))
             return release, found["person"], found["pose"], f"19{year}-{month}-{day}"
     return None
-
-
-def stem_of(place: str) -> str:
-    """The file's name without folders and endings, in lower case."""
-    name = place.rsplit("/", 1)[-1].lower().removesuffix(".bz2")
-    return name.removesuffix(ending(name))
 
 
 def parse_poses(text: str, present: set[str]) -> set[tuple[str, str]]:
@@ -72,115 +63,6 @@ def parse_poses(text: str, present: set[str]) -> set[tuple[str, str]]:
     if not wanted:
         raise MffcnLiteError("--poses names no pose; write fa,fb")
     return wanted
-
-
-def read_truth(path: Path, stem: str) -> dict:
-    """What a ground truth file, name_value or XML, says: `pose`, `subject` (five digits) and `eyes`, where it does.
-
-    `eyes` is the person's left one and right one, as written.
-
-    Raises:
-        Unusable: if the file cannot be read.
-    """
-    content = read_bytes(path, MAX_TRUTH)
-    values: dict[str, str] = {}
-    if content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
-        try:
-            root = ET.fromstring(content)
-        except (ET.ParseError, ValueError, LookupError) as error:
-            raise Unusable("damaged ground truth") from error
-        recordings = [e for e in root.iter() if _tag(e) == "recording"] or [root]
-        mine = [r for r in recordings if any(stem_of(_get(e, "relative")) == stem for e in r.iter())]
-        for element in (mine or recordings[:1])[0].iter():
-            tag = _tag(element)
-            values |= {"pose": _get(element, "name")} if tag == "pose" else {}
-            values |= {"subject": _get(element, "id")} if tag == "subject" else {}
-            if tag in ("lefteye", "righteye"):
-                side = tag.removesuffix("eye")
-                values[f"{side}_eye_coordinates"] = f"{_get(element, 'x')} {_get(element, 'y')}"
-    else:
-        for line in content.decode("latin-1").splitlines():
-            key, equals, value = line.partition("=")
-            if equals:
-                values[key.strip().lower()] = value.strip()
-    truth: dict = {"pose": values["pose"].lower()} if values.get("pose") else {}
-    if digits := re.search(r"(\d{5})$", values.get("subject", "")):
-        truth["subject"] = digits[1]
-    eyes = [_numbers(values.get(f"{side}_eye_coordinates", "")) for side in ("left", "right")]
-    # Two zeros stand for "not known" too.
-    return truth | ({"eyes": tuple(eyes)} if all(eyes) and any(map(any, eyes)) else {})
-
-
-def _tag(element: ET.Element) -> str:
-    return str(element.tag).rsplit("}", 1)[-1].lower()
-
-
-def _get(element: ET.Element, name: str) -> str:
-    return next((value for key, value in element.attrib.items() if key.lower() == name), "")
-
-
-def _numbers(text: str) -> tuple[float, float] | None:
-    found = re.fullmatch(r"\s*(-?\d+(?:\.\d+)?)[\s,]+(-?\d+(?:\.\d+)?)\s*", text)
-    return (float(found[1]), float(found[2])) if found else None
-
-
-def read_coordinates(path: Path) -> dict[str, Eyes]:
-    """A list of eyes as CSU's `coords.3368`: a line a photo, its name and x, y of both eyes; names in lower case.
-
-    Raises:
-        MffcnLiteError: if the file cannot be read, or holds no such line.
-    """
-    try:
-        lines = path.read_text(encoding="latin-1").splitlines()
-    except OSError as error:
-        raise MffcnLiteError(f"cannot read {path}: {error.strerror or error}") from error
-    eyes = {}
-    for line in lines:
-        words = line.replace(",", " ").split()
-        if len(words) >= 5 and all(map(_is_number, words[1:5])):
-            x, y, u, v = map(float, words[1:5])
-            eyes[words[0].rsplit("/", 1)[-1].split(".")[0].lower()] = ((x, y), (u, v))
-    if not eyes:
-        raise MffcnLiteError(f"{path} holds no line with a name and four numbers, as coords.3368 does")
-    return eyes
-
-
-def _is_number(text: str) -> bool:
-    return re.fullmatch(r"-?\d+(\.\d+)?", text) is not None
-
-
-def find_eyes(
-    picture: Image.Image, stem: str, person: str, pose: str, truths: list[Path], listed: Eyes | None, scale: float
-) -> tuple[Eyes | None, str]:
-    """The eyes in a photo and a warning, from its ground truth files (the first that has them) or a list.
-
-    `scale` is this photo's size as a part of the one that the ground truth speaks of.
-
-    Raises:
-        Unusable: if the ground truth says that the photo is of another person or in another pose.
-    """
-    eyes, problem, warning = listed, None, ""
-    for path in truths:
-        try:
-            truth = read_truth(path, stem)
-        except Unusable as error:
-            problem = error
-            continue
-        for key, named in (("pose", pose), ("subject", person)):
-            if truth.get(key, named) != named:
-                raise Unusable(f"mislabelled: the {key} is {named} by name and {truth[key]} in the ground truth")
-        if "eyes" in truth:
-            left, right = truth["eyes"]
-            if left[0] < right[0]:
-                warning = "the ground truth has the person's left eye on the left of the photo; ordered by x"
-            eyes = (left, right)
-            break
-    if eyes is None and problem is not None:
-        raise problem
-    if eyes is not None:
-        (a, b), (c, d) = (((x + 0.5) * scale - 0.5, (y + 0.5) * scale - 0.5) for x, y in eyes)
-        eyes = ((a, b), (c, d))
-    return eyes, warning
 
 
 def find_feret(
