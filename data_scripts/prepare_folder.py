@@ -17,9 +17,7 @@ def prepare_folder(
     root: Annotated[Path, typer.Argument(help="the folder of the photos")],
     out: common.Out,
     person_from: Annotated[str, typer.Option(help="folder, name-prefix, or none: each its own person")] = "folder",
-    detect: Annotated[
-        bool, typer.Option("--detect", help="find faces, align by their eyes; needs dlib")
-    ] = False,
+    detect: Annotated[bool, typer.Option("--detect", help="find faces, align by their eyes; needs dlib")] = False,
     size: common.Size = 128,
     align: Annotated[str | None, typer.Option(help="eyes (with --detect), crop (without), or none")] = None,
     eyes: Annotated[str, typer.Option(help="where the eyes go: csu, tight, or x,y,x,y in pixels")] = "csu",

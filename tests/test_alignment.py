@@ -1,11 +1,11 @@
 """A face put at its place: where its eyes land, what is averaged away, and what cannot be."""
 
 import numpy as np
+import photo_trees
 import pytest
 from PIL import Image
 from scipy import ndimage
 
-import photo_trees
 from mffcn_lite.data.alignment import Placement, Unusable, crop_matrix, eyes_matrix, parse_eyes, place, warp
 
 
@@ -96,7 +96,7 @@ def test_a_grating_too_fine_for_the_prepared_photo_leaves_nothing_behind(directi
 
 
 def test_a_grating_that_can_be_shown_is_kept():
-    y, x = np.mgrid[:768, :512]
+    x = np.tile(np.arange(512), (768, 1))
     wave = np.rint(127.5 + 100 * np.sin(2 * np.pi * x / 60)).astype(np.uint8)
     matrix = eyes_matrix(((196.0, 380.0), (316.0, 380.0)), ((52.0, 64.0), (76.0, 64.0)))
     inside = warp(wave, matrix, 128)[60, 40:90]

@@ -61,7 +61,7 @@ class Placement:
             raise MffcnLiteError(f"window (={self.window}) must be at least 8 pixels")
         (left_x, _), (right_x, _) = self.eyes
         inside = all(0 <= value <= self.size - 1 for eye in self.eyes for value in eye)
-        if not inside or right_x - left_x < 2:
+        if self.align == "eyes" and (not inside or right_x - left_x < 2):
             raise MffcnLiteError(
                 f"eyes (={self.eyes}) must be two places within {self.size}×{self.size} pixels, "
                 "the left one first and at least 2 pixels from the other"

@@ -13,8 +13,8 @@ from mffcn_lite.data.alignment import Unusable
 from mffcn_lite.errors import MffcnLiteError
 
 PICTURES = (".ppm", ".pgm", ".pnm", ".tif", ".tiff", ".jpg", ".jpeg", ".png", ".bmp", ".webp")
-MAX_BYTES = 1 << 29  # of a file, before and after bz2
-MAX_PIXELS = 100_000_000
+MAX_BYTES = 1 << 28  # of a file, before and after bz2
+MAX_PIXELS = 80_000_000
 MODES = ("1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr")
 
 
@@ -91,7 +91,7 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
     return status.st_dev, status.st_ino
 
 
-def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
+def read_bytes(path: Path, limit: int) -> bytes:
     """The content of a file, decompressed if it is bz2, whatever it is called.
 
     Raises:
@@ -132,7 +132,7 @@ def read_photo(path: Path) -> Image.Image:
     Raises:
         Unusable: if it is no picture, is damaged, cut short or far too large, or has more than 8 bits a channel.
     """
-    content = read_bytes(path)
+    content = read_bytes(path, MAX_BYTES)
     try:
         picture = Image.open(io.BytesIO(content))
         if picture.width * picture.height > MAX_PIXELS:
