@@ -1,4 +1,4 @@
-"""A face put at its place in a square: one resampling, area-correct, from the photo's own pixels.
+"""A face put at its place in a square, by its eyes or as the centre of its photo.
 
 Coordinates are x and y in pixels; 0, 0 is the centre of the top left pixel.
 """
@@ -6,10 +6,10 @@ Coordinates are x and y in pixels; 0, 0 is the centre of the top left pixel.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Shaped, UInt8
+from jaxtyping import Float, UInt8
 from PIL import Image
-from scipy import ndimage, sparse
 
+from mffcn_lite.data.warping import source_places, warp
 from mffcn_lite.errors import MffcnLiteError, check_word
 
 Point = tuple[float, float]
@@ -20,7 +20,6 @@ Eyes = tuple[Point, Point]  # the one on the left of the picture first
 EYE_PLACES = {"csu": ((52.0, 64.0), (76.0, 64.0)), "tight": ((40.0, 48.0), (87.0, 48.0))}
 ALIGNMENTS = ("eyes", "crop", "none")
 WITHOUT_EYES = ("skip", "crop")
-STEPS = 3  # values of the smoothed photo that are computed per width of a prepared pixel, before the spline
 MAX_SIZE = 1024
 
 
@@ -125,53 +124,6 @@ def crop_matrix(width: int, height: int, size: int, window: int | None, whole: b
     return np.array([[x, 0, (width - across + x - 1) / 2], [0, y, (height - down + y - 1) / 2]], dtype=float)
 
 
-def smoothing(places: Float[np.ndarray, " places"], width: float, count: int) -> sparse.csr_array:
-    """The matrix that takes `count` pixels to their means around `places`, weighted by a bicubic kernel.
-
-    The kernel (Keys, a = −0.5) is `width` times as wide as between neighbouring pixels, as in PIL's resize: what a
-    prepared pixel cannot show is averaged away. Beyond the border the last pixel is repeated.
-    """
-    taps = np.ceil(places - 2 * width)[:, None] + np.arange(int(4 * width) + 1)
-    x = np.abs(taps - places[:, None]) / width
-    weights = np.where(x < 1, (1.5 * x - 2.5) * x * x + 1, np.where(x < 2, ((2.5 - 0.5 * x) * x - 4) * x + 2, 0))
-    weights /= weights.sum(axis=1, keepdims=True)
-    rows = np.arange(len(places) + 1) * taps.shape[1]
-    columns = taps.clip(0, count - 1).astype(np.int32).ravel()
-    return sparse.csr_array((weights.astype(np.float32).ravel(), columns, rows), shape=(len(places), count))
-
-
-def warp(
-    plane: Shaped[np.ndarray, "height width"], matrix: Float[np.ndarray, "2 3"], size: int
-) -> Float[np.ndarray, "size size"]:
-    """One channel, resampled at the places that `matrix` names for each pixel of a square of `size`.
-
-    Each result is the mean of the source's pixels under one kernel, as wide as a prepared pixel is in the source (or
-    as one source pixel, where the photo is enlarged), along the source's axes. Such means change slowly, so they are
-    computed at a lattice of a third of that width, and a cubic spline gives their values in between.
-    """
-    height, width = plane.shape
-    v, u = np.mgrid[:size, :size].astype(float)
-    places, lattices, matrices = [], [], []
-    for (along_u, along_v, start), count in zip(matrix, (width, height), strict=True):
-        place = along_u * u + along_v * v + start
-        kernel = max(1.0, float(np.hypot(along_u, along_v)))
-        step = kernel / STEPS
-        # Beyond the photo all is its border, repeated; four steps more, for the spline.
-        first = max(place.min(), -3 * kernel) - 4 * step
-        last = max(first, min(place.max(), count + 3 * kernel) + 4 * step)
-        lattice = first + step * np.arange(int((last - first) / step) + 2)
-        places.append((place - first) / step)
-        lattices.append(lattice)
-        matrices.append(smoothing(lattice, kernel, count))
-    columns, rows = matrices
-    # Of the photo's rows and columns, only those under a kernel are looked at.
-    top, bottom = int(rows.indices.min()), int(rows.indices.max()) + 1
-    left, right = int(columns.indices.min()), int(columns.indices.max()) + 1
-    part = plane[top:bottom, left:right].astype(np.float32)
-    smooth = columns[:, left:right] @ np.ascontiguousarray((rows[:, top:bottom] @ part).T)
-    return ndimage.map_coordinates(smooth, places, output=np.float32, order=3, mode="nearest")
-
-
 @dataclass(frozen=True)
 class Placed:
     """A prepared photo: `pixels` C×size×size, `eyes` in it (None where unknown or outside), and what it took.
@@ -206,8 +158,7 @@ def place(picture: Image.Image, eyes: Eyes | None, placement: Placement) -> Plac
     picture = picture.convert("RGB" if placement.color else "L")  # PIL's grey is BT.601's luma
     planes = np.asarray(picture).reshape(height, width, -1)
     pixels = np.stack([warp(planes[..., i], matrix, size) for i in range(planes.shape[2])])
-    v, u = np.mgrid[:size, :size]
-    x, y = (row[0] * u + row[1] * v + row[2] for row in matrix)
+    x, y = source_places(matrix, size)
     outside = (x < -0.5) | (x > width - 0.5) | (y < -0.5) | (y > height - 0.5)
     placed = None
     if eyes is not None:

@@ -38,14 +38,15 @@ def prepare_photo(photo: Photo, placement: Placement) -> tuple[dict, bytes]:
     try:
         picture = read_photo(photo.path)
         eyes, warning = (None, "") if photo.find_eyes is None else photo.find_eyes(picture)
-        source = hashlib.sha256(repr((picture.mode, picture.size)).encode() + picture.tobytes()).hexdigest()
+        source = hashlib.sha256(repr((picture.mode, picture.size)).encode())
+        source.update(picture.tobytes())
         placed = place(picture, eyes, placement)
     except Unusable as problem:
         return row | {"reason": str(problem)}, b""
     except MemoryError:
         return row | {"reason": "too large for the memory"}, b""
     pixels = placed.pixels.tobytes()
-    row |= {"sha256": hashlib.sha256(pixels).hexdigest(), "source_pixels": source}
+    row |= {"sha256": hashlib.sha256(pixels).hexdigest(), "source_pixels": source.hexdigest()}
     if placed.eyes is not None:
         row["eyes"] = [[round(value, 3) for value in eye] for eye in placed.eyes]
     row |= {"enlargement": round(placed.enlargement, 4), "outside": round(placed.outside, 4)}

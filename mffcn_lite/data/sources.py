@@ -99,7 +99,8 @@ def read_bytes(path: Path, limit: int) -> bytes:
     """
     try:
         with path.open("rb") as handle:
-            content = handle.read(limit + 1)
+            size = os.fstat(handle.fileno()).st_size
+            content = handle.read(min(size, limit) + 1)
     except OSError as error:
         raise Unusable(f"unreadable: {error.strerror}") from error
     if not content:
@@ -140,7 +141,8 @@ def read_photo(path: Path) -> Image.Image:
         if picture.mode not in MODES:
             raise Unusable(f"no 8-bit grey or colour: its pixels are of the kind {picture.mode}")
         picture.load()
-        return ImageOps.exif_transpose(picture)
+        ImageOps.exif_transpose(picture, in_place=True)
+        return picture
     except Unusable:
         raise
     except UnidentifiedImageError as error:

@@ -1,0 +1,59 @@
+"""Resampling at any places of a photo, once and area-correct: what a prepared pixel cannot show is averaged away."""
+
+import numpy as np
+from jaxtyping import Float, Shaped
+from scipy import ndimage, sparse
+
+# Values of the smoothed photo that are computed per width of the kernel, before the spline: shrunk, and enlarged.
+STEPS = (2, 3)
+
+
+def smoothing(places: Float[np.ndarray, " places"], width: float, count: int) -> sparse.csr_array:
+    """The matrix that takes `count` pixels to their means around `places`, weighted by a bicubic kernel.
+
+    The kernel (Keys, a = −0.5) is `width` times as wide as between neighbouring pixels, as in PIL's resize: what a
+    prepared pixel cannot show is averaged away. Beyond the border the last pixel is repeated.
+    """
+    taps = np.ceil(places - 2 * width)[:, None] + np.arange(int(4 * width) + 1)
+    x = np.abs(taps - places[:, None]) / width
+    weights = np.where(x < 1, (1.5 * x - 2.5) * x * x + 1, np.where(x < 2, ((2.5 - 0.5 * x) * x - 4) * x + 2, 0))
+    weights /= weights.sum(axis=1, keepdims=True)
+    rows = np.arange(len(places) + 1) * taps.shape[1]
+    columns = taps.clip(0, count - 1).astype(np.int32).ravel()
+    return sparse.csr_array((weights.astype(np.float32).ravel(), columns, rows), shape=(len(places), count))
+
+
+def source_places(matrix: Float[np.ndarray, "2 3"], size: int) -> list[Float[np.ndarray, "size size"]]:
+    """Where each prepared pixel lies in the source: x and y."""
+    u = np.arange(size, dtype=float)
+    return [row[0] * u + (row[1] * u + row[2])[:, None] for row in matrix]
+
+
+def warp(
+    plane: Shaped[np.ndarray, "height width"], matrix: Float[np.ndarray, "2 3"], size: int
+) -> Float[np.ndarray, "size size"]:
+    """One channel, resampled at the places that `matrix` names for each pixel of a square of `size`.
+
+    Each result is the mean of the source's pixels under one kernel, as wide as a prepared pixel is in the source (or
+    as one source pixel, where the photo is enlarged), along the source's axes. Such means change slowly, so they are
+    computed at a lattice (see `STEPS`), and a cubic spline gives their values in between.
+    """
+    height, width = plane.shape
+    places, matrices = [], []
+    for place, row, count in zip(source_places(matrix, size), matrix, (width, height), strict=True):
+        kernel = max(1.0, float(np.hypot(row[0], row[1])))
+        step = kernel / STEPS[kernel == 1]
+        # Beyond the photo all is its border, repeated; eight steps more, for the spline.
+        first = max(place.min(), -3 * kernel) - 8 * step
+        last = max(first, min(place.max(), count + 3 * kernel) + 8 * step)
+        lattice = first + step * np.arange(int((last - first) / step) + 2)
+        # Places beyond the lattice lie where all is the border's value, so that they may be moved onto it.
+        places.append(((place - first) / step).clip(0, len(lattice) - 1))
+        matrices.append(smoothing(lattice, kernel, count))
+    columns, rows = matrices
+    # Of the photo's rows and columns, only those under a kernel are looked at.
+    top, bottom = int(rows.indices.min()), int(rows.indices.max()) + 1
+    left, right = int(columns.indices.min()), int(columns.indices.max()) + 1
+    part = plane[top:bottom, left:right].astype(np.float32)
+    smooth = columns[:, left:right] @ np.ascontiguousarray((rows[:, top:bottom] @ part).T)
+    return ndimage.map_coordinates(smooth, places, output=np.float32, order=3, mode="mirror")
