@@ -52,6 +52,7 @@ systems: $(READY)
 bench: $(READY)
 	$(PY) benchmarks/bench_fusing.py
 	$(PY) benchmarks/bench_measures.py
+	$(PY) benchmarks/bench_prepare.py
 
 # After a change of pyproject.toml: exact versions with their hashes; those that still fit are kept.
 lock: $(READY)
