@@ -32,12 +32,14 @@ def check_places(root: Path, out: Path, report: Path | None) -> None:
     """Refuse to write below the folder of the photos.
 
     Raises:
-        MffcnLiteError: if the set or the report would lie there.
+        MffcnLiteError: if the set or the report would lie there, or the report cannot be a file.
     """
     inside = os.path.realpath(root)
     for path in filter(None, (out, report)):
         if os.path.commonpath([inside, os.path.realpath(path)]) == inside:
             raise MffcnLiteError(f"{path} lies in {root}, where nothing is written; name another place")
+    if report is not None and report.exists() and not report.is_file():
+        raise MffcnLiteError(f"{report} is no file; name another for the report")
     if report is not None and Path(os.path.realpath(report)).is_relative_to(os.path.realpath(out)):
         raise MffcnLiteError(f"{report} lies in {out}, which holds the set alone; name another place for the report")
 

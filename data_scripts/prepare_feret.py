@@ -14,7 +14,7 @@ from mffcn_lite.errors import check_word
 
 
 def prepare_feret(
-    root: Annotated[Path, typer.Argument(help="the folder of dvd1 and dvd2, or one above or below them")],
+    root: Annotated[Path, typer.Argument(help="the folder of dvd1 and dvd2, one of them, or one above")],
     out: common.Out,
     poses: Annotated[str, typer.Option(help="of fa, fb, ba, bj, bk; grey:fa is the grey release's")] = "fa,fb",
     size: common.Size = 128,

@@ -160,6 +160,8 @@ def test_without_eyes_a_photo_is_left_out_or_cropped():
         place(picture, None, Placement())
     cropped = place(picture, None, Placement(no_eyes="crop"))
     np.testing.assert_array_equal(cropped.pixels, place(picture, None, Placement(align="crop")).pixels)
+    with pytest.raises(Unusable, match="too small: 15×300"):
+        place(Image.fromarray(noise(300, 15)), None, Placement(align="none"))
     with pytest.raises(Unusable, match="too small"):
         place(picture, None, Placement(align="crop", window=170))
 

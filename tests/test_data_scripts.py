@@ -142,6 +142,8 @@ def test_mistakes_are_one_line_and_change_nothing(feret, fails, run):
         ([feret, "--out", feret / "set"], "where nothing is written"),
         ([feret, "--out", "x", "--report", feret / "r.json"], "where nothing is written"),
         ([feret, "--out", "x", "--report", "x/r.json"], "another place for the report"),
+        ([feret, "--out", "x", "--report", "there"], "there is no file"),
+        ([feret, "--out", "x", "--report", "/dev/full"], "/dev/full is no file"),
         ([feret, "--out", "x", "--poses", "hl"], "--poses hl"),
         ([feret, "--out", "x", "--size", "5000"], "size (=5000)"),
         ([feret, "--out", "x", "--size", "a"], "--size"),

@@ -14,7 +14,7 @@ import photo_trees
 import pytest
 from PIL import Image
 
-from mffcn_lite.data import load_faces, preparing
+from mffcn_lite.data import FaceSet, load_faces, preparing
 from mffcn_lite.data.alignment import Placement
 from mffcn_lite.data.feret import CARD, find_feret
 from mffcn_lite.data.folder import folder_photos, name_prefix
@@ -508,5 +508,7 @@ def test_a_contact_sheet_marks_the_eyes(tree, tmp_path, refuses):
     assert red[6 + 64, 6 + 134 + 52]
     assert write_sheet(faces, [], tmp_path / "plain.png") == 15
     assert not (np.asarray(Image.open(tmp_path / "plain.png")) == (230, 30, 60)).all(-1).any()
+    odd = FaceSet(faces.images[:2], faces.people[:2], ["a\nb\t" + "c" * 300, "\udcffé"], {})
+    assert write_sheet(odd, [], tmp_path / "odd.png") == 2
     for options in ({"count": 0}, {"columns": 0}):
         refuses(lambda options=options: write_sheet(faces, rows, tmp_path / "x.png", **options), *options)

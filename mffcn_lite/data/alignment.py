@@ -21,6 +21,7 @@ EYE_PLACES = {"csu": ((52.0, 64.0), (76.0, 64.0)), "tight": ((40.0, 48.0), (87.0
 ALIGNMENTS = ("eyes", "crop", "none")
 WITHOUT_EYES = ("skip", "crop")
 MAX_SIZE = 1024
+SMALLEST = 16  # pixels of a photo's shorter side; a face in fewer is none
 
 
 class Unusable(Exception):
@@ -147,6 +148,8 @@ def place(picture: Image.Image, eyes: Eyes | None, placement: Placement) -> Plac
     """
     width, height = picture.size
     size = placement.size
+    if min(width, height) < SMALLEST:
+        raise Unusable(f"too small: {width}×{height} pixels")
     if eyes is not None:
         eyes = check_eyes(eyes, width, height)
     if placement.align == "eyes" and eyes is not None:

@@ -159,6 +159,7 @@ def _finish(journal, out, card, placement, problems, limit, seed, shape) -> dict
     skipped += [{key: row[key] for key in ("source", "reason")} for row in journal.rows if "reason" in row]
     if not good:
         reasons = Counter(entry["reason"].split(":")[0] for entry in skipped).most_common(1)
+        shutil.rmtree(journal.folder, ignore_errors=True)  # nothing in it is worth going on with
         often = f"; the commonest reason is: {reasons[0][0]}" if reasons else ""
         raise MffcnLiteError(f"none of {len(skipped)} photos could be used{often}; no set was written")
     if limit is not None and limit > len(good):

@@ -43,7 +43,7 @@ def write_sheet(faces: FaceSet, rows: list[dict], path: str | Path, count: int =
                 x, y = (((float(row[f"{side}_{axis}"]) + 0.5) * times - 0.5) for axis in "xy")
                 draw.line((left + x - 4, top + y, left + x + 4, top + y), EYES)
                 draw.line((left + x, top + y - 4, left + x, top + y + 4), EYES)
-        name = faces.names[index].encode("ascii", "replace").decode()
+        name = " ".join(faces.names[index].encode("ascii", "replace").decode().split())  # a name may have line ends
         if draw.textlength(name, font) > width * times:  # the end tells photos apart
             while draw.textlength(f"~{name}", font) > width * times and len(name) > 1:
                 name = name[1:]
