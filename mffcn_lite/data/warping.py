@@ -8,11 +8,11 @@ from scipy import ndimage, sparse
 STEPS = (2, 3)
 
 
-def smoothing(places: Float[np.ndarray, " places"], width: float, count: int) -> sparse.csr_array:
-    """The matrix that takes `count` pixels to their means around `places`, weighted by a bicubic kernel.
+def smoothing(places: Float[np.ndarray, " places"], width: float, count: int) -> tuple[slice, sparse.csr_array]:
+    """(which of `count` pixels are looked at, the matrix that takes these to their means around `places`).
 
-    The kernel (Keys, a = −0.5) is `width` times as wide as between neighbouring pixels, as in PIL's resize: what a
-    prepared pixel cannot show is averaged away. Beyond the border the last pixel is repeated.
+    Means are weighted by a bicubic kernel (Keys, a = −0.5) that is `width` times as wide as between neighbouring pixels,
+    as in PIL's resize: what a prepared pixel cannot show is averaged away. Beyond the border the last pixel is repeated.
     """
     taps = np.ceil(places - 2 * width)[:, None] + np.arange(int(4 * width) + 1)
     x = np.abs(taps - places[:, None]) / width
@@ -20,7 +20,9 @@ def smoothing(places: Float[np.ndarray, " places"], width: float, count: int) ->
     weights /= weights.sum(axis=1, keepdims=True)
     rows = np.arange(len(places) + 1) * taps.shape[1]
     columns = taps.clip(0, count - 1).astype(np.int32).ravel()
-    return sparse.csr_array((weights.astype(np.float32).ravel(), columns, rows), shape=(len(places), count))
+    used = slice(int(columns.min()), int(columns.max()) + 1)
+    shape = (len(places), used.stop - used.start)
+    return used, sparse.csr_array((weights.astype(np.float32).ravel(), columns - used.start, rows), shape=shape)
 
 
 def source_places(matrix: Float[np.ndarray, "2 3"], size: int) -> list[Float[np.ndarray, "size size"]]:
@@ -43,17 +45,13 @@ def warp(
     for place, row, count in zip(source_places(matrix, size), matrix, (width, height), strict=True):
         kernel = max(1.0, float(np.hypot(row[0], row[1])))
         step = kernel / STEPS[kernel == 1]
-        # Beyond the photo all is its border, repeated; eight steps more, for the spline.
-        first = max(place.min(), -3 * kernel) - 8 * step
-        last = max(first, min(place.max(), count + 3 * kernel) + 8 * step)
+        # Eight steps more than needed, for the spline; but two kernels beyond the photo all is its border's value.
+        first = max(place.min() - 8 * step, -2 * (kernel + step))
+        last = max(first, min(place.max() + 8 * step, count + 2 * (kernel + step)))
         lattice = first + step * np.arange(int((last - first) / step) + 2)
         # Places beyond the lattice lie where all is the border's value, so that they may be moved onto it.
         places.append(((place - first) / step).clip(0, len(lattice) - 1))
         matrices.append(smoothing(lattice, kernel, count))
-    columns, rows = matrices
-    # Of the photo's rows and columns, only those under a kernel are looked at.
-    top, bottom = int(rows.indices.min()), int(rows.indices.max()) + 1
-    left, right = int(columns.indices.min()), int(columns.indices.max()) + 1
-    part = plane[top:bottom, left:right].astype(np.float32)
-    smooth = columns[:, left:right] @ np.ascontiguousarray((rows[:, top:bottom] @ part).T)
+    (across, columns), (down, rows) = matrices
+    smooth = columns @ np.ascontiguousarray((rows @ plane[down, across].astype(np.float32)).T)
     return ndimage.map_coordinates(smooth, places, output=np.float32, order=3, mode="mirror")
