@@ -57,6 +57,7 @@ bench: $(READY)
 	$(PY) benchmarks/bench_fusing.py
 	$(PY) benchmarks/bench_measures.py
 	$(PY) benchmarks/bench_training.py
+	$(PY) benchmarks/bench_prepare.py
 
 # After a change of pyproject.toml: exact versions with their hashes; those that still fit are kept.
 lock: $(READY)

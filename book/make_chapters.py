@@ -8,6 +8,7 @@ import ast
 import copy
 import hashlib
 import json
+import os
 import sys
 import time
 import tomllib
@@ -90,7 +91,8 @@ def execute(name: str, text: nbformat.NotebookNode, package: str) -> None:
     notebook, start = copy.deepcopy(text), time.perf_counter()
     resources = {"metadata": {"path": str(BOOK / "chapters")}}
     options = {"timeout": 600, "kernel_name": "python3", "record_timing": False, "coalesce_streams": True}
-    NotebookClient(notebook, resources=resources, **options).execute()
+    environment = {**os.environ, "MFFCN_LITE_BUILDS_BOOK": "1"}  # photos that may not be passed on are refused
+    NotebookClient(notebook, resources=resources, **options).execute(env=environment)
     seconds = time.perf_counter() - start
     notebook.metadata = nbformat.from_dict({"kernelspec": text.metadata.kernelspec, "mffcn_lite": {"package": package}})
     nbformat.write(notebook, BOOK / "chapters" / f"{name}.ipynb")

@@ -25,7 +25,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu or cuda")]
 @app.command()
 def train(
     out: Annotated[Path, typer.Option(help="a new folder for the run")],
-    data: Annotated[str | None, typer.Option(help="orl, or the folder of a prepared set")] = None,
+    data: Annotated[str | None, typer.Option(help="orl, lfw, or the folder of a prepared set")] = None,
     model: Annotated[str | None, typer.Option(help="srcnn, nie, fsrcnn or mffcn")] = None,
     steps: Annotated[int | None, typer.Option(help="the schedule's length; the recipe's where not given")] = None,
     recipe: Annotated[str | None, typer.Option(help="paper or fast, which is the default")] = None,
@@ -106,7 +106,7 @@ def train(
 
 @app.command()
 def evaluate(
-    data: Annotated[str, typer.Option(help="orl, or the folder of a prepared set")] = "orl",
+    data: Annotated[str, typer.Option(help="orl, lfw, or the folder of a prepared set")] = "orl",
     models: Annotated[str, typer.Option(help="names or paths, separated by commas")] = "bilinear,bicubic,srcnn,mffcn",
     factors: Annotated[str, typer.Option(help="separated by commas")] = "2,3,4",
     split: Annotated[str, typer.Option(help="test: people that no training saw; or all")] = "test",
@@ -227,7 +227,28 @@ def models() -> None:
         print(f"  for: {card.get('intended_use', 'not stated')}")
 
 
-def main() -> None:
+@app.command()
+def show(
+    data: Annotated[str, typer.Argument(metavar="FOLDER", help="a prepared set, orl or lfw")],
+    out: Annotated[Path | None, typer.Option(help="the PNG to write; FOLDER.png where not given")] = None,
+    count: Annotated[int, typer.Option(help="how many photos, spread over the set")] = 48,
+    columns: Annotated[int, typer.Option(help="photos in a row")] = 8,
+) -> None:
+    """Write a contact sheet: photos with their names, and crosses where their eyes should be."""
+    from mffcn_lite.data import load_faces
+    from mffcn_lite.data.prepared import read_rows
+    from mffcn_lite.data.sheet import write_sheet
+
+    faces = load_faces(data)
+    folder = Path(data)
+    path = out or folder.absolute().with_name(f"{folder.absolute().name}.png")
+    shown = write_sheet(faces, [] if data in ("orl", "lfw") else read_rows(folder), path, count, columns)
+    print(f"{path}: {shown} of {len(faces)} photos")
+    if "redistribution" in faces.card:
+        print(f"These photos {faces.card['redistribution']}: keep the sheet to yourself.")
+
+
+def main(command: typer.Typer = app, name: str = "mffcn-lite") -> None:
     """Run the command; a mistake of the caller's is one line on standard error and status 2."""
     # Typer prints usage errors in a box of several lines; with standalone_mode off they arrive here as exceptions.
     if threading.current_thread() is threading.main_thread():
@@ -235,7 +256,7 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be what a terminal cannot show
     try:
-        status = app(standalone_mode=False) or 0
+        status = command(standalone_mode=False) or 0
         sys.stdout.flush()
         if status != 130:
             sys.exit(status)
@@ -253,7 +274,7 @@ def main() -> None:
         if not hasattr(error, "format_message"):
             raise
         message = error.format_message()
-    print(f"mffcn-lite: {' '.join(message.splitlines())}", file=sys.stderr)  # one line, whatever a file is called
+    print(f"{name}: {' '.join(message.splitlines())}", file=sys.stderr)  # one line, whatever a file is called
     sys.exit(2)
 
 

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from mffcn_lite.data.faceset import FaceSet, load_prepared, save_faces
+from mffcn_lite.data.lfw import load_lfw
 from mffcn_lite.data.orl import load_orl
+from mffcn_lite.data.prepared import refuse_in_book
 from mffcn_lite.data.splits import split_by_person, split_by_photo
 from mffcn_lite.errors import MffcnLiteError
 
@@ -11,17 +13,21 @@ __all__ = ["FaceSet", "load_faces", "save_faces", "split_by_person", "split_by_p
 
 
 def load_faces(source: str | Path) -> FaceSet:
-    """Load `"orl"`, or the prepared set in the folder `source`.
+    """Load `"orl"`, `"lfw"`, or the prepared set in the folder `source`.
 
     Raises:
-        MffcnLiteError: if there is no such set, or it is not complete.
+        MffcnLiteError: if there is no such set, it is not complete, or the book is being built and must not show it.
     """
     if source == "orl":
         return load_orl()
+    if source == "lfw":
+        return load_lfw()
     try:
         found = Path(source).is_dir()
     except OSError:  # no name that a folder can have
         found = False
     if not found:
-        raise MffcnLiteError(f'no set of faces "{source}": name "orl" or the folder of a prepared set')
-    return load_prepared(source)
+        raise MffcnLiteError(f'no set of faces "{source}": name "orl", "lfw" or the folder of a prepared set')
+    faces = load_prepared(source)
+    refuse_in_book(source, faces.card)
+    return faces

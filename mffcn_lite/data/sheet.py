@@ -1,0 +1,54 @@
+"""A contact sheet: photos of a set with their names and their eyes, for a person to see that they are right."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from mffcn_lite.data.faceset import FaceSet
+from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.files import replacing
+
+SIDE, TEXT, GAP = 128, 14, 6  # pixels: of a photo's longer side at least, of its line of text, between photos
+EYES, PAPER, INK = (230, 30, 60), (255, 255, 255), (20, 20, 20)
+
+
+def write_sheet(faces: FaceSet, rows: list[dict], path: str | Path, count: int = 48, columns: int = 8) -> int:
+    """Write `count` photos of the set, spread evenly over it, as one PNG; the number that it shows.
+
+    `rows` are those of `faces.csv`, or empty: where they have eyes, a cross marks each.
+
+    Raises:
+        MffcnLiteError: if a number is out of range, the set is empty, or the file cannot be written.
+    """
+    if not 1 <= count <= 1000 or not 1 <= columns <= 50:
+        raise MffcnLiteError(f"count (={count}) must be from 1 to 1000, and columns (={columns}) from 1 to 50")
+    if not len(faces):
+        raise MffcnLiteError("the set has no photo to show")
+    which = np.unique(np.linspace(0, len(faces) - 1, min(count, len(faces))).round().astype(int))
+    height, width = faces.images.shape[-2:]
+    times = max(1, -(-SIDE // max(height, width)))  # small photos are shown larger, by whole pixels
+    across, down = width * times + GAP, height * times + TEXT + GAP
+    columns = min(columns, len(which))
+    sheet = Image.new("RGB", (columns * across + GAP, -(-len(which) // columns) * down + GAP), PAPER)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default()
+    for i, index in enumerate(which):
+        left, top = GAP + i % columns * across, GAP + i // columns * down
+        pixels = np.asarray(faces.images[int(index)]).transpose(1, 2, 0)
+        photo = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).convert("RGB")
+        sheet.paste(photo.resize((width * times, height * times), Image.Resampling.NEAREST), (left, top))
+        row = rows[index] if rows else {}
+        for side in ("left", "right"):
+            if row.get(f"{side}_x"):
+                x, y = (((float(row[f"{side}_{axis}"]) + 0.5) * times - 0.5) for axis in "xy")
+                draw.line((left + x - 4, top + y, left + x + 4, top + y), EYES)
+                draw.line((left + x, top + y - 4, left + x, top + y + 4), EYES)
+        name = " ".join(faces.names[index].encode("ascii", "replace").decode().split())  # a name may have line ends
+        if draw.textlength(name, font) > width * times:  # the end tells photos apart
+            while draw.textlength(f"~{name}", font) > width * times and len(name) > 1:
+                name = name[1:]
+            name = f"~{name}"
+        draw.text((left, top + height * times), name, INK, font)
+    with replacing(path) as temporary:
+        sheet.save(temporary, format="PNG")
+    return len(which)
