@@ -60,8 +60,10 @@ bench: $(READY)
 	$(PY) benchmarks/bench_prepare.py
 
 # After a change of pyproject.toml: exact versions with their hashes; those that still fit are kept.
+# Not detect, which is large and for one option of one command.
+LOCKED := --extra notebook --extra book --extra test --extra dev
 lock: $(READY)
-	$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --all-extras \
+	$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate $(LOCKED) \
 	  --no-emit-find-links --quiet --custom-compile-command "make lock" --output-file requirements.txt pyproject.toml
 
 # What was built. The set-up (.venv) and what was trained (runs) stay.

@@ -11,8 +11,8 @@ STEPS = (2, 3)
 def smoothing(places: Float[np.ndarray, " places"], width: float, count: int) -> tuple[slice, sparse.csr_array]:
     """(which of `count` pixels are looked at, the matrix that takes these to their means around `places`).
 
-    Means are weighted by a bicubic kernel (Keys, a = −0.5) that is `width` times as wide as between neighbouring pixels,
-    as in PIL's resize: what a prepared pixel cannot show is averaged away. Beyond the border the last pixel is repeated.
+    Means are weighted by a bicubic kernel (Keys, a = −0.5), `width` times as wide as between neighbouring pixels, as in
+    PIL's resize: what a prepared pixel cannot show is averaged away. Beyond the border the last pixel is repeated.
     """
     taps = np.ceil(places - 2 * width)[:, None] + np.arange(int(4 * width) + 1)
     x = np.abs(taps - places[:, None]) / width
