@@ -184,7 +184,7 @@ def test_help_does_not_wait_for_torch():
 
 def test_a_process_that_is_killed_or_stopped_is_gone_on_with(feret, run):
     """Ctrl-C, a polite end and a kill, in turn, on one set; then a last call ends it."""
-    command = [sys.executable, SCRIPTS / "prepare_feret.py", feret, "--out", "set", "--workers", "1", "--size", "512"]
+    command = [sys.executable, SCRIPTS / "prepare_feret.py", feret, "--out", "set", "--workers", "1", "--size", "1024"]
     done = 0
     for how in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
         process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -203,8 +203,8 @@ def test_a_process_that_is_killed_or_stopped_is_gone_on_with(feret, run):
         now = len(rows.read_bytes().splitlines())
         assert now > done
         done = now
-    assert run("prepare_feret", feret, "--out", "set", "--size", 512)[0] == 0
-    assert run("prepare_feret", feret, "--out", "once", "--size", 512)[0] == 0
+    assert run("prepare_feret", feret, "--out", "set", "--size", 1024)[0] == 0
+    assert run("prepare_feret", feret, "--out", "once", "--size", 1024)[0] == 0
     for name in ("images.npy", "faces.csv", "card.json"):
         assert (Path("set") / name).read_bytes() == (Path("once") / name).read_bytes()
     assert not Path(".set.partial").exists()

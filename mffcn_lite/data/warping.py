@@ -45,9 +45,10 @@ def warp(
     for place, row, count in zip(source_places(matrix, size), matrix, (width, height), strict=True):
         kernel = max(1.0, float(np.hypot(row[0], row[1])))
         step = kernel / STEPS[kernel == 1]
-        # Eight steps more than needed, for the spline; but two kernels beyond the photo all is its border's value.
-        first = max(place.min() - 8 * step, -2 * (kernel + step))
-        last = max(first, min(place.max() + 8 * step, count + 2 * (kernel + step)))
+        # Beyond the photo all is its border, repeated; eight steps more, for the spline. The lattice keeps the phase of
+        # the places where it can, so that an upright photo needs no value in between.
+        first = max(place.min(), -3 * kernel) - 8 * step
+        last = max(first, min(place.max(), count + 3 * kernel) + 8 * step)
         lattice = first + step * np.arange(int((last - first) / step) + 2)
         # Places beyond the lattice lie where all is the border's value, so that they may be moved onto it.
         places.append(((place - first) / step).clip(0, len(lattice) - 1))
