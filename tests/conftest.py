@@ -2,6 +2,7 @@
 
 import contextlib
 import resource
+import signal
 
 import jaxtyping
 import pytest
@@ -9,6 +10,8 @@ import torch
 
 jaxtyping.install_import_hook("mffcn_lite", "beartype.beartype")
 torch.set_num_threads(1)
+# A shell that runs the tests in the background has them ignore Ctrl-C, and the programs that they start would too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
