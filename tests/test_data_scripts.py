@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -267,7 +266,7 @@ print(peaks[1] - peaks[0])
     assert int(grown) < 16_000  # kB; the 240 photos more have 70,000
 
 
-@pytest.mark.skipif(os.environ.get("CI") is None and not importlib.util.find_spec("dlib"), reason="needs dlib-bin")
+@pytest.mark.skipif(not importlib.util.find_spec("dlib"), reason="needs mffcn-lite[detect], which is not in the lock")
 def test_detected_eyes_land_at_their_places(run, orl):
     """On ORL's faces the detector's eyes and those seen by eye agree within some pixels."""
     for i in range(6):
