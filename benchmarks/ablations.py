@@ -1,0 +1,134 @@
+"""What each part of MFFCN is worth: one thing changed at a time, three seeds each, on validation people.
+
+    python benchmarks/ablations.py            (about five hours of processor time; two runs at a time, a core each)
+
+Each arm is trained with seed 0 at both rates of `RATES`, then with seeds 1 and 2 at the better one.
+Writes mffcn_lite/results/ablations.json after each arm, and goes on from there. The test people are not touched.
+"""
+
+import dataclasses
+import multiprocessing
+import time
+from concurrent.futures import ProcessPoolExecutor
+
+import torch
+from recipe_trials import BASE, mean_psnr
+
+from mffcn_lite.data import load_faces
+from mffcn_lite.environment import describe_environment
+from mffcn_lite.evaluation import RESULTS
+from mffcn_lite.files import read_json, write_json
+from mffcn_lite.models import SuperResolver, count_multiplications, count_parameters, create_model
+from mffcn_lite.recording import validate
+from mffcn_lite.runs import people_for_training
+from mffcn_lite.training import train
+
+SIZE = (112, 92)
+# The small budget, the same for all: the recipe `fast`, shortened, and its moving average with it.
+SHORT = dataclasses.replace(BASE, steps=1000, warmup=50, ema=0.99)
+RATES, SEEDS = (1e-3, 3e-3), (0, 1, 2)
+PLAIN = {"block": "conv3", "skip": "none"}
+# (group, arm, system, its arguments); the widths are those whose counts come nearest (tests/test_ablations.py).
+ARMS = [
+    ("mff", "mff", "mffcn", {}),
+    ("mff", "conv5, equal multiplications", "mffcn", {"block": "conv5"}),
+    ("mff", "conv5, started as the fused mff", "mffcn", {"start": "fused"}),
+    ("mff", "conv3, equal multiplications", "mffcn", {"block": "conv3", "width": 27}),
+    ("mff", "activation inside", "mffcn", {"activation": "inside"}),
+    ("skips", "no skips", "mffcn", {"skip": "none"}),
+    ("skips", "no residual", "mffcn", {"residual": False}),
+    ("skips", "added", "mffcn", {"skip": "add"}),
+    ("skips", "no skips, equal multiplications", "mffcn", {"skip": "none", "width": 20}),
+    ("skips", "no skips, no residual", "mffcn", {"skip": "none", "residual": False}),
+    ("skips", "last layer not zero", "mffcn", {"zero_last": False}),
+    ("skips", "srcnn", "srcnn", {}),
+    ("skips", "srcnn, residual", "srcnn", {"residual": True}),
+    ("skips", "conv3, no skips (VDSR-like), equal multiplications", "mffcn", {**PLAIN, "width": 33}),
+    ("skips", "strided", "mffcn", {"strided": True}),
+    ("mff", "conv5, equal parameters", "mffcn", {"block": "conv5", "width": 20}),
+    ("mff", "conv3, equal parameters", "mffcn", {"block": "conv3", "width": 33}),
+    ("mff", "branches a third as wide", "mffcn", {"branch": 5}),
+    ("mff", "branches twice as wide", "mffcn", {"branch": 32}),
+    ("mff", "activation inside and outside", "mffcn", {"activation": "both"}),
+    ("mff", "no activation", "mffcn", {"activation": None}),
+    ("size", "depth 4", "mffcn", {"depth": 4}),
+    ("size", "depth 8", "mffcn", {"depth": 8}),
+    ("size", "width 8", "mffcn", {"width": 8}),
+    ("size", "width 32", "mffcn", {"width": 32}),
+    ("range", "pixels from −1 to 1", "mffcn", {"range": "signed"}),
+    ("factors", "one network a factor", "mffcn", {"factors": "each"}),
+]
+
+
+class Signed(SuperResolver):
+    """A network that sees and gives pixels from −1 to 1, as pix2pix's do."""
+
+    name = "signed"
+
+    def __init__(self, inner: SuperResolver):
+        super().__init__()
+        self.inner, self.arguments, self.radius = inner, inner.arguments, inner.radius
+
+    def forward(self, blurred: torch.Tensor) -> torch.Tensor:
+        """In [0, 1] outside."""
+        return (self.inner(2 * blurred - 1) + 1) / 2
+
+
+def create(system: str, arguments: dict) -> SuperResolver:
+    """The network of an arm, its weights drawn from torch's generator."""
+    own = {key: value for key, value in arguments.items() if key not in ("start", "range", "factors")}
+    model = create_model(system, **own)
+    if arguments.get("start") == "fused":
+        return model.fuse()
+    return Signed(model) if arguments.get("range") == "signed" else model
+
+
+def count(system: str, arguments: dict) -> tuple[int, int]:
+    """(parameters, multiplications for a photo of 112×92): as trained, and fused where it can be."""
+    own = {key: value for key, value in arguments.items() if key not in ("start", "range", "factors")}
+    model = create_model(system, **own)
+    fusible = system == "mffcn" and "block" not in own and own.get("activation") not in ("inside", "both")
+    parameters = count_parameters(create(system, arguments))
+    return parameters, count_multiplications(model.fuse() if fusible else model, SIZE)
+
+
+def run(system: str, arguments: dict, seed: int, rate: float) -> dict:
+    """Train one arm once, on one core, and measure it on the validation people."""
+    torch.set_num_threads(1)
+    faces, validation, _ = people_for_training(load_faces("orl"), hold_out=True)
+    start, scores = time.perf_counter(), {}
+    for factors in [(f,) for f in SHORT.factors] if arguments.get("factors") == "each" else [SHORT.factors]:
+        config = dataclasses.replace(SHORT, seed=seed, lr=rate, factors=factors)
+        torch.manual_seed(seed)
+        best = train(create(system, arguments), faces, config).best
+        scores |= validate(best, validation, config, torch.device("cpu"))
+    return {"seed": seed, "lr": rate, "seconds": round(time.perf_counter() - start), "validation_psnr": scores}
+
+
+def main() -> None:
+    """The arms that are missing, in order: the first are those that the book leans on."""
+    path = RESULTS / "ablations.json"
+    _, _, people = people_for_training(load_faces("orl"), hold_out=True)
+    results = read_json(path) if path.exists() else {"budget": dataclasses.asdict(SHORT) | {"rates": RATES}, "arms": []}
+    results |= {key: people[key] for key in ("training_people", "validation_people")}
+    done = {(arm["group"], arm["arm"]) for arm in results["arms"]}
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+        for group, name, system, arguments in ARMS:
+            if (group, name) in done:
+                continue
+            first = list(pool.map(run, *zip(*[(system, arguments, SEEDS[0], rate) for rate in RATES], strict=True)))
+            rate = max(first, key=mean_psnr)["lr"]
+            others = pool.map(run, *zip(*[(system, arguments, seed, rate) for seed in SEEDS[1:]], strict=True))
+            parameters, multiplications = count(system, arguments)
+            arm = {"group": group, "arm": name, "model": system, "arguments": arguments, "lr": rate}
+            arm |= {"parameters": parameters, "multiplications": multiplications}
+            arm["runs"] = [r for r in first if r["lr"] == rate] + list(others)
+            arm["other_rate"] = [r for r in first if r["lr"] != rate]
+            results["arms"].append(arm)
+            results["environment"] = describe_environment()
+            write_json(path, results)
+            print(group, name, rate, [round(mean_psnr(r), 3) for r in arm["runs"]], flush=True)
+
+
+if __name__ == "__main__":
+    main()
