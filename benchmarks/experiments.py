@@ -26,6 +26,7 @@ FOLDER = Path(__file__).parent
 BASE = ("degrade", "data.orl", "data.splits", "models.base")
 MEASURES = (*BASE, "metrics.error", "metrics.similarity", "evaluation")
 TRAINING = (*BASE, "metrics.error", "losses.terms", "sampling", "training")
+OBJECTIVE = ("features", "losses.terms", "losses.objective")
 OWN = {  # the modules of a system
     "srcnn": ("models.srcnn",),
     "nie": ("models.srcnn",),
@@ -113,6 +114,14 @@ EXPERIMENTS = dict(
             hours=5,
             alone=True,
         ),
+        result(
+            "loss_arms",
+            "loss_arms.py",
+            modules=(*MEASURES, *TRAINING, *OWN["mffcn"], *OBJECTIVE, "metrics.lpips", "metrics.detail"),
+            hours=3,
+            needs=("trials_mffcn",),
+            alone=True,
+        ),
         result("srcnn_at_2", "srcnn_at_2.py", modules=(*TRAINING, *OWN["srcnn"], *OWN["wiener"]), hours=0.3),
         result(
             "folds",
@@ -152,7 +161,7 @@ EXPERIMENTS = dict(
             "costs",
             "bench_measures.py",
             "objective",
-            modules=("features", "losses.terms", "losses.objective"),
+            modules=OBJECTIVE,
             hours=0.1,
             alone=True,
         ),

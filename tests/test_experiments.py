@@ -8,19 +8,27 @@ from pathlib import Path
 import pytest
 import torch
 
+from mffcn_lite.checkpoint import save_model
+from mffcn_lite.data import load_faces
+from mffcn_lite.degrade import degrade
 from mffcn_lite.evaluation import RESULTS, load_results
+from mffcn_lite.features import create_features
+from mffcn_lite.losses import Objective
+from mffcn_lite.metrics import psnr
 from mffcn_lite.models import count_multiplications, count_parameters, create_model
+from mffcn_lite.runs import people_for_training
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import ablations
 import experiments
+import loss_arms
 from experiments import EXPERIMENTS
 
 # Made before results held what they depend on, or not yet: `make results` makes them.
 WAITING = {
     *("trials_mffcn", "trials_srcnn", "trials_nie", "trials_example", "trials_sparse", "trials_forest"),
     *(f"weights/{name}" for name in experiments.OWN),
-    *("ablations", "srcnn_at_2", "folds", "systems"),
+    *("ablations", "loss_arms", "srcnn_at_2", "folds", "systems"),
     *("bench_fusing", "bench_metrics", "costs", "bench_training", "bench_prepare"),
 }
 
@@ -136,3 +144,27 @@ def test_trials_are_equal_for_every_network():
     ]
     assert grids[0] == grids[1]
     assert len(grids[0]) == 15
+
+
+def test_balanced_weights_make_the_gradients_equally_long():
+    generator = torch.Generator().manual_seed(0)
+    model, hr = create_model("mffcn", width=2, depth=2), torch.rand(2, 1, 48, 40, generator=generator)
+    blurred, phi = degrade(hr, 3), create_features("random")
+    weights = loss_arms.balance(model, Objective(phi), blurred, hr)
+    norms = Objective(phi, **weights)(model(blurred), hr, gradient_norms=True).gradient_norms
+    assert weights["l2"] == 10
+    assert [norm.item() for norm in norms.values()] == pytest.approx([norms["l2"].item()] * 4, rel=1e-4)
+
+
+def test_an_arm_of_the_objective_goes_on_from_the_start(tmp_path, monkeypatch):
+    start = create_model("mffcn", width=2, depth=2)
+    save_model(start, tmp_path / "start.safetensors")
+    monkeypatch.setattr(loss_arms, "START", tmp_path / "start.safetensors")
+    monkeypatch.setattr(loss_arms, "CONFIG", replace(loss_arms.CONFIG, steps=1, batch=2, lr=1e-12))
+    found = loss_arms.run("as written, l2 + tv", 0)
+    assert found["weights"] == {"l2": 10.0, "perceptual": 0, "texture": 0, "tv": 0.0001}
+    _, validation, _ = people_for_training(load_faces("orl"), hold_out=True)
+    blurred = degrade(validation.floats(), 4)  # a step of no length leaves the start, which changes nothing
+    want = psnr(blurred.clamp(0, 1), validation.floats(), data_range=1.0).mean().item()
+    assert found["4"]["psnr"] == pytest.approx(want, abs=1e-3)
+    assert len(found["bands"]) == 8
