@@ -91,7 +91,7 @@ def weights(name: str, hours: float) -> tuple[str, Experiment]:
     return f"weights/{name}", Experiment(SHIPPED / f"{name}.json", command, modules, hours, needs)
 
 
-SHIPPED_ALL = tuple(f"weights/{name}" for name in OWN)
+SHIPPED_ALL = tuple(f"weights/{name}" for name in (*OWN, "mffcn-full"))
 EXPERIMENTS = dict(
     [
         *(
@@ -107,6 +107,16 @@ EXPERIMENTS = dict(
             for name, hours in {"mffcn": 1.2, "srcnn": 0.5, "nie": 0.5, "fsrcnn": 0.2, "wiener": 0.01}.items()
         ),
         *(weights(name, 0.02) for name in FITTED),
+        (
+            "weights/mffcn-full",
+            Experiment(
+                SHIPPED / "mffcn-full.json",
+                ("train_shipped.py", "mffcn-full"),
+                (*TRAINING, *OWN["mffcn"], *OBJECTIVE),
+                hours=0.5,
+                needs=("weights/mffcn",),
+            ),
+        ),
         result(
             "ablations",
             "ablations.py",
