@@ -68,11 +68,12 @@ GOOD = {
     "an activation inside": ("mff", "mff inside"),
 }
 WRONG = [
-    ("8.1", 33, "on top of each other"),
-    ("8.1", 36, "on top of each other"),
-    ("8.1", 20, "k − 1"),
-    ("8.1", 5, "one module"),
-    ("8.1", 625, "multiply"),
+    ("8.1", 45, "on top of each other"),
+    ("8.1", 49, "on top of each other"),
+    ("8.1", 29, "k − 1"),
+    ("8.1", 7, "one module"),
+    ("8.1", 11, "each of the five"),
+    ("8.1", 6125, "multiply"),
     ("8.1", 12, "how many pixels"),
     ("8.1", "wide", "number of pixels"),
     ("8.2", in_a_corner, "sit in a corner"),

@@ -1,5 +1,7 @@
 """Checks of chapter 8, "MFF: what do three sizes of window bring?"."""
 
+import math
+
 import torch
 from torch.nn import functional
 
@@ -12,15 +14,18 @@ def _width(answer) -> str | None:
     number = as_number(answer)
     if number is None:
         return "give a number of pixels"
-    if number == 1 + 4 * (5 - 1):
+    sides, sums = (7, 7, 5, 5, 5), (11, 11, 9, 9, 9)  # the widest branch of each module, and its branches added up
+    if number == 1 + sum(side - 1 for side in sides):
         return None
-    if number in (1 + 4 * (9 - 1), 4 * 9, 9):
-        return "windows side by side lie on top of each other; they don't add up to 9"
-    if number == 4 * 5:
+    if number in (1 + sum(side - 1 for side in sums), sum(sums)):
+        return "windows side by side lie on top of each other; they don't add up to 11 or 9"
+    if number == sum(sides):
         return "a kernel of side k adds k − 1, since the pixel in its middle was there already"
-    if number == 5:
+    if number in (7, 5):
         return "that is one module; what stands one behind the other adds up"
-    if number == 5**4:
+    if number == 7 + 5 - 1:
+        return "two modules and three: each of the five adds its share"
+    if number == math.prod(sides):
         return "a kernel adds to the window, it doesn't multiply it"
     return "how many pixels does one module add to the window, on both sides together?"
 
