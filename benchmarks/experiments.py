@@ -150,6 +150,14 @@ EXPERIMENTS = dict(
             weights=True,
         ),
         result(
+            "distortion",
+            "distortion.py",
+            modules=(*MEASURES, *SYSTEMS, "statistics", "metrics.lpips", "metrics.detail"),
+            hours=0.1,
+            needs=SHIPPED_ALL,
+            weights=True,
+        ),
+        result(
             "systems",
             "systems.py",
             modules=(*MEASURES, *SYSTEMS, "models.cost"),

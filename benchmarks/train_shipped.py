@@ -6,6 +6,7 @@ Goes on where it was stopped: a run that is finished is not repeated, and one th
 """
 
 import dataclasses
+import json
 import os
 import subprocess
 import sys
@@ -16,9 +17,9 @@ import torch
 from experiments import EXPERIMENTS, NETWORKS
 
 from mffcn_lite.checkpoint import load_model, save_model
-from mffcn_lite.data import load_faces
+from mffcn_lite.data import load_faces, split_by_person
 from mffcn_lite.environment import describe_environment
-from mffcn_lite.evaluation import load_results
+from mffcn_lite.evaluation import CONVENTION, evaluate, load_results, summarize
 from mffcn_lite.files import sha256
 from mffcn_lite.models import SuperResolver, create_model
 from mffcn_lite.runs import people_for_training
@@ -97,9 +98,23 @@ def print_now_and_then(step: int, terms: dict[str, torch.Tensor]) -> None:
         print(step, {name: round(term.item(), 3) for name, term in terms.items()}, flush=True)
 
 
+def curve(folder: str, points: int = 40) -> list[list[float]]:
+    """[last step, mean loss] of each of `points` parts of a run."""
+    lines = [json.loads(line) for line in Path(folder, "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    losses = [(line["step"], line["loss"]) for line in lines if "loss" in line]
+    parts = [losses[len(losses) * i // points : len(losses) * (i + 1) // points] for i in range(points)]
+    return [[part[-1][0], round(sum(loss for _, loss in part) / len(part), 7)] for part in parts if part]
+
+
 def ship(name: str) -> None:
-    """Put a system into the package."""
+    """Put a system into the package, with what is known of it in its card."""
     model = fine_tune() if name == "mffcn-full" else train_network(name) if name in NETWORKS else fit(name)
+    _, test = split_by_person(load_faces("orl"))
+    rows = summarize(evaluate({"wiener": load_model("wiener"), name: model}, test))
+    model.card["results"] = [row for row in rows if row["model"] == name]
+    model.card["results_convention"] = CONVENTION
+    if name in NETWORKS:
+        model.card["curve"] = curve(f"runs/{name}")
     trials = {"recipe_trials": load_results(f"trials_{name}")} if f"trials_{name}" in EXPERIMENTS else {}
     stamp = {"depends_on": EXPERIMENTS[f"weights/{name}"].stamp()}
     card = {**model.card, **trials, **stamp, "intended_use": INTENDED_USE, "limits": LIMITS}
