@@ -1,0 +1,201 @@
+"""Checks of chapter 11, "Total variation: how much is 0.0001?"."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from mffcn_lite.exercises import as_number, exercise
+from mffcn_lite.losses import l2_loss, total_variation
+
+RATIO = 0.0001 / 10  # of the paper's weights
+NEGLIGIBLE = (
+    "0.0001 looks negligible, and that says nothing before you know what it multiplies: "
+    "a mean and a sum differ by the number of pixels"
+)
+
+
+def unknown_program(
+    l2_weight: float | int = 10,
+    tv_weight: float | int = 0.0001,
+    l2_reduction: str = "sum",
+    tv_reduction: str = "sum",
+    l2_range: float | int = 1,
+    tv_range: float | int = 1,
+) -> Callable[[Tensor, Tensor], float]:
+    """A loss of two terms, L2 and TV (eq. 7), as a function of (sr, hr): 1×1×H×W, floats, range [0, 1], to a number.
+
+    Exercise 11.5 asks what it makes of fine detail, without looking inside.
+
+    Args:
+        l2_weight, tv_weight: λ1 and λ3.
+        l2_reduction, tv_reduction: "sum" or "mean".
+        l2_range, tv_range: what white is in each of the two terms.
+    """
+
+    def program(sr: Tensor, hr: Tensor) -> float:
+        sr, hr = sr.double(), hr.double()
+        l2 = l2_loss(l2_range * sr, l2_range * hr, l2_reduction)
+        return (l2_weight * l2 + tv_weight * total_variation(tv_range * sr, tv_reduction)).item()
+
+    return program
+
+
+def _left(ratio: float | int, price: float | int = 8) -> float:
+    return 1 / (1 + price * ratio)
+
+
+@exercise("11.1")
+def _share_left(answer) -> str | None:
+    share = as_number(answer)
+    if share is None:
+        return "give a number"
+    ratio = RATIO * 200 * 200
+    for number, hint in (
+        (_left(ratio), None),
+        (100 * _left(ratio), "give a share, between 0 and 1, not a percentage"),
+        (1 - _left(ratio), "that is what is lost, not what is left"),
+        (_left(ratio, 4), "that is the price of stripes; a checkerboard differs from its neighbours both ways"),
+        (_left(RATIO * 128 * 128), "that is for the paper's photos; these are larger"),
+        (_left(RATIO * 200), "a photo's pixels are its rows times its columns"),
+        (_left(10 * ratio), "you left λ1 out"),
+    ):
+        if abs(share - number) < (0.005 if hint else 0.02) * number:
+            return hint
+    if 0.99 < share <= 1:
+        return NEGLIGIBLE
+    return "write the two terms as multiples a and b of plain sums; then ρ = b/a, and a checkerboard's price is 8"
+
+
+@exercise("11.2")
+def _tv(answer) -> str | None:
+    generator = torch.Generator().manual_seed(0)
+    for shape in ((1, 1, 5, 7), (1, 3, 6, 4), (4, 1, 5, 6), (1, 1, 1, 6), (1, 1, 6, 1)):
+        x = torch.rand(shape, generator=generator, dtype=torch.float64)
+        kept, got = x.clone(), as_number(answer(x))
+        across, down = (x[..., 1:] - x[..., :-1]).square().sum(), (x[..., 1:, :] - x[..., :-1, :]).square().sum()
+        want = total_variation(x).item()
+        if got is None:
+            return "return one number"
+        if not torch.equal(x, kept):
+            return "your function changes the photos that it was given"
+        if abs(got - want) < 1e-6 * want:
+            continue
+        if shape[0] > 1 and abs(got - want * shape[0]) < 1e-6 * got:
+            return "one photo is right; for a batch, take the mean over its photos"
+        if abs(got - want / x[0].numel()) < 1e-6:
+            return "that is a mean over pixels; equation (7) has a sum"
+        if 1 not in shape[2:] and min(abs(got - across), abs(got - down)) < 1e-6:
+            return "one of the two directions is missing: which axis of N×C×H×W holds the columns?"
+        if abs(got - total_variation(x, form="isotropic").item()) < 1e-6:
+            return "those are the lengths of the steps, the classical form; equation (7) has their squares"
+        return f"wrong for a batch of the shape {shape}: compare neighbours in a row and in a column, and no others"
+    return None
+
+
+@exercise("11.3")
+def _weight_for(answer) -> str | None:
+    for kept, height, width, l2, l2_reduction, tv_reduction in (
+        (0.5, 20, 20, 10.0, "sum", "sum"),
+        (0.5, 20, 20, 10.0, "mean", "mean"),
+        (0.8, 40, 30, 10.0, "mean", "sum"),
+        (0.8, 40, 30, 10.0, "sum", "mean"),
+        (0.25, 12, 50, 3.0, "mean", "sum"),
+    ):
+        weight = as_number(answer(kept, height, width, l2, l2_reduction, tv_reduction))
+        if weight is None or not weight > 0:
+            return "return one number above 0"
+        a = l2 / (height * width if l2_reduction == "mean" else 1)
+        b = weight / (height * width if tv_reduction == "mean" else 1)
+        if abs(_left(b / a) - kept) < 1e-4:
+            continue
+        said = f"L2 a {l2_reduction}, TV a {tv_reduction}"
+        if abs(_left(weight / l2) - kept) < 1e-4:
+            return f"{said}: that is right for equal reductions; where they differ, the number of pixels counts"
+        if abs(_left(b / a, 4) - kept) < 1e-4:
+            return "that is for stripes; a checkerboard differs from its neighbours both ways"
+        if abs(_left(b / a) - (1 - kept)) < 1e-4:
+            return "`kept` is what stays, and you let that much go"
+        if abs(_left(b / a * l2) - kept) < 1e-4:
+            return "λ1 is missing: the ratio decides, not λ3 alone"
+        if (
+            l2_reduction != tv_reduction
+            and abs(_left(b / a * (height * width) ** (-2 if l2_reduction == "mean" else 2)) - kept) < 1e-4
+        ):
+            return (
+                f"{said}: you multiplied where you should divide; is λ3 smaller or larger than with equal reductions?"
+            )
+        return f"{said}: your λ3 keeps {'more' if _left(b / a) > kept else 'less'} than it should"
+    return None
+
+
+_CHANGES = {
+    "equation (7): both terms in 0…255 instead of [0, 1]": (
+        "same",
+        "both terms are sums of squares, so both grow by the same factor",
+    ),
+    "classical TV: both terms in 0…255 instead of [0, 1]": (
+        "weaker",
+        "lengths grow by the range, squares by its square; which of the terms is which?",
+    ),
+    "equation (7): TV alone in 0…255": ("stronger", "one term grows, and the other does not"),
+    "both means: photos twice as high and wide": ("same", "equal reductions divide both terms by the same number"),
+    "L2 mean, TV sum: photos twice as high and wide": (
+        "stronger",
+        "a sum has more entries now, and a mean still is one entry's worth",
+    ),
+    "λ1 and λ3 both ten times as large": ("same", "only the ratio of the two decides what the best picture is"),
+}
+
+
+@exercise("11.4")
+def _table(answer) -> str | None:
+    if not isinstance(answer, dict) or set(answer) != set(_CHANGES):
+        return 'keep the six lines, and write "weaker", "same" or "stronger" into each'
+    if all(value is ... for value in answer.values()):
+        raise NotImplementedError
+    if any(value not in ("weaker", "same", "stronger") for value in answer.values()):
+        return 'write "weaker", "same" or "stronger" into each line'
+    if set(answer.values()) == {"stronger"}:
+        return "a larger number in one term means nothing before you have looked at the other term"
+    for change, (want, why) in _CHANGES.items():
+        if answer[change] != want:
+            return f'"{change}" is not right: {why}'
+    return None
+
+
+@exercise("11.5")
+def _kept_by(answer) -> str | None:
+    for options, height, width in (
+        ({}, 24, 20),
+        ({"tv_weight": 2.0}, 24, 20),
+        ({"l2_weight": 1.0, "tv_weight": 0.5, "l2_reduction": "mean", "tv_reduction": "mean"}, 20, 32),
+        ({"l2_reduction": "mean"}, 112, 92),
+        ({"tv_weight": 1.0, "tv_reduction": "mean"}, 12, 16),
+        ({"tv_range": 255}, 24, 20),
+        ({"l2_range": 255, "tv_range": 255, "tv_weight": 5.0}, 24, 20),
+    ):
+        settings = {"l2_weight": 10, "tv_weight": 0.0001, "l2_reduction": "sum", "tv_reduction": "sum"} | options
+        share = as_number(answer(unknown_program(**options), height, width))
+        if share is None:
+            return "return one number"
+        a = settings["l2_weight"] * settings.get("l2_range", 1) ** 2
+        b = settings["tv_weight"] * settings.get("tv_range", 1) ** 2
+        a /= height * width if settings["l2_reduction"] == "mean" else 1
+        b /= height * width if settings["tv_reduction"] == "mean" else 1
+        want = _left(b / a)
+        if abs(share - want) < 0.003:
+            continue
+        told = ", ".join(f"{name}={value!r}" for name, value in settings.items()) + f", {height}×{width}"
+        if share > 0.999:
+            return f"{told}: {NEGLIGIBLE}; measure it"
+        if abs(share - (1 - want)) < 0.003:
+            return "that is what is lost, not what is kept"
+        if abs(share - _left(b / a, 4)) < 0.003:
+            return "that is the share of stripes; a checkerboard differs from its neighbours both ways"
+        if abs(share - want) < 0.05:
+            return f"{told}: nearly; pixels at the border have fewer neighbours, so count the differences"
+        if abs(share - _left(b / a / 4)) < 0.003 or abs(share - _left(b / a * 4)) < 0.003:
+            return f"{told}: a difference of ½ squared is ¼; with which swing did you measure each of the two terms?"
+        return f"{told}: your share is too {'large' if share > want else 'small'}; find a and b one after the other"
+    return None
