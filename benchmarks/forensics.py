@@ -24,7 +24,7 @@ from mffcn_lite.data import FaceSet, load_faces, split_by_person
 from mffcn_lite.environment import describe_environment
 from mffcn_lite.evaluation import RESULTS
 from mffcn_lite.files import write_json
-from mffcn_lite.metrics import CONVENTIONS, mse, ssim, ssim_map
+from mffcn_lite.metrics import mse, ssim, ssim_map
 from mffcn_lite.statistics import t_interval
 
 STORE = Path(__file__).parent.parent / "runs" / "forensics.jsonl"
@@ -41,16 +41,16 @@ def canonical(protocol: Protocol, size: tuple[int, int], factor: int) -> Protoco
 def measures(blurred: Tensor, hr: Tensor, factor: int) -> np.ndarray:
     """A row a photo: the squared error, whole and without a border of `factor`; then SSIM in each way of `MEASURED`."""
     sr, cut = blurred.clamp(0, 1), (..., slice(factor, -factor), slice(factor, -factor))
-    errors = [mse(sr, hr), mse(sr, hr, border=factor)]
-    whole = {name: CONVENTIONS[name] for name, _ in MEASURED}
-    # Where windows are dropped at the border, cutting the photos is cutting the map.
-    maps = {n: ssim_map(sr, hr, data_range=1.0, convention=n) for n, c in whole.items() if c.borders == "drop"}
+    maps = {name: ssim_map(sr, hr, data_range=1.0, convention=name) for name in ("matlab", "skimage")}
+    # The same windows but those that reach beyond the border; without these, to cut a photo is to cut its map.
+    maps["paper"] = maps["matlab"][..., 5:-5, 5:-5]
+    values = [mse(sr, hr), mse(sr, hr, border=factor)]
     for name, border in MEASURED:
-        if name in maps:
-            errors.append((maps[name][cut] if border else maps[name]).mean((1, 2, 3)).double())
+        if name == "global":
+            values.append(ssim(sr, hr, data_range=1.0, convention=name))
         else:
-            errors.append(ssim(sr, hr, data_range=1.0, convention=name, border=factor if border else 0))
-    return torch.stack(errors, dim=1).numpy()
+            values.append((maps[name][cut] if border else maps[name]).mean((1, 2, 3)).double())
+    return torch.stack(values, dim=1).numpy()
 
 
 def windows(blurred: Tensor, step: int) -> Tensor:
@@ -102,7 +102,7 @@ def scan(faces: FaceSet, store: Path, among: list[Protocol]) -> dict[tuple, dict
     """Every protocol at every factor on one photo a person; what `store` holds already is not computed again."""
     known = {}
     if store.exists():  # a line that was cut short by a kill is made again
-        whole = [line for line in store.read_text(encoding="utf-8").splitlines() if line.endswith("}")]
+        whole = [line for line in store.read_text("utf-8", "replace").splitlines() if line.endswith("}")]
         known = {tuple(row["key"]): row for row in map(json.loads, whole)}
     chosen = faces[[np.flatnonzero(faces.people == who)[i % 10] for i, who in enumerate(faces.who())]]
     training = np.isin(chosen.people, split_by_person(faces)[0].people)
@@ -118,6 +118,7 @@ def scan(faces: FaceSet, store: Path, among: list[Protocol]) -> dict[tuple, dict
                 if key not in known:
                     known[key] = {"key": key, **scan_one(one, factor, hr, training, half)}
                     handle.write("\n" + json.dumps(known[key], ensure_ascii=False))
+                    handle.flush()
                 found[(*dataclasses.astuple(protocol), factor)] = known[key]
     return found
 

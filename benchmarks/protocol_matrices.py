@@ -1,4 +1,4 @@
-"""What a protocol of benchmarks/protocols.py does to photos: an axis at a time, a matrix that shrinks, one that enlarges.
+"""What a protocol of benchmarks/protocols.py does to photos: for each axis a matrix that shrinks, one that enlarges.
 
 `mffcn_lite.degrade` makes no such mistakes; here scale, size and alignment are each free to be wrong.
 """
