@@ -79,7 +79,9 @@ def axis(protocol: Protocol, side: int, factor: int) -> tuple[Tensor, Tensor]:
     if up == "nearest":
         return shrink, pick(place, small)
     kernel, half, _ = KERNELS[up]
-    return shrink, gather(place, small, kernel, half, 1, repeat=up != "bicubic −0.5")
+    # Enlarged by the factor, the last pixels may lie where no small pixel is in reach.
+    repeat = up != "bicubic −0.5" or rule == "rounded, enlarged by f"
+    return shrink, gather(place, small, kernel, half, 1, repeat)
 
 
 def levels(images: Tensor) -> Tensor:
