@@ -116,7 +116,7 @@ def scan(faces: FaceSet, store: Path, among: list[Protocol]) -> dict[tuple, dict
                 one = canonical(protocol, tuple(hr.shape[-2:]), factor)
                 key = (*dataclasses.astuple(one), factor)
                 if key not in known:
-                    known[key] = {"key": key, **scan_one(one, factor, hr, training, half)}
+                    known[key] = {"key": list(key), **scan_one(one, factor, hr, training, half)}
                     handle.write("\n" + json.dumps(known[key], ensure_ascii=False))
                     handle.flush()
                 found[(*dataclasses.astuple(protocol), factor)] = known[key]

@@ -80,7 +80,7 @@ def axis(protocol: Protocol, side: int, factor: int) -> tuple[Tensor, Tensor]:
         return shrink, pick(place, small)
     kernel, half, _ = KERNELS[up]
     # Enlarged by the factor, the last pixels may lie where no small pixel is in reach.
-    repeat = up != "bicubic −0.5" or rule == "rounded, enlarged by f"
+    repeat = up != "bicubic −0.5" or (rule == "rounded, enlarged by f" and side % factor > 0)
     return shrink, gather(place, small, kernel, half, 1, repeat)
 
 
