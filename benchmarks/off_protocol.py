@@ -106,6 +106,8 @@ def rows_of(condition: Condition, values: dict[str, list]) -> list[dict]:
 def judge(rows: list[dict]) -> None:
     """Add p and verdict to each row with a gain; all of them are one family."""
     with_gain = [row for row in rows if "people" in row]
+    if not with_gain:  # of factor 1 alone
+        return
     for row, p in zip(with_gain, max_t_p_values([row["people"] for row in with_gain]), strict=True):
         verdict = "undecided" if p >= 0.05 else "above" if row["mean"] > 0 else "below"
         row |= {"p": round(p, 4), "verdict": verdict}

@@ -104,7 +104,7 @@ def test_what_was_measured_with_these_weights_is_kept(faces, tmp_path, monkeypat
     cards, calls, original = {"srcnn": {"weights_sha256": "a"}}, [], off_protocol.measure
     monkeypatch.setattr(off_protocol, "shipped_models", lambda: cards)
     monkeypatch.setattr(off_protocol, "split_by_person", lambda _: (faces, faces))
-    monkeypatch.setattr(off_protocol, "conditions", lambda: conditions()[1:3])
+    monkeypatch.setattr(off_protocol, "conditions", lambda: conditions()[:2])
     monkeypatch.setattr(off_protocol, "measure", lambda *a: calls.append(1) or original(*a))
     path = tmp_path / "o.json"
     off_protocol.main(path)
