@@ -136,6 +136,44 @@ def intervals(rows: Sequence[Mapping], measure: str, unit: str) -> Figure:
     return figure
 
 
+def gains(rows: Sequence[Mapping], ylabel: str) -> Figure:
+    """What systems gain as the world leaves the training's protocol: a panel for each group, its levels in their order.
+
+    Args:
+        rows: with `model`, `group`, `level` (a name), `mean` and `ci`; those without a mean are left out.
+    """
+    rows = [row for row in rows if row.get("mean") is not None]
+    names, groups = (list(dict.fromkeys(row[key] for row in rows)) for key in ("model", "group"))
+    levels = {group: list(dict.fromkeys(row["level"] for row in rows if row["group"] == group)) for group in groups}
+    widths = [max(2, len(levels[group])) for group in groups]
+    options = {"sharey": True, "squeeze": False, "layout": "constrained", "width_ratios": widths}
+    with _subplots(1, len(groups), figsize=(1.2 + 0.5 * sum(widths), 3.8), **options) as (figure, axes):
+        for axis, group in zip(axes[0], groups, strict=True):
+            axis.axhline(0, color="0.4", linewidth=1)
+            for i, name in enumerate(names):
+                mine = [row for row in rows if row["group"] == group and row["model"] == name]
+                x = np.array([levels[group].index(row["level"]) for row in mine])
+                y, (low, high) = np.array([row["mean"] for row in mine]), np.array([row["ci"] for row in mine]).T
+                axis.errorbar(
+                    x + 0.6 * ((i + 0.5) / len(names) - 0.5),
+                    y,
+                    [y - low, high - y],
+                    color=COLOURS[i % len(COLOURS)],
+                    linestyle=STYLES[i % len(STYLES)],
+                    marker="os^Dvp"[i % 6],
+                    markersize=4,
+                    linewidth=1,
+                    capsize=2,
+                    label=name if axis is axes[0][0] else None,
+                )
+            axis.set_xticks(range(len(levels[group])), levels[group])
+            axis.grid(False, axis="x")
+            axis.set_title(group, fontsize=10)
+        axes[0][0].set_ylabel(ylabel)
+        figure.legend(loc="outside lower center", ncols=6, frameon=False)
+    return figure
+
+
 def dots(groups: Mapping[str, ArrayLike], xlabel: str, ylabel: str, zero: bool = False) -> Figure:
     """A column of dots for each group, in the order of their values, with a bar at the mean; `zero`: a line at 0."""
     with _subplots(figsize=(6.8, 3.4)) as (figure, axis):

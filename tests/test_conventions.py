@@ -1,4 +1,4 @@
-"""The conventions of PSNR and SSIM against the libraries that they are named for; LPIPS, bands and sharpness."""
+"""The conventions of PSNR and SSIM against the libraries that they are named for; LPIPS, bands, sharpness and noise."""
 
 import math
 import warnings
@@ -12,10 +12,12 @@ import skimage.data
 import torch
 import torchmetrics.functional.image as torchmetrics
 from scipy.ndimage import correlate1d
+from scipy.signal import convolve2d
+from scipy.stats import norm
 from skimage.metrics import structural_similarity
 
 from mffcn_lite.degrade import degrade
-from mffcn_lite.metrics import SSIMConvention, band_energy_ratio, mse, psnr, sharpness, ssim, ssim_map
+from mffcn_lite.metrics import SSIMConvention, band_energy_ratio, mse, noise_level, psnr, sharpness, ssim, ssim_map
 from mffcn_lite.metrics.lpips import LPIPS, READ
 
 SHAPES = [(2, 1, 31, 24), (3, 3, 48, 57), (1, 1, 128, 128)]
@@ -293,3 +295,39 @@ def test_sharpness_has_hand_worked_values_falls_with_blur_and_rises_with_noise(f
     noisy = hr + 0.05 * torch.randn(hr.shape, generator=torch.Generator().manual_seed(0))
     assert (sharpness(noisy) > 1.3 * sharpness(hr)).all()  # sharper, and worse: it is no measure of quality
     assert (mse(noisy.clamp(0, 1), hr) > 0).all()
+
+
+# Noise ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("average", ["mean", "median"])
+def test_planted_noise_is_found_on_a_ramp(average):
+    down, across = torch.meshgrid(
+        torch.linspace(0.2, 0.7, 200).double(), torch.linspace(0, 0.2, 180).double(), indexing="ij"
+    )
+    clean = (down + across)[None, None].repeat(2, 1, 1, 1)
+    assert noise_level(clean, average).max() < 1e-9
+    noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    levels = torch.tensor([0.01, 0.03]).view(2, 1, 1, 1)
+    torch.testing.assert_close(noise_level(clean + levels * noise, average), levels.view(2).double(), rtol=0.03, atol=0)
+
+
+def test_the_noise_level_is_immerkaers_written_out(faces):
+    mask = np.outer([1, -2, 1], [1, -2, 1])
+    for image, mean, median in zip(faces[1], noise_level(faces[1], "mean"), noise_level(faces[1]), strict=True):
+        sizes = np.abs(convolve2d(image[0].double().numpy(), mask, mode="valid"))
+        height, width = image.shape[-2:]
+        assert float(mean) == pytest.approx(math.sqrt(math.pi / 2) * sizes.sum() / (6 * (width - 2) * (height - 2)))
+        assert float(median) == pytest.approx(np.median(sizes) / (6 * norm.ppf(0.75)), rel=1e-2)
+
+
+def test_the_median_is_less_taken_in_by_texture():
+    stripes = torch.zeros(1, 1, 64, 64)
+    stripes[..., 40:, :] = (torch.arange(64) + torch.arange(24)[:, None]).sin() / 2
+    assert noise_level(stripes) == 0 < noise_level(stripes, "mean")
+
+
+def test_the_noise_of_what_is_no_picture_is_one_sentence(refuses):
+    refuses(lambda: noise_level(torch.rand(1, 1, 2, 9)), "(2, 9)", "3")
+    refuses(lambda: noise_level(torch.rand(1, 1, 9, 9), "mode"), "'mode'", "median")
+    refuses(lambda: noise_level(torch.ones(1, 1, 9, 9, dtype=torch.uint8)), "uint8")

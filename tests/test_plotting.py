@@ -18,6 +18,15 @@ FIGURES = {
         "psnr",
         "(dB)",
     ),
+    "gains": lambda: plotting.gains(
+        [
+            {"model": m, "group": g, "level": level, "mean": v, "ci": [v - 1, v + 2]}
+            for m, sign in (("a", 1), ("b", -1))
+            for g, level, v in (("noise", "2", 0.5 * sign), ("noise", "10", 3.0 * sign), ("jpeg", "30", 7.0 * sign))
+        ]
+        + [{"model": "a", "group": "noise", "level": "exact", "mean": None, "ci": None}],
+        "gain (dB)",
+    ),
 }
 
 
@@ -65,3 +74,20 @@ def test_dots_show_every_value_and_the_mean_of_each_group():
 def test_a_logarithmic_axis_is_asked_for():
     assert FIGURES["curves"]().axes[0].get_yscale() == "linear"
     assert plotting.curves([0, 1], {"k": [1, 10]}, "x", "y", log=True).axes[0].get_yscale() == "log"
+
+
+def test_gains_have_a_panel_a_group_and_an_interval_a_level():
+    noise, jpeg = FIGURES["gains"]().axes
+    assert [(axis.get_title(), [t.get_text() for t in axis.get_xticklabels()]) for axis in (noise, jpeg)] == [
+        ("noise", ["2", "10"]),
+        ("jpeg", ["30"]),
+    ]
+    first, second = noise.containers
+    assert (first.get_label(), second.get_label(), noise.get_ylabel()) == ("a", "b", "gain (dB)")
+    assert list(first.lines[0].get_ydata()) == [0.5, 3]
+    assert list(second.lines[0].get_ydata()) == [-0.5, -3]
+    bars = first.lines[2][0].get_segments()
+    assert np.allclose([bar[:, 1] for bar in bars], [[-0.5, 2.5], [2, 5]])
+    assert all(abs(bar[0, 0] - level) < 0.5 for level, bar in enumerate(bars))
+    assert list(jpeg.containers[1].lines[0].get_ydata()) == [-7]
+    assert noise.get_ylim() == jpeg.get_ylim()

@@ -3,7 +3,7 @@
 Every convention that moves a number is an argument. Without one, results are neither rounded, cropped nor clamped.
 """
 
-from mffcn_lite.metrics.detail import band_energy_ratio, sharpness
+from mffcn_lite.metrics.detail import band_energy_ratio, noise_level, sharpness
 from mffcn_lite.metrics.error import mse, psnr
 from mffcn_lite.metrics.lpips import LPIPS
 from mffcn_lite.metrics.similarity import CONVENTIONS, SSIMConvention, ssim, ssim_map
@@ -14,6 +14,7 @@ __all__ = [
     "SSIMConvention",
     "band_energy_ratio",
     "mse",
+    "noise_level",
     "psnr",
     "sharpness",
     "ssim",

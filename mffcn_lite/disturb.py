@@ -1,0 +1,87 @@
+"""Small photos as the world makes them, not as the training did: another kernel or grid, noise, JPEG (chapter 16)."""
+
+import io
+import math
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from PIL import Image
+from torch import Tensor
+
+from mffcn_lite.degrade import cubic
+from mffcn_lite.errors import MffcnLiteError
+
+
+def read_at(
+    hr: Float[Tensor, "batch channel height width"],
+    size: tuple[int, int],
+    *,
+    shift: float | int = 0,
+    sigma: float | int | None = None,
+) -> Float[Tensor, "batch channel smallheight smallwidth"]:
+    """`hr` shrunk to `size` = (height, width) with its centres moved, or through a Gaussian lens.
+
+    Each small pixel is a weighted mean of those around its centre; beyond the border there is nothing.
+
+    Args:
+        shift: how many pixels of `hr` the centres are moved, down and to the right; a picture that is enlarged without
+            knowing of it has moved up and to the left. With 0, and without `sigma`, this is `degrade.downsample`.
+        sigma: of a Gaussian in place of the antialiased bicubic kernel (a = −0.5), in pixels of `hr`; cut at 4 σ.
+
+    Raises:
+        MffcnLiteError: if `size` is larger than `hr`, `sigma` is not above 0, or `shift` moves a centre off the photo.
+    """
+    if sigma is not None and not 0 < sigma < math.inf:
+        raise MffcnLiteError(f"sigma (={sigma}) must be above 0 and finite")
+    matrices = []
+    for old, new in zip(hr.shape[-2:], size, strict=True):
+        if not 1 <= new <= old:
+            raise MffcnLiteError(f"size (={size}) must be at least 1 and at most that of the photos {hr.shape[-2:]}")
+        scale = old / new
+        if not abs(shift) < scale / 2 + 0.5:
+            raise MffcnLiteError(f"shift (={shift}) moves the outer centres off the photo; stay below {scale / 2:.3g}")
+        centre = (torch.arange(new, dtype=torch.float64) + 0.5) * scale + shift
+        away = torch.arange(old, dtype=torch.float64) + 0.5 - centre[:, None]
+        if sigma is None:
+            weights = cubic(away / scale)
+        else:
+            weights = torch.exp(-((away / sigma) ** 2) / 2) * (away.abs() <= 4 * sigma)
+        matrices.append((weights / weights.sum(1, keepdim=True)).to(hr))
+    return matrices[0] @ hr @ matrices[1].T
+
+
+def add_noise(
+    small: Float[Tensor, "batch channel height width"], level: float | int, generator: torch.Generator
+) -> Float[Tensor, "batch channel height width"]:
+    """White Gaussian noise of a standard deviation of `level` grey levels of 255, then clamped to [0, 1].
+
+    Raises:
+        MffcnLiteError: if `level` is below 0.
+    """
+    if not 0 <= level < math.inf:
+        raise MffcnLiteError(f"level (={level}) must be at least 0 and finite")
+    noise = torch.randn(small.shape, generator=generator, dtype=small.dtype, device=generator.device)
+    return (small + level / 255 * noise.to(small.device)).clamp(0, 1)
+
+
+def jpeg(
+    small: Float[Tensor, "batch channel height width"], quality: int
+) -> Float[Tensor, "batch channel height width"]:
+    """Each photo, grey or RGB, rounded to 8 bits, stored as JPEG by Pillow, and read again.
+
+    Args:
+        quality: 1 to 95, Pillow's scale.
+
+    Raises:
+        MffcnLiteError: for another quality, or photos of neither 1 nor 3 channels.
+    """
+    if quality not in range(1, 96) or small.shape[1] not in (1, 3):
+        raise MffcnLiteError(f"quality (={quality}) must be 1 to 95, and photos {tuple(small.shape)} grey or RGB")
+    levels = (small.detach().clamp(0, 1) * 255).round().byte().cpu().permute(0, 2, 3, 1).numpy()
+    read = []
+    for photo in levels:
+        file = io.BytesIO()
+        Image.fromarray(photo.squeeze(-1) if photo.shape[-1] == 1 else photo).save(file, "JPEG", quality=int(quality))
+        read.append(np.asarray(Image.open(file)).reshape(photo.shape))
+    return torch.from_numpy(np.stack(read)).permute(0, 3, 1, 2).to(small) / 255
