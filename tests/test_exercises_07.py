@@ -67,29 +67,38 @@ WRONG = [
     ("7.1", 529, "its side"),
     ("7.1", 100, "start with 1 pixel"),
     ("7.1", None, "number of pixels"),
-    ("7.2", ["C", "B", "A"], "½ in front"),
-    ("7.2", ["B", "C", "A"], "sum over the pixels"),
-    ("7.2", ["C", "A", "B"], "the best first"),
-    ("7.2", ["A", "B", "C"], "the mean of the squared"),
-    ("7.2", "CBX", "three letters"),
-    ("7.3", lambda first, second: first, "do not multiply"),
-    ("7.3", lambda first, second: folded(first, second).sum(1, keepdim=True).flip(2, 3), "upside down"),
-    ("7.3", lambda first, second: folded(first, second)[:, :1], "add up over all maps"),
-    ("7.3", lambda first, second: None, "shape"),
-    ("7.4", descent(sign=-1), "uphill"),
-    ("7.4", descent(forget=False), "slopes of its own"),
-    ("7.4", descent(clamp=True), "leaves [0, 1]"),
-    ("7.4", descent(total=torch.sum), "not the sum"),
-    ("7.4", descent(scale=0.5), "no ½"),
-    ("7.4", descent(power=1), "should be others"),
-    ("7.4", descent(scale=float("inf")), "no numbers"),
-    ("7.4", lambda network, *rest: None, "did not move"),
-    ("7.5", lambda run: "fine", "one of healthy"),
-    ("7.5", lambda run: "healthy", "do move"),
-    ("7.5", lambda run: "dead", "nothing is wrong"),
-    ("7.5", by_slopes, "do move"),
-    ("7.5", by_loss, "maps of one patient"),
-    ("7.5", by_weights, "not one weight changes"),
+    ("7.2", 8032, "however many weights"),
+    ("7.2", 8129, "constants are taken out"),
+    ("7.2", 170, "constants are taken out"),
+    ("7.2", 13, "side of the one kernel"),
+    ("7.2", 2025, "not the product"),
+    ("7.2", 225, "k − 1"),
+    ("7.2", 107, "a larger one"),
+    ("7.2", 7, "which single kernel"),
+    ("7.2", "all", "give a number"),
+    ("7.3", ["C", "B", "A"], "½ in front"),
+    ("7.3", ["B", "C", "A"], "sum over the pixels"),
+    ("7.3", ["C", "A", "B"], "the best first"),
+    ("7.3", ["A", "B", "C"], "the mean of the squared"),
+    ("7.3", "CBX", "three letters"),
+    ("7.4", lambda first, second: first, "do not multiply"),
+    ("7.4", lambda first, second: folded(first, second).sum(1, keepdim=True).flip(2, 3), "upside down"),
+    ("7.4", lambda first, second: folded(first, second)[:, :1], "add up over all maps"),
+    ("7.4", lambda first, second: None, "shape"),
+    ("7.5", descent(sign=-1), "uphill"),
+    ("7.5", descent(forget=False), "slopes of its own"),
+    ("7.5", descent(clamp=True), "leaves [0, 1]"),
+    ("7.5", descent(total=torch.sum), "not the sum"),
+    ("7.5", descent(scale=0.5), "no ½"),
+    ("7.5", descent(power=1), "should be others"),
+    ("7.5", descent(scale=float("inf")), "no numbers"),
+    ("7.5", lambda network, *rest: None, "did not move"),
+    ("7.6", lambda run: "fine", "one of healthy"),
+    ("7.6", lambda run: "healthy", "do move"),
+    ("7.6", lambda run: "dead", "nothing is wrong"),
+    ("7.6", by_slopes, "do move"),
+    ("7.6", by_loss, "look at its maps"),
+    ("7.6", by_weights, "not one weight changes"),
 ]
 
 
@@ -107,7 +116,7 @@ def test_slopes_of_zero_at_the_first_step_are_not_taken_for_death(capsys):
             return "dead"
         return true_cause(run)
 
-    assert check("7.5", hasty) is False
+    assert check("7.6", hasty) is False
     assert "for one step" in capsys.readouterr().out
 
 
@@ -123,10 +132,10 @@ def true_cause(run):
 
 def test_another_way_to_the_answer_passes_too(capsys):
     assert check("7.1", 23.0) is True
-    assert check("7.2", "bac") is True
-    assert check("7.3", lambda first, second: folded(first, second).sum(1, keepdim=True)) is True
-    assert check("7.4", descent()) is True
-    assert check("7.5", true_cause) is True
+    assert check("7.3", "bac") is True
+    assert check("7.4", lambda first, second: folded(first, second).sum(1, keepdim=True)) is True
+    assert check("7.5", descent()) is True
+    assert check("7.6", true_cause) is True
 
 
 @pytest.fixture

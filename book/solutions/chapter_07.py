@@ -9,13 +9,18 @@ def pixels() -> int:
     return 1 + (9 - 1) + 2 * (5 - 1) + 3 * (3 - 1)
 
 
+def numbers() -> int:
+    """Exercise 7.2: one kernel of 13×13."""
+    return (1 + (9 - 1) + (5 - 1)) ** 2
+
+
 def order() -> list[str]:
-    """Exercise 7.2: as means of the squared error, 0.0016, 0.0017 and 0.0019."""
+    """Exercise 7.3: as means of the squared error, 0.0016, 0.0017 and 0.0019."""
     return sorted("ABC", key={"A": 17.5 / (112 * 92), "B": 0.0016, "C": 2 * 0.00095}.get)
 
 
 def fold(first, second):
-    """Exercise 7.3: what a single bright pixel becomes, turned round."""
+    """Exercise 7.4: what a single bright pixel becomes, turned round."""
     side = first.shape[-1] + second.shape[-1] - 1
     pixel = torch.zeros(1, 1, 2 * side - 1, 2 * side - 1)
     pixel[0, 0, side - 1, side - 1] = 1
@@ -23,7 +28,7 @@ def fold(first, second):
 
 
 def descend(network, blurred, hr, steps: int, rate: float) -> None:
-    """Exercise 7.4: slopes of their own for each step, and nothing is clamped."""
+    """Exercise 7.5: slopes of their own for each step, and nothing is clamped."""
     for _ in range(steps):
         network.zero_grad()
         ((network(blurred) - hr) ** 2).mean().backward()
@@ -33,7 +38,7 @@ def descend(network, blurred, hr, steps: int, rate: float) -> None:
 
 
 def diagnose(run) -> str:
-    """Exercise 7.5: the pairs first, then what thirty steps do to the weights and the maps."""
+    """Exercise 7.6: the pairs first, then what thirty steps do to the weights and the maps."""
     if (run.blurred - run.hr).square().mean() > run.hr.var():
         return "pairs"
     before = torch.cat([weight.detach().flatten().clone() for weight in run.network.parameters()])
@@ -51,4 +56,4 @@ def diagnose(run) -> str:
     return "short steps" if (after - before).norm() < 1e-3 * before.norm() else "healthy"
 
 
-SOLUTIONS = {"7.1": pixels(), "7.2": order(), "7.3": fold, "7.4": descend, "7.5": diagnose}
+SOLUTIONS = {"7.1": pixels(), "7.2": numbers(), "7.3": order(), "7.4": fold, "7.5": descend, "7.6": diagnose}

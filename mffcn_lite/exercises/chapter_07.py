@@ -38,6 +38,26 @@ def _receptive_field(answer) -> str | None:
 
 
 @exercise("7.2")
+def _free_numbers(answer) -> str | None:
+    side = 1 + 8 + 4
+    weights = 64 * 81 + 64 * 32 + 32 * 25
+    number = as_number(answer)
+    if number is None:
+        return "give a number"
+    stored = "that is how many are stored; a stack without activations is one kernel, however many weights it has"
+    return {
+        side**2: None,
+        weights: stored,
+        weights + 64 + 32 + 1: f"{stored}, and the constants are taken out",
+        side**2 + 1: "the constants are taken out",
+        side: "that is the side of the one kernel that is left",
+        45**2: "one kernel is left, and its side is not the product of the three",
+        15**2: "one kernel is left, and a kernel of side k adds k − 1 to its side",
+        81 + 1 + 25: "the three kernels are laid over each other, and the result is a larger one",
+    }.get(number, "which single kernel does the same as the three?")
+
+
+@exercise("7.3")
 def _order(answer) -> str | None:
     if answer == [..., ..., ...]:
         raise NotImplementedError
@@ -57,7 +77,7 @@ def _order(answer) -> str | None:
     return "bring all three to the mean of the squared error before you compare"
 
 
-@exercise("7.3")
+@exercise("7.4")
 def _fold(answer) -> str | None:
     generator = torch.Generator().manual_seed(0)
     for maps, k, m in ((1, 3, 3), (4, 3, 5), (6, 5, 1), (3, 1, 3)):
@@ -95,7 +115,7 @@ def _descended(network, blurred: Tensor, hr: Tensor, steps: int, rate: float, ki
     return torch.cat([weight.detach().flatten() for weight in network.parameters()])
 
 
-@exercise("7.4")
+@exercise("7.5")
 def _descend(answer) -> str | None:
     generator = torch.Generator().manual_seed(0)
     for steps in (1, 2, 5):
@@ -171,7 +191,7 @@ def patient(letter: str, hr: Tensor) -> Patient:
     return Patient(causes[letter], hr)
 
 
-@exercise("7.5")
+@exercise("7.6")
 def _diagnose(answer) -> str | None:
     faces, small = load_faces("orl"), {"maps": (16, 8)}
     squares = [faces[i::100].floats()[..., 30:62, 20:52] for i in (0, 7, 40)]
@@ -189,11 +209,11 @@ def _diagnose(answer) -> str | None:
         ("dead", squares[2], 9, small),
     ]
     told = {
-        "healthy": "nothing is wrong with one of your patients",
-        "short steps": "one patient's weights do move; by how much, beside their size?",
-        "dead": "look at the maps of one patient after some steps: how many are open anywhere?",
-        "optimiser": "one patient has slopes, and not one weight changes, not even in the last digit",
-        "pairs": "one patient's weights move and its maps are open, and no network could do well on its batch",
+        "healthy": "nothing is wrong with it",
+        "short steps": "its weights do move; by how much in a step, beside their size?",
+        "dead": "look at its maps after some steps: how many are open anywhere?",
+        "optimiser": "it has slopes, and not one weight changes, not even in the last digit",
+        "pairs": "its weights move and its maps are open, and no network could do well on its batch",
     }
     for cause, hr, seed, arguments in cases:
         said = str(answer(Patient(cause, hr, seed, **arguments))).lower()
@@ -206,5 +226,5 @@ def _diagnose(answer) -> str | None:
                 "a last layer of zeros holds the slopes of the layers before it back for one step; "
                 "look at it again after some steps"
             )
-        return f"{told[cause]}, and you say {said}"
+        return f"you call one patient {said}; {told[cause]}"
     return None
