@@ -66,4 +66,5 @@ from mffcn_lite.exercises.chapter_00 import hidden_valley  # noqa: E402, F401 (c
 from mffcn_lite.exercises.chapter_01 import new_camera  # noqa: E402, F401
 from mffcn_lite.exercises.chapter_02 import shifted_enlarger  # noqa: E402, F401
 from mffcn_lite.exercises.chapter_03 import unknown_measure  # noqa: E402, F401
+from mffcn_lite.exercises.chapter_07 import patient  # noqa: E402, F401
 from mffcn_lite.exercises.chapter_11 import unknown_program  # noqa: E402, F401
