@@ -1,7 +1,7 @@
 # Two commands are enough: make book, make test. Each sets up what it needs.
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: book chapters test test-release lint train systems bench lock clean
+.PHONY: book chapters test test-release lint results results-list train bench lock dist clean
 PYTHON ?= $(shell for p in python3.11 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PY := .venv/bin/python
@@ -44,13 +44,18 @@ lint: $(READY)
 	$(PY) -m ruff format --check .
 	$(PY) book/make_chapters.py --check
 
-# Every shipped system from nothing; stop it and call it again as you like. About an hour and a half on two cores.
-train: $(READY)
-	$(PY) benchmarks/train_shipped.py
+# Every number of the book that is not up to date, the longest first; stop it and call it again as you like. Hours.
+# ONLY="ablations tables" makes these alone. Leave the machine alone meanwhile: times are measured at the end.
+results: $(READY)
+	$(PY) benchmarks/experiments.py $(ONLY)
 
-# Every system beside the others: quality, seconds, memory. Leave the machine alone meanwhile.
-systems: $(READY)
-	$(PY) benchmarks/systems.py
+# What there is to be made: its state, its cost.
+results-list: $(READY)
+	@$(PY) benchmarks/experiments.py list
+
+# The shipped systems alone. About an hour and a half on two cores.
+train: $(READY)
+	$(PY) benchmarks/experiments.py weights
 
 # Both sides of each speed claim, in turn, as ratios. Leave the machine alone meanwhile.
 bench: $(READY)
@@ -65,6 +70,11 @@ LOCKED := --extra notebook --extra book --extra test --extra dev
 lock: $(READY)
 	$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate $(LOCKED) \
 	  --no-emit-find-links --quiet --custom-compile-command "make lock" --output-file requirements.txt pyproject.toml
+
+# The package as it is published.
+dist: $(READY)
+	rm -rf dist
+	$(PY) -m uv build --quiet --out-dir dist .
 
 # What was built. The set-up (.venv) and what was trained (runs) stay.
 clean:

@@ -12,12 +12,10 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 
 import torch
+from experiments import begun, store
 from recipe_trials import BASE, mean_psnr
 
 from mffcn_lite.data import load_faces
-from mffcn_lite.environment import describe_environment
-from mffcn_lite.evaluation import RESULTS
-from mffcn_lite.files import read_json, write_json
 from mffcn_lite.models import SuperResolver, count_multiplications, count_parameters, create_model
 from mffcn_lite.recording import validate
 from mffcn_lite.runs import people_for_training
@@ -107,9 +105,8 @@ def run(system: str, arguments: dict, seed: int, rate: float) -> dict:
 
 def main() -> None:
     """The arms that are missing, in order: the first are those that the book leans on."""
-    path = RESULTS / "ablations.json"
     _, _, people = people_for_training(load_faces("orl"), hold_out=True)
-    results = read_json(path) if path.exists() else {"budget": dataclasses.asdict(SHORT) | {"rates": RATES}, "arms": []}
+    results = begun("ablations") or {"budget": dataclasses.asdict(SHORT) | {"rates": RATES}, "arms": []}
     results |= {key: people[key] for key in ("training_people", "validation_people")}
     done = {(arm["group"], arm["arm"]) for arm in results["arms"]}
     with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
@@ -125,8 +122,7 @@ def main() -> None:
             arm["runs"] = [r for r in first if r["lr"] == rate] + list(others)
             arm["other_rate"] = [r for r in first if r["lr"] != rate]
             results["arms"].append(arm)
-            results["environment"] = describe_environment()
-            write_json(path, results)
+            store("ablations", results, unfinished=len(ARMS) - len(results["arms"]))
             print(group, name, rate, [round(mean_psnr(r), 3) for r in arm["runs"]], flush=True)
 
 

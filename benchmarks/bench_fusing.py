@@ -11,13 +11,12 @@ import statistics
 from collections.abc import Callable
 
 import torch
+from experiments import store
 from timing import compare, time_in_turn
 from torch import nn
 
 from mffcn_lite.checkpoint import load_model
 from mffcn_lite.environment import describe_environment
-from mffcn_lite.evaluation import RESULTS
-from mffcn_lite.files import write_json
 from mffcn_lite.losses import l2_loss
 from mffcn_lite.models import MFF, MFFCN, count_multiplications
 
@@ -148,8 +147,8 @@ def main() -> None:
     """Everything, and the file."""
     environment = describe_environment()
     print(f"{environment['device']}, {environment['threads']} threads, torch {environment['torch']}")
-    content = {**bench_fusing(), "branches": bench_branches(), "shape": list(SHAPE), "environment": environment}
-    write_json(RESULTS / "bench_fusing.json", content)
+    content = {**bench_fusing(), "branches": bench_branches(), "shape": list(SHAPE)}
+    store("bench_fusing", content)
 
 
 if __name__ == "__main__":

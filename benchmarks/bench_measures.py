@@ -1,6 +1,7 @@
 """What our metrics cost beside scikit-image's, and what each term of the objective costs beside L2 alone.
 
-    python benchmarks/bench_measures.py          (make bench; leave the machine alone meanwhile)
+    python benchmarks/bench_measures.py              (make bench; leave the machine alone meanwhile)
+    python benchmarks/bench_measures.py metrics      (or objective: one of the two)
 
 Writes mffcn_lite/results/bench_metrics.json and mffcn_lite/results/costs.json.
 """
@@ -13,15 +14,13 @@ import sys
 import numpy as np
 import threadpoolctl
 import torch
+from experiments import store
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from timing import compare, peak_megabytes, time_in_turn
 
 from mffcn_lite.data import load_faces
 from mffcn_lite.degrade import degrade, resample
-from mffcn_lite.environment import describe_environment
-from mffcn_lite.evaluation import RESULTS
 from mffcn_lite.features import create_features
-from mffcn_lite.files import write_json
 from mffcn_lite.losses import Objective
 from mffcn_lite.metrics import psnr, ssim
 
@@ -77,7 +76,6 @@ def bench_metrics() -> dict:
         "threads": {"ours": torch.get_num_threads(), "scikit-image's libraries": max(pools, default=1)},
         "megabytes_for_2000": megabytes,
         "gpu": "not measured: no CUDA device",
-        "environment": describe_environment(),
     }
 
 
@@ -114,13 +112,13 @@ def bench_objective() -> dict:
         "batch": BATCH,
         "size": [128, 128],
         "features": "vgg16-imagenet, conv5_3",
-        "environment": describe_environment(),
     }
 
 
 if __name__ == "__main__":
     if sys.argv[1:] == ["memory"]:
         print(json.dumps(measure_memory()))
-    else:
-        write_json(RESULTS / "bench_metrics.json", bench_metrics())
-        write_json(RESULTS / "costs.json", bench_objective())
+    if sys.argv[1:] in ([], ["metrics"]):
+        store("bench_metrics", bench_metrics())
+    if sys.argv[1:] in ([], ["objective"]):
+        store("costs", bench_objective())

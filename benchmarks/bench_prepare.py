@@ -19,6 +19,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from experiments import store
 from PIL import Image
 from timing import compare, time_in_turn
 
@@ -26,9 +27,6 @@ from mffcn_lite.data import load_faces
 from mffcn_lite.data.feret import CARD, find_feret
 from mffcn_lite.data.preparing import prepare
 from mffcn_lite.data.sources import list_files
-from mffcn_lite.environment import describe_environment
-from mffcn_lite.evaluation import RESULTS
-from mffcn_lite.files import write_json
 
 ROUNDS = 5
 EYES = "left_eye_coordinates=312 371\nright_eye_coordinates=202 365\n"  # 110 pixels apart, a little turned
@@ -84,7 +82,7 @@ def main(count: int) -> None:
         "processor milliseconds a photo": each,
         "ratio of processor time": round(work["bz2"] / work["prepare"], 3),
     }
-    write_json(RESULTS / "bench_prepare.json", content | {"ratio": ratio, "environment": describe_environment("cpu")})
+    store("bench_prepare", content | {"ratio": ratio})
     print(f"{count} photos, {workers} workers, photos a second: {rates}; processor milliseconds a photo: {each}")
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from experiments import begun, store
 from PIL import Image
 from timing import compare, peak_anonymous_megabytes
 from torch import Tensor, nn
@@ -30,8 +31,6 @@ from torch.utils.data import DataLoader, Dataset
 
 from mffcn_lite.data import FaceSet, load_faces, save_faces
 from mffcn_lite.environment import choose_device, describe_environment
-from mffcn_lite.evaluation import RESULTS
-from mffcn_lite.files import read_json, write_json
 from mffcn_lite.losses import l2_loss
 from mffcn_lite.models import create_model
 from mffcn_lite.recording import validate
@@ -247,8 +246,7 @@ def bench_start() -> dict:
 
 def main(wanted: list[str]) -> None:
     """What is wanted, and the file; what was measured before stays in it."""
-    path = RESULTS / "bench_training.json"
-    results = read_json(path) if path.exists() else {}
+    results = begun("bench_training")
     environment = describe_environment(DEVICE)
     print(f"{environment['device']}, {environment['threads']} threads, torch {environment['torch']}")
     faces, validation, _ = people_for_training(load_faces("orl"), hold_out=True)
@@ -263,7 +261,8 @@ def main(wanted: list[str]) -> None:
         }
         for name in wanted or calls:
             results |= calls[name]()
-            write_json(path, {**results, "environment": environment})
+            results["parts"] = sorted({*results.get("parts", []), name})
+            store("bench_training", results, unfinished=len(calls) - len(results["parts"]))
 
 
 if __name__ == "__main__":

@@ -53,13 +53,14 @@ GRIDS = {
 
 def main(name: str) -> None:
     """Run the trials that are missing, one after the other."""
-    faces, validation, path, results = open_trials(name)
+    faces, validation, results = open_trials(name)
     for options in GRIDS[name][len(results["trials"]) :]:
         start = time.perf_counter()
         model = create_model(name, **options).fit(faces)
         seconds = time.perf_counter() - start
         scores = validate(model, validation, TrainingConfig(), torch.device("cpu"))
-        store_trial(path, results, {"options": options, "seconds": round(seconds), "validation_psnr": scores})
+        trial = {"options": options, "seconds": round(seconds), "validation_psnr": scores}
+        store_trial(results, trial, len(GRIDS[name]))
 
 
 if __name__ == "__main__":

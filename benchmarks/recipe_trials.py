@@ -3,22 +3,18 @@
     python benchmarks/recipe_trials.py mffcn        (about two hours on one core; fsrcnn half an hour)
 
 Trains on 28 of the 32 training people and measures PSNR on the other 4; the 8 test people are not touched.
-Writes mffcn_lite/results/trials_wide_<model>.json after each trial, and goes on from there.
-The eight trials each by which the shipped networks were trained are in trials_<model>.json.
+Writes mffcn_lite/results/trials_<model>.json after each trial, and goes on from there.
 """
 
 import dataclasses
 import os
 import sys
 import time
-from pathlib import Path
 
 import torch
+from experiments import begun, store
 
 from mffcn_lite.data import FaceSet, load_faces
-from mffcn_lite.environment import describe_environment
-from mffcn_lite.evaluation import RESULTS
-from mffcn_lite.files import read_json, write_json
 from mffcn_lite.models import create_model
 from mffcn_lite.recording import validate
 from mffcn_lite.runs import people_for_training
@@ -68,26 +64,25 @@ def next_trial(done: list[dict]) -> Trial | None:
     return best["options"] | CHANGES[len(done) - len(first)], best["arguments"]
 
 
-def open_trials(name: str, kind: str = "trials") -> tuple[FaceSet, FaceSet, Path, dict]:
-    """(photos to learn from, photos to choose on, where the trials are stored, those that are stored already)."""
+def open_trials(name: str) -> tuple[FaceSet, FaceSet, dict]:
+    """(photos to learn from, photos to choose on, the trials that are stored already)."""
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     faces, validation, people = people_for_training(load_faces("orl"), hold_out=True)
-    path = RESULTS / f"{kind}_{name}.json"
-    results = read_json(path) if path.exists() else {"model": name, "trials": []}
-    return faces, validation, path, results | {key: people[key] for key in ("training_people", "validation_people")}
+    results = begun(f"trials_{name}") or {"model": name, "trials": []}
+    return faces, validation, results | {key: people[key] for key in ("training_people", "validation_people")}
 
 
-def store_trial(path: Path, results: dict, trial: dict) -> None:
-    """Add a trial to `results`, and write them."""
+def store_trial(results: dict, trial: dict, of: int) -> None:
+    """Add a trial to `results`, which are to be `of` in the end, and write them."""
     print(results["model"], trial, flush=True)
     results["trials"].append(trial)
-    results["environment"] = describe_environment()
-    write_json(path, results)
+    store(f"trials_{results['model']}", results, unfinished=of - len(results["trials"]))
 
 
 def main(name: str) -> None:
     """Run the trials that are missing, one after the other."""
-    faces, validation, path, results = open_trials(name, "trials_wide")
+    faces, validation, results = open_trials(name)
+    count = len(RATES) * len(ENDS) + len(CHANGES)
     while (trial := next_trial(results["trials"])) is not None:
         options, arguments = trial
         config = dataclasses.replace(BASE, loss=recipe_for(name).loss, **options)
@@ -97,7 +92,7 @@ def main(name: str) -> None:
         seconds = time.perf_counter() - start
         scores = validate(best, validation, config, torch.device("cpu"))
         described = {"options": options, "arguments": arguments, "steps": config.steps, "seconds": round(seconds)}
-        store_trial(path, results, described | {"validation_psnr": scores})
+        store_trial(results, described | {"validation_psnr": scores}, count)
 
 
 if __name__ == "__main__":

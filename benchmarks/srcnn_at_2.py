@@ -10,11 +10,9 @@ import os
 import time
 
 import torch
+from experiments import begun, store
 
 from mffcn_lite.data import load_faces
-from mffcn_lite.environment import describe_environment
-from mffcn_lite.evaluation import RESULTS
-from mffcn_lite.files import read_json, write_json
 from mffcn_lite.metrics import psnr
 from mffcn_lite.models import create_model
 from mffcn_lite.runs import people_for_training
@@ -44,8 +42,8 @@ def main() -> None:
     """The linear filters first, then the trials that are missing."""
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     faces, validation, people = people_for_training(load_faces("orl"), hold_out=True)
-    hr, path = validation.floats(), RESULTS / "srcnn_at_2.json"
-    results = read_json(path) if path.exists() else {"factor": 2, "border": BORDER, **people, "trials": []}
+    hr = validation.floats()
+    results = begun("srcnn_at_2") or {"factor": 2, "border": BORDER, **people, "trials": []}
     results["bicubic"] = score(create_model("bicubic").reconstruct(hr, 2), hr)
     own, shared = create_model("wiener").fit(faces), create_model("wiener")
     shared.load_state_dict(own.state_dict())
@@ -61,8 +59,7 @@ def main() -> None:
             trial = {"what": what, "steps": config.steps, "seconds": seconds, **score(best.reconstruct(hr, 2), hr)}
         print(trial, flush=True)
         results["trials"].append(trial)
-        results["environment"] = describe_environment()
-        write_json(path, results)
+        store("srcnn_at_2", results, unfinished=len(TRIALS) - len(results["trials"]))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Every system on the same photos: quality, seconds, memory, weights, multiplications.
 
-    python benchmarks/systems.py          (make systems; leave the machine alone meanwhile)
+    python benchmarks/systems.py          (make results ONLY=systems; leave the machine alone meanwhile)
 
 Writes mffcn_lite/results/systems.json. On Linux, whose /proc says how much memory a process holds.
 """
@@ -12,14 +12,13 @@ import sys
 import time
 
 import torch
+from experiments import store
 from timing import peak_megabytes
 
 from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import FaceSet, load_faces, split_by_person
 from mffcn_lite.degrade import downsample
-from mffcn_lite.environment import describe_environment
-from mffcn_lite.evaluation import CONSISTENCY, CONVENTION, RESULTS, evaluate, summarize
-from mffcn_lite.files import write_json
+from mffcn_lite.evaluation import CONSISTENCY, CONVENTION, evaluate, summarize
 from mffcn_lite.models import count_multiplications, count_parameters, list_models, receptive_field
 from mffcn_lite.models.cost import COUNTED
 from mffcn_lite.shipped import SHIPPED, shipped_names
@@ -87,13 +86,12 @@ def main() -> None:
         "seconds_of_results": round(seconds, 1),
         "data": {"source": "orl", "split": "test", "photos": len(test), "people": test.who(), "card": test.card},
         "convention": {"psnr and ssim": CONVENTION, "consistency": CONSISTENCY, **COST},
-        "environment": describe_environment(),
     }
     for name in names:
         command = [sys.executable, __file__, name]
         content["cost"].append(json.loads(subprocess.run(command, capture_output=True, check=True).stdout))
         print(content["cost"][-1], flush=True)
-    write_json(RESULTS / "systems.json", content)
+    store("systems", content)
 
 
 if __name__ == "__main__":

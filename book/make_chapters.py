@@ -4,7 +4,6 @@ python book/make_chapters.py            executes each chapter whose text, or who
 python book/make_chapters.py --check    changes nothing; fails where a pair is out of step
 """
 
-import ast
 import copy
 import hashlib
 import json
@@ -17,6 +16,8 @@ from pathlib import Path
 import jupytext
 import nbformat
 from nbclient import NotebookClient
+
+from mffcn_lite.environment import syntax
 
 BOOK = Path(__file__).parent
 ROOT = BOOK.parent
@@ -42,14 +43,7 @@ def package_hash() -> str:
     digest = hashlib.sha256()
     for path in sorted((ROOT / "mffcn_lite").rglob("*")):
         if path.suffix == ".py":
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            for node in ast.walk(tree):
-                if (
-                    isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
-                    and ast.get_docstring(node) is not None
-                ):
-                    node.body = node.body[1:]
-            digest.update(ast.dump(tree).encode())
+            digest.update(syntax(path))
         elif path.suffix in (".safetensors", ".json"):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]

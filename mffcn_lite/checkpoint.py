@@ -44,7 +44,8 @@ def save_model(model: SuperResolver, path: str | Path, card: dict | None = None)
 
     Args:
         card: what else is known of it (data, people, recipe, results); the model's own name, its arguments, the
-            count of its weights and the file's SHA-256 are added, whatever it says of them.
+            count of its weights and the file's SHA-256 are added, whatever it says of them. A model that holds patches
+            of photos which may not be redistributed says so in its card, under `redistribution`.
 
     Raises:
         MffcnLiteError: if the model cannot be made again from its name, or the files cannot be written.
@@ -58,6 +59,9 @@ def save_model(model: SuperResolver, path: str | Path, card: dict | None = None)
         path = path.with_name(f"{path.name}.safetensors")
     described = {**(card or {}), "model": model.name, "arguments": model.arguments}
     described["parameters"] = count_parameters(model)
+    restriction = getattr(model, "restriction", None) or getattr(model, "card", {}).get("redistribution")
+    if restriction:
+        described["redistribution"] = restriction
     try:  # before anything is replaced
         json.dumps(described)
     except (TypeError, ValueError) as error:

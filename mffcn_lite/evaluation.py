@@ -112,6 +112,12 @@ def summarize(per_photo: pd.DataFrame) -> list[dict]:
     return rows
 
 
+def people_means(per_photo: pd.DataFrame, measures: Sequence[str] = ("psnr", "ssim")) -> list[dict]:
+    """The dots behind the intervals: one dict a system, factor and person with the means over the person's photos."""
+    means = per_photo.groupby(["model", "factor", "person"], sort=False)[list(measures)].mean().round(5).reset_index()
+    return means.astype({"factor": int, "person": int}).to_dict("records")
+
+
 def tables(rows: list[dict], measures: Sequence[str] = ("psnr", "ssim")) -> pd.DataFrame:
     """Tables 1 and 2 together: one row a system, its PSNR (dB) and SSIM at each factor.
 

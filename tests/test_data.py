@@ -19,7 +19,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from mffcn_lite.data import FaceSet, load_faces, save_faces, split_by_person, split_by_photo
+from mffcn_lite.data import FaceSet, folds_by_person, load_faces, save_faces, split_by_person, split_by_photo
 from mffcn_lite.data.orl import TRUE_PAIRS, find_orl, load_orl, undo_line_endings
 
 few = settings(max_examples=60, deadline=None)
@@ -487,3 +487,20 @@ def test_a_split_with_an_empty_side_is_refused(refuses, split, what, fraction):
 
 def test_a_set_of_one_person_cannot_be_split_by_person(refuses):
     refuses(lambda: split_by_person(photos([4] * 10), 0.5), "1 people")
+
+
+def test_in_five_folds_each_person_is_tested_once_and_the_first_is_the_fixed_split(orl):
+    folds = folds_by_person(orl, 5)
+    tested = [person for _, test in folds for person in test.who()]
+    assert sorted(tested) == list(range(40))
+    assert [len(test) for _, test in folds] == [80] * 5
+    for train, test in folds:
+        assert not set(train.who()) & set(test.who())
+        assert len(train) + len(test) == 400
+    assert folds[0][1].names == split_by_person(orl)[1].names
+    assert [len(test.who()) for _, test in folds_by_person(orl, 3)] == [14, 13, 13]
+
+
+@pytest.mark.parametrize("count", [0, 1, 41])
+def test_folds_that_cannot_be_cut_are_refused(orl, count, refuses):
+    refuses(lambda: folds_by_person(orl, count), f"count (={count})")

@@ -14,7 +14,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from mffcn_lite import cli, evaluation
 from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import FaceSet, save_faces, split_by_person
-from mffcn_lite.evaluation import evaluate, load_results, summarize, tables
+from mffcn_lite.evaluation import evaluate, load_results, people_means, summarize, tables
 from mffcn_lite.models import SuperResolver, create_model
 from mffcn_lite.statistics import t_interval
 
@@ -200,6 +200,18 @@ def test_results_are_clamped_before_they_are_measured(faces):
     assert white["psnr"] != black["psnr"]
     hr = faces.images / 255
     assert white["psnr"] == pytest.approx(np.mean([-10 * np.log10(((photo - 1) ** 2).mean()) for photo in hr]))
+
+
+def test_the_dots_behind_an_interval_are_means_over_a_persons_photos(faces):
+    per_photo = evaluate({"bicubic": load_model("bicubic"), "grey": Grey()}, faces, (2, 3))
+    dots = people_means(per_photo)
+    assert len(dots) == 2 * 2 * 5
+    assert list(dots[0]) == ["model", "factor", "person", "psnr", "ssim"]
+    one = per_photo.query("model == 'grey' and factor == 3 and person == 2")
+    dot = next(d for d in dots if (d["model"], d["factor"], d["person"]) == ("grey", 3, 2))
+    assert dot["psnr"] == pytest.approx(one["psnr"].mean(), abs=1e-5)
+    assert dot["ssim"] == pytest.approx(one["ssim"].mean(), abs=1e-5)
+    assert json.loads(json.dumps(dots)) == dots
 
 
 def test_the_model_is_measured_in_eval_mode(faces):

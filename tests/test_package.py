@@ -1,6 +1,7 @@
 """The package as it is installed: the wheel is complete, and needs nothing that it does not declare."""
 
 import ast
+import json
 import re
 import shutil
 import subprocess
@@ -18,16 +19,19 @@ PACKAGE = ROOT / "mffcn_lite"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
+def copy_sources(folder):
+    """Built from a copy: setuptools leaves a build folder, and would put what lies in an old one into the wheel."""
+    shutil.copytree(PACKAGE, folder / "mffcn_lite")
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    return [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", folder / "out", folder]
+
+
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    # Built from a copy: setuptools leaves a build folder, and would put what lies in an old one into the wheel.
     folder = tmp_path_factory.mktemp("wheel")
-    shutil.copytree(PACKAGE, folder / "source" / "mffcn_lite")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, folder / "source")
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "-w", folder]
-    subprocess.run([*command, folder / "source"], check=True)
-    (path,) = folder.glob("*.whl")
+    subprocess.run(copy_sources(folder), check=True, capture_output=True)
+    (path,) = (folder / "out").glob("*.whl")
     with zipfile.ZipFile(path) as archive:
         return set(archive.namelist())
 
@@ -40,6 +44,18 @@ def test_the_wheel_holds_every_module_weight_and_result(wheel):
 
 def test_the_wheel_holds_neither_solutions_nor_tests(wheel):
     assert not [name for name in wheel if "solution" in name or "test" in name]
+
+
+@pytest.mark.parametrize("where", ["own", "data"])
+def test_packaging_refuses_weights_whose_photos_may_not_be_passed_on(tmp_path, where):
+    command = copy_sources(tmp_path)
+    path = tmp_path / "mffcn_lite" / "weights" / "example.json"
+    mark = {"redistribution": "may not be redistributed"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | (mark if where == "own" else {"data_card": mark})))
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "weights/example.json: its training photos may not be redistributed" in done.stdout + done.stderr
+    assert not list((tmp_path / "out").glob("*.whl"))
 
 
 def test_every_import_is_declared():

@@ -155,6 +155,18 @@ def test_a_seed_gives_the_same_system_and_a_file_brings_it_back(name, fitted, si
     assert torch.equal(loaded.restore(blurred, 3), again.restore(blurred, 3))
 
 
+def test_a_system_that_holds_patches_inherits_what_its_photos_may_not(sides, tmp_path):
+    photos = sides[0]
+    marked = FaceSet(photos.images, photos.people, photos.names, {**photos.card, "redistribution": "may not"})
+    model = create_model("sparse", factors=[3], **ARGUMENTS["sparse"]).fit(marked)
+    save_model(model, tmp_path / "one.safetensors", {"data": "mine"})
+    again = load_model(tmp_path / "one.safetensors")
+    save_model(again, tmp_path / "two.safetensors", {})  # and does not lose it on the way
+    assert again.card["redistribution"] == load_model(tmp_path / "two.safetensors").card["redistribution"] == "may not"
+    save_model(model.fit(photos), tmp_path / "free.safetensors")
+    assert "redistribution" not in load_model(tmp_path / "free.safetensors").card
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_channels_and_photos_of_a_batch_do_not_touch(name, fitted, sides):
     hr = sides[1].floats()

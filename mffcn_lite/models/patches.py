@@ -81,6 +81,7 @@ class PatchModel(SuperResolver):
     features: Callable[[Tensor, int], Tensor]
     maps: int
     reach: int
+    restriction: str | None = None  # of the photos that it was fitted on: it holds patches of them
 
     def __init__(self, side: int, stride: int, components: int, factors: Sequence[int], pairs: int, seed: int):
         super().__init__()
@@ -139,6 +140,7 @@ class PatchModel(SuperResolver):
         """
         if not len(faces):
             raise MffcnLiteError(f"there are no photos to fit {self.name} on; name a set with some")
+        self.restriction = faces.card.get("redistribution")
         for i, factor in enumerate(self.factors):
             windows, missing = self.draw_pairs(faces, factor)
             centred = windows - windows.mean(0)

@@ -1,0 +1,44 @@
+"""Tables 1 and 2 on the test people, beside the paper's values, and the twelve comparisons as one family.
+
+    python benchmarks/tables.py
+
+Writes mffcn_lite/results/tables.json.
+"""
+
+from experiments import store
+
+from mffcn_lite.checkpoint import load_model
+from mffcn_lite.data import load_faces, split_by_person
+from mffcn_lite.evaluation import CONVENTION, evaluate, people_means, summarize
+from mffcn_lite.shipped import list_models, shipped_names
+from mffcn_lite.statistics import compare
+
+FACTORS, MEASURES = (2, 3, 4), ("psnr", "ssim")
+# MFFCN over SRCNN, SRCNN over bicubic: the paper's order, at three factors in two measures.
+PAIRS = (("mffcn", "srcnn"), ("srcnn", "bicubic"))
+# The paper's tables 1 and 2: system, PSNR (dB) at factors 2, 3, 4, SSIM.
+PAPER = [
+    {"model": "bicubic", "psnr": [32.69, 27.42, 26.41], "ssim": [0.9205, 0.8047, 0.7860]},
+    {"model": "srcnn", "psnr": [37.98, 35.89, 32.68], "ssim": [0.9644, 0.9316, 0.9023]},
+    {"model": "mffcn", "psnr": [39.13, 36.37, 34.45], "ssim": [0.9736, 0.9484, 0.9234]},
+]
+
+
+def main() -> None:
+    """Every system, every photo of the test people, once."""
+    _, test = split_by_person(load_faces("orl"))
+    names = list(dict.fromkeys([*list_models(), *shipped_names()]))
+    per_photo = evaluate({name: load_model(name) for name in names}, test, FACTORS)
+    content = {
+        "results": summarize(per_photo),
+        "people": people_means(per_photo),
+        "comparisons": compare(per_photo, PAIRS, FACTORS, MEASURES),
+        "paper": {"factors": FACTORS, "rows": PAPER, "data": "FERET, 128×128; its protocol is not fully stated"},
+        "data": {"source": "orl", "split": "test", "photos": len(test), "people": test.who()},
+        "convention": CONVENTION,
+    }
+    store("tables", content)
+
+
+if __name__ == "__main__":
+    main()

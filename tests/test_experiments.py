@@ -1,0 +1,170 @@
+"""What is measured is up to date with the code that it measures, and is made in order."""
+
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from mffcn_lite.checkpoint import save_model
+from mffcn_lite.data import load_faces
+from mffcn_lite.degrade import degrade
+from mffcn_lite.evaluation import RESULTS, load_results
+from mffcn_lite.features import create_features
+from mffcn_lite.losses import Objective
+from mffcn_lite.metrics import psnr
+from mffcn_lite.models import count_multiplications, count_parameters, create_model
+from mffcn_lite.runs import people_for_training
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+import ablations
+import experiments
+import loss_arms
+from experiments import EXPERIMENTS
+
+# Made before results held what they depend on, or not yet: `make results` makes them.
+WAITING = {
+    *("trials_mffcn", "trials_srcnn", "trials_nie", "trials_example", "trials_sparse", "trials_forest"),
+    *experiments.SHIPPED_ALL,
+    *("ablations", "loss_arms", "srcnn_at_2", "folds", "systems", "distortion"),
+    *("bench_fusing", "bench_metrics", "costs", "bench_training", "bench_prepare"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(set(EXPERIMENTS) - WAITING))
+def test_a_result_is_not_older_than_the_code_that_it_depends_on(name):
+    state = EXPERIMENTS[name].state()
+    assert state == "up to date", f'{name} is {state}; run: make results ONLY="{name}"'
+
+
+@pytest.mark.parametrize("name", sorted(WAITING))
+def test_what_waits_is_still_to_be_made(name):
+    assert EXPERIMENTS[name].state() != "up to date", f"{name} is made: take it off the list WAITING"
+
+
+def test_every_result_has_its_experiment():
+    assert {path.stem for path in RESULTS.glob("*.json")} <= set(EXPERIMENTS)
+    for name, experiment in EXPERIMENTS.items():
+        assert (experiments.FOLDER / experiment.command[0]).is_file()
+        assert set(experiment.needs) <= set(EXPERIMENTS), name
+
+
+@pytest.fixture
+def trial(tmp_path, monkeypatch):
+    """An experiment whose file lies in a folder of its own."""
+    monkeypatch.setitem(EXPERIMENTS, "trial", replace(EXPERIMENTS["ablations"], file=tmp_path / "trial.json"))
+    return tmp_path / "trial.json"
+
+
+def test_an_experiment_goes_on_and_begins_anew_when_the_code_has_changed(trial, monkeypatch):
+    def state():
+        return EXPERIMENTS["trial"].state()
+
+    assert state() == "missing"
+    assert experiments.begun("trial") == {}
+    experiments.store("trial", {"arms": [1]}, unfinished=1)
+    assert state() == "begun"
+    assert experiments.begun("trial")["arms"] == [1]
+    experiments.store("trial", {"arms": [1, 2]})
+    assert state() == "up to date"
+    assert json.loads(trial.read_text())["environment"]["torch"]
+    monkeypatch.setattr(experiments, "modules_hash", lambda modules: "another")
+    assert state() == "out of date"
+    assert experiments.begun("trial") == {}
+
+
+def test_other_weights_make_a_table_out_of_date(trial, monkeypatch):
+    monkeypatch.setitem(EXPERIMENTS, "trial", replace(EXPERIMENTS["tables"], file=trial))
+    experiments.store("trial", {})
+    assert EXPERIMENTS["trial"].state() == "up to date"
+    monkeypatch.setattr(experiments, "sha256", lambda path: "0" * 64)
+    assert EXPERIMENTS["trial"].state() == "out of date"
+
+
+def test_what_is_needed_is_made_first_and_the_longest_first(monkeypatch, tmp_path):
+    made = []
+    monkeypatch.setattr(experiments, "run", made.append)
+    base = replace(EXPERIMENTS["tables"], file=tmp_path / "no.json", needs=(), alone=True)
+    plan = {"short": replace(base, hours=1), "long": replace(base, hours=2)}
+    plan["after"] = replace(base, hours=9, needs=("short", "elsewhere"))
+    monkeypatch.setattr(experiments, "EXPERIMENTS", plan)
+    experiments.make(["after", "short", "long"])
+    assert made == ["long", "short", "after"]
+
+
+def test_an_unknown_experiment_is_one_sentence():
+    with pytest.raises(SystemExit, match="no experiment nope; there are trials_mffcn"):
+        experiments.main(["nope"])
+
+
+@pytest.mark.parametrize(
+    ("arm", "fixed", "count", "of"),
+    [
+        ("conv5, equal multiplications", {"block": "conv5"}, 1, "mff"),
+        ("conv3, equal multiplications", {"block": "conv3"}, 1, "mff"),
+        ("conv5, equal parameters", {"block": "conv5"}, 0, "mff"),
+        ("conv3, equal parameters", {"block": "conv3"}, 0, "mff"),
+        ("no skips, equal multiplications", {"skip": "none"}, 1, "mff"),
+        ("conv3, no skips (VDSR-like), equal multiplications", ablations.PLAIN, 1, "mff"),
+    ],
+)
+def test_an_arm_has_the_width_whose_count_comes_nearest(arm, fixed, count, of):
+    arguments = {name: arguments for _, name, _, arguments in ablations.ARMS}
+
+    def counts(given):
+        model = create_model("mffcn", **given)
+        fused = model.fuse() if given.get("block", "mff") == "mff" else model
+        return count_parameters(model), count_multiplications(fused, ablations.SIZE)
+
+    wanted = counts(arguments[of])[count]
+    widths = {width: abs(counts({**fixed, "width": width})[count] - wanted) for width in range(12, 40)}
+    assert min(widths, key=widths.get) == arguments[arm].get("width", 16)
+    assert ablations.count("mffcn", arguments[arm]) == counts(arguments[arm])
+
+
+def test_an_arm_is_trained_and_measured(monkeypatch):
+    monkeypatch.setattr(ablations, "SHORT", replace(ablations.SHORT, steps=2))
+    found = ablations.run("mffcn", {"width": 2, "depth": 2, "range": "signed"}, 0, 1e-3)
+    assert sorted(found["validation_psnr"]) == ["2", "3", "4"]
+    again = ablations.run("mffcn", {"width": 2, "depth": 2, "range": "signed"}, 0, 1e-3)
+    assert again["validation_psnr"] == found["validation_psnr"]
+
+
+def test_a_network_in_the_range_of_pix2pix_starts_as_the_blurred_photo():
+    blurred = torch.rand(1, 1, 12, 10)
+    assert torch.allclose(ablations.create("mffcn", {"range": "signed"})(blurred), blurred, atol=1e-6)
+
+
+def test_trials_are_equal_for_every_network():
+    grids = [
+        [(trial["options"], trial["arguments"]) for trial in load_results(name)["trials"]][:15]
+        for name in ("trials_mffcn", "trials_fsrcnn")
+    ]
+    assert grids[0] == grids[1]
+    assert len(grids[0]) == 15
+
+
+def test_balanced_weights_make_the_gradients_equally_long():
+    generator = torch.Generator().manual_seed(0)
+    model, hr = create_model("mffcn", width=2, depth=2), torch.rand(2, 1, 48, 40, generator=generator)
+    blurred, phi = degrade(hr, 3), create_features("random")
+    weights = loss_arms.balance(model, Objective(phi), blurred, hr)
+    norms = Objective(phi, **weights)(model(blurred), hr, gradient_norms=True).gradient_norms
+    assert weights["l2"] == 10
+    assert [norm.item() for norm in norms.values()] == pytest.approx([norms["l2"].item()] * 4, rel=1e-4)
+
+
+def test_an_arm_of_the_objective_goes_on_from_the_start(tmp_path, monkeypatch):
+    start = create_model("mffcn", width=2, depth=2)
+    save_model(start, tmp_path / "start.safetensors")
+    monkeypatch.setattr(loss_arms, "START", tmp_path / "start.safetensors")
+    monkeypatch.setattr(loss_arms, "CONFIG", replace(loss_arms.CONFIG, steps=1, batch=2, lr=1e-12))
+    found = loss_arms.run("as written, l2 + tv", 0)
+    assert found["weights"] == {"l2": 10.0, "perceptual": 0, "texture": 0, "tv": 0.0001}
+    _, validation, _ = people_for_training(load_faces("orl"), hold_out=True)
+    blurred = degrade(validation.floats(), 4)  # a step of no length leaves the start, which changes nothing
+    want = psnr(blurred.clamp(0, 1), validation.floats(), data_range=1.0).mean().item()
+    assert found["4"]["psnr"] == pytest.approx(want, abs=1e-3)
+    assert len(found["bands"]) == 8
