@@ -9,13 +9,11 @@ import dataclasses
 import time
 
 import torch
+from experiments import begun, store
 from recipe_trials import BASE
 from torch import nn
 
 from mffcn_lite.data import load_faces
-from mffcn_lite.environment import describe_environment
-from mffcn_lite.evaluation import RESULTS
-from mffcn_lite.files import read_json, write_json
 from mffcn_lite.models import MFFCN, create_model
 from mffcn_lite.recording import validate
 from mffcn_lite.runs import people_for_training
@@ -48,14 +46,13 @@ def main() -> None:
     """The trials that are missing."""
     torch.set_num_threads(1)
     faces, validation, people = people_for_training(load_faces("orl"), hold_out=True)
-    path, cpu = RESULTS / "starts.json", torch.device("cpu")
-    budget = dataclasses.asdict(CONFIG) | SIZE
-    results = read_json(path) if path.exists() else {"budget": budget, "every": EVERY, "trials": []}
+    budget, cpu = dataclasses.asdict(CONFIG) | SIZE, torch.device("cpu")
+    results = begun("starts") or {"budget": budget, "every": EVERY, "trials": []}
     results |= {key: people[key] for key in ("training_people", "validation_people")}
     results["bicubic"] = validate(create_model("bicubic"), validation, CONFIG, cpu)["3"]
     for start, skip, rate, seed in TRIALS[len(results["trials"]) :]:
-        config, begun = dataclasses.replace(CONFIG, lr=rate, seed=seed), time.perf_counter()
-        scores = []
+        config = dataclasses.replace(CONFIG, lr=rate, seed=seed)
+        start_time, scores = time.perf_counter(), []
 
         def look(state, terms, config=config, scores=scores):
             if state.step % EVERY == 0:
@@ -63,11 +60,10 @@ def main() -> None:
 
         train(create(start, skip, seed), faces, config, on_step=look)
         trial = {"start": start, "skip": skip, "lr": rate, "seed": seed, "validation_psnr": scores}
-        trial["seconds"] = round(time.perf_counter() - begun)
+        trial["seconds"] = round(time.perf_counter() - start_time)
         print(trial, flush=True)
         results["trials"].append(trial)
-        results["environment"] = describe_environment()
-        write_json(path, results)
+        store("starts", results, unfinished=len(TRIALS) - len(results["trials"]))
 
 
 if __name__ == "__main__":

@@ -156,7 +156,7 @@ def test_what_chapter_9_says_of_starts_and_of_the_residual():
     assert min(gains["default", "concat", True]) > 0.5
     assert max(gains["default", "concat", True]) < min(alive + gains["he", "concat", True])
     assert not set(starts["validation_people"]) & set(load_model("mffcn").card["test_people"])
-    wide = [trial for trial in load_results("trials_wide_mffcn")["trials"] if set(trial["options"]) == {"lr"}]
+    wide = [trial for trial in load_results("trials_mffcn")["trials"] if set(trial["options"]) == {"lr"}]
     for rate in {trial["options"]["lr"] for trial in wide}:
         without, _, zeros = (sum(trial["validation_psnr"].values()) for trial in wide if trial["options"]["lr"] == rate)
         assert (zeros > without) is (rate < 0.01)  # the highest kills it

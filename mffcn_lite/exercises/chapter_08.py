@@ -1,0 +1,199 @@
+"""Checks of chapter 8, "MFF: what do three sizes of window bring?"."""
+
+import math
+
+import torch
+from torch.nn import functional
+
+from mffcn_lite.exercises import as_number, exercise
+from mffcn_lite.models import MFF
+
+
+@exercise("8.1")
+def _width(answer) -> str | None:
+    number = as_number(answer)
+    if number is None:
+        return "give a number of pixels"
+    sides, sums = (7, 7, 5, 5, 5), (11, 11, 9, 9, 9)  # the widest branch of each module, and its branches added up
+    if number == 1 + sum(side - 1 for side in sides):
+        return None
+    if number in (1 + sum(side - 1 for side in sums), sum(sums)):
+        return "windows side by side lie on top of each other; they don't add up to 11 or 9"
+    if number == sum(sides):
+        return "a kernel of side k adds k − 1, since the pixel in its middle was there already"
+    if number in (7, 5):
+        return "that is one module; what stands one behind the other adds up"
+    if number == 7 + 5 - 1:
+        return "two modules and three: each of the five adds its share"
+    if number == math.prod(sides):
+        return "a kernel adds to the window, it doesn't multiply it"
+    return "how many pixels does one module add to the window, on both sides together?"
+
+
+def _noise(*shape: int, seed: int) -> torch.Tensor:
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def _padded(kernels, place) -> torch.Tensor:
+    """All kernels as 5×5, with zeros (left, right, top, bottom) by `place(margin)`."""
+    return torch.cat([functional.pad(k, place((5 - k.shape[-1]) // 2)) for k in kernels])
+
+
+@exercise("8.2")
+def _fuse(answer) -> str | None:
+    for cin, cb, cout in ((1, 1, 1), (2, 3, 4), (3, 2, 3)):
+        kernels = [_noise(cb, cin, side, side, seed=side) for side in (1, 3, 5)]
+        biases = [_noise(cb, seed=10 + side) for side in (1, 3, 5)]
+        mix, own = _noise(cout, 3 * cb, seed=20), _noise(cout, seed=21)
+        weight, bias = (
+            torch.as_tensor(part).to(mix)
+            for part in answer([k.clone() for k in kernels], [b.clone() for b in biases], mix.clone(), own.clone())
+        )
+        if weight.shape != (cout, cin, 5, 5):
+            return f"the weight has the shape {tuple(weight.shape)} instead of {(cout, cin, 5, 5)}"
+        if bias.shape != (cout,):
+            return f"the bias has the shape {tuple(bias.shape)} instead of {(cout,)}"
+
+        def mixed(wide, mix=mix):
+            return torch.einsum("oj,jiuv->oiuv", mix, wide)
+
+        right = _padded(kernels, lambda m: [m] * 4)
+        if not torch.allclose(weight, mixed(right)):
+            corners = [lambda m: [0, 2 * m, 0, 2 * m], lambda m: [2 * m, 0, 2 * m, 0]]
+            if any(torch.allclose(weight, mixed(_padded(kernels, corner))) for corner in corners):
+                return "your small kernels sit in a corner, and look beside the pixel: where is the middle of a 5×5?"
+            if torch.allclose(weight, mixed(right).flip(2, 3)):
+                return "the kernels are turned upside down; conv2d does not turn them"
+            if torch.allclose(weight, mixed(right).transpose(2, 3)):
+                return "rows and columns are swapped"
+            if torch.allclose(weight, mixed(right, torch.ones_like(mix))):
+                return "the kernels are added up as they are; each counts as much as the mix says"
+            return f"the weight is not right for Cin = {cin}, Cb = {cb}, Cout = {cout}: zeros around, then the mix"
+        through = mix @ torch.cat(biases)
+        if not torch.allclose(bias, through + own):
+            if torch.allclose(bias, own):
+                return "the weight is right; the branches' biases are forgotten, and they pass through the mix too"
+            if torch.allclose(bias, through):
+                return "the weight is right; the bias lacks the mix's own"
+            return "the weight is right, the bias is not: put x = 0 into the three branches and the mix"
+    return None
+
+
+@exercise("8.3")
+def _pixels(answer) -> str | None:
+    number = as_number(answer)
+    if number is None:
+        return "give a number of pixels"
+    maps = 16
+    fusing, drawn, fused = 75.0 * maps**3, 38.0 * maps**2, 25.0 * maps**2
+
+    def near(value: float) -> bool:
+        return value <= number <= value + 1
+
+    if near(fusing / (drawn - fused)):
+        return None
+    for value, hint in (
+        (
+            35 * maps**3 / (drawn - fused),
+            "the product multiplies the padded zeros too: 25 numbers in each kernel",
+        ),
+        (fusing / ((35 - 25) * maps**2), "the module as drawn has the mix as well"),
+        (fusing / 3 / (drawn - fused), "the mix has 3·Cb columns: there are three branches"),
+        (fusing / drawn, "after fusing, the 5×5 convolution still has to be done: compare what is saved"),
+        (fusing, "that is the price; how many pixels pay it back?"),
+        (drawn - fused, "that is what a pixel saves; how many pay the price of the product?"),
+    ):
+        if near(value):
+            return hint
+    return "the price of the product once, against what each pixel saves"
+
+
+# Of each arm: what it computes, how it starts, what is stepped on, how far it sees.
+_SIDES = ("the function", "the start", "the way of training", "the window")
+_ARMS = {
+    "mff": ("one convolution", "fused", "branches", 5),
+    "mff inside": ("bent", "fused", "branches", 5),
+    "conv5": ("one convolution", "even", "plain", 5),
+    "conv5 from mff": ("one convolution", "fused", "plain", 5),
+    "conv3": ("one convolution", "even", "plain", 3),
+}
+_QUESTIONS = {
+    "the start alone": "the start",
+    "the way of training alone": "the way of training",
+    "the size of the window": "the window",
+    "an activation inside": "the function",
+}
+
+
+@exercise("8.4")
+def _controls(answer) -> str | None:
+    if not isinstance(answer, dict) or set(answer) != set(_QUESTIONS):
+        return "keep the dict and its four questions"
+    pairs = {key: list(pair) if isinstance(pair, list | tuple | set) else [pair] for key, pair in answer.items()}
+    if all(arm is ... for pair in pairs.values() for arm in pair):
+        raise NotImplementedError
+    for question, wanted in _QUESTIONS.items():
+        pair = pairs[question]
+        if len(pair) != 2 or any(arm not in _ARMS for arm in pair):
+            return f"{question}: name two of {', '.join(_ARMS)}"
+        one, other = (_ARMS[arm] for arm in pair)
+        differ = [what for what, a, b in zip(_SIDES, one, other, strict=True) if a != b]
+        if wanted not in differ:
+            return f"{question}: {pair[0]} and {pair[1]} are alike in {wanted}"
+        if differ != [wanted]:
+            others = ", ".join(what for what in differ if what != wanted)
+            return f"{question}: {pair[0]} and {pair[1]} differ in {others} as well"
+    return None
+
+
+def _module(cin: int, cout: int, branch: int, bias: float = 0.0, inside: bool = False, seed: int = 0):
+    """An MFF as drawn, with branch biases, its activation hidden: a bare function."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        module = MFF(cin, cout, branch, "inside" if inside else None, reparameterize=False).double()
+    with torch.no_grad():
+        for convolution in module.branches:
+            convolution.bias += bias
+        module.project.bias += 0.5
+
+    def call(x):
+        with torch.no_grad():
+            return module(torch.as_tensor(x))
+
+    return call
+
+
+@exercise("8.5")
+def _decide(answer) -> str | None:
+    words = ("cannot", "fuse", "keep")
+    cases = [
+        ((6, 6, 6), {}, "fuse", "it has biases, which are no bend; f(0) is not 0"),
+        ((4, 20, 20), {}, "fuse", "count both sides: fusing saves multiplications"),
+        ((32, 32, 4), {}, "keep", "count both sides: narrow branches multiply less than the fused kernel"),
+        (
+            (16, 16, 2),
+            {},
+            "fuse",
+            "by the count it would stay, by the clock not: no side has more than 16 maps",
+        ),
+        ((12, 40, 2), {}, "keep", "neither side may have more than 16 maps for the clock's verdict, and one has"),
+        ((40, 12, 2), {}, "keep", "neither side may have more than 16 maps for the clock's verdict, and one has"),
+        ((32, 64, 40), {}, "fuse", "the mix multiplies too, and its share decides here"),
+        ((6, 6, 6), {"inside": True}, "cannot", "it has a ReLU between branches and mix"),
+        ((24, 24, 4), {"inside": True}, "cannot", "it has a ReLU inside, whatever the count says"),
+        (
+            (6, 6, 6),
+            {"inside": True, "bias": 30.0},
+            "cannot",
+            "its ReLU sleeps on small numbers: try larger ones",
+        ),
+        ((6, 6, 6), {"inside": True, "bias": -30.0}, "cannot", "its ReLU shuts small numbers off: try larger ones"),
+        ((6, 6, 6), {"bias": 30.0}, "fuse", "its biases are large, and it does not bend; how large is your rounding?"),
+    ]
+    for seed, ((cin, cout, branch), options, want, why) in enumerate(cases):
+        got = answer(_module(cin, cout, branch, **options, seed=seed), cin, cout, branch)
+        if got not in words:
+            return f'return "cannot", "fuse" or "keep", not {got!r}'
+        if got != want:
+            return f'a module of {cin} maps in, {cout} out, branches of {branch}: {why}, and you say "{got}"'
+    return None
