@@ -191,6 +191,20 @@ def dots(groups: Mapping[str, ArrayLike], xlabel: str, ylabel: str, zero: bool =
     return figure
 
 
+def dot_rows(groups: Mapping[str, ArrayLike], xlabel: str, mark: tuple[str, float] | None = None) -> Figure:
+    """A row of dots for each group, under its name, which may be long; `mark` is a labelled line."""
+    with _subplots(figsize=(6.8, 1.2 + 0.3 * len(groups)), layout="constrained") as (figure, axis):
+        for i, values in enumerate(groups.values()):
+            axis.plot(np.asarray(values), np.full(len(values), i), "o", color=COLOURS[0], markersize=5, alpha=0.7)
+        if mark is not None:
+            axis.axvline(mark[1], color=COLOURS[1], linestyle="--", label=mark[0])
+            figure.legend(loc="outside upper center", frameon=False)
+        axis.set_yticks(range(len(groups)), list(groups))
+        axis.set_ylim(len(groups) - 0.5, -0.5)
+        axis.set_xlabel(xlabel)
+    return figure
+
+
 def network_figure(model: MFFCN) -> Figure:
     """An MFFCN as it is: its layers with their channels, read from the modules, its skips and its residual.
 

@@ -11,6 +11,7 @@ FIGURES = {
     "grid": lambda: plotting.photo_grid({"a": torch.rand(1, 1, 5, 4), "b": torch.rand(7, 6)}),
     "curves": lambda: plotting.curves([0, 1], {"k": [2, 3], "m": [1, 1]}, "x (px)", "y", ([0], [1]), {"here": 0.5}),
     "dots": lambda: plotting.dots({"A": [3, 1, 2], "B": [5, 4]}, "person", "y (dB)", zero=True),
+    "dot rows": lambda: plotting.dot_rows({"A": [3, 1, 2], "a longer name": [5, 4]}, "gain (dB)", mark=("base", 2.5)),
     "matrices": lambda: plotting.matrices({"m": torch.eye(3)}, "old", "new"),
     "bars": lambda: plotting.bars({"a": 0.25, "b": -1.5}, "moves it by (dB)", mark=("a gain", 0.5)),
     "intervals": lambda: plotting.intervals(
@@ -91,3 +92,14 @@ def test_gains_have_a_panel_a_group_and_an_interval_a_level():
     assert all(abs(bar[0, 0] - level) < 0.5 for level, bar in enumerate(bars))
     assert list(jpeg.containers[1].lines[0].get_ydata()) == [-7]
     assert noise.get_ylim() == jpeg.get_ylim()
+
+
+def test_rows_of_dots_show_every_value_beside_its_name_and_the_mark():
+    axis = FIGURES["dot rows"]().axes[0]
+    first, second, mark = axis.lines
+    assert list(first.get_xdata()) == [3, 1, 2]
+    assert set(second.get_ydata()) == {1}
+    assert list(mark.get_xdata()) == [2.5, 2.5]
+    assert [label.get_text() for label in axis.get_yticklabels()] == ["A", "a longer name"]
+    top, bottom = (axis.transData.transform((0, i))[1] for i in (0, 1))
+    assert top > bottom  # the first group stands on top

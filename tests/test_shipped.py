@@ -144,6 +144,24 @@ def test_why_srcnn_loses_at_factor_2():
     assert not set(alone["validation_people"]) & set(load_model("srcnn").card["test_people"])
 
 
+def test_what_chapter_9_says_of_starts_and_of_the_residual():
+    starts, gains = load_results("starts"), {}
+    for trial in starts["trials"]:
+        key = trial["start"], trial["skip"], trial["lr"] == starts["budget"]["lr"]
+        gains.setdefault(key, []).append(trial["validation_psnr"][-1] - starts["bicubic"])
+    assert max(map(abs, gains["default", "none", True] + gains["default", "none", False])) < 0.05
+    dead, *alive = sorted(gains["he", "none", True])
+    assert abs(dead) < 0.05
+    assert min(gains["he", "none", False]) > 1  # with another rate the dead one lives
+    assert min(gains["default", "concat", True]) > 0.5
+    assert max(gains["default", "concat", True]) < min(alive + gains["he", "concat", True])
+    assert not set(starts["validation_people"]) & set(load_model("mffcn").card["test_people"])
+    wide = [trial for trial in load_results("trials_mffcn")["trials"] if set(trial["options"]) == {"lr"}]
+    for rate in {trial["options"]["lr"] for trial in wide}:
+        without, _, zeros = (sum(trial["validation_psnr"].values()) for trial in wide if trial["options"]["lr"] == rate)
+        assert (zeros > without) is (rate < 0.01)  # the highest kills it
+
+
 def test_the_row_of_systems_is_complete(held_out):
     stored = load_results("systems")
     assert [row["model"] for row in stored["cost"]] == list_models()
