@@ -159,6 +159,20 @@ EXPERIMENTS = dict(
             weights=True,
         ),
         result(
+            "forensics",
+            "forensics.py",
+            modules=(*BASE, "metrics.error", "metrics.similarity", "metrics.detail", "statistics"),
+            hours=0.5,
+        ),
+        result(
+            "off_protocol",
+            "off_protocol.py",
+            modules=(*BASE, *SYSTEMS, "disturb", "metrics.error", "statistics"),
+            hours=0.2,
+            needs=SHIPPED_ALL,
+            weights=True,
+        ),
+        result(
             "systems",
             "systems.py",
             modules=(*MEASURES, *SYSTEMS, "models.cost"),

@@ -2,7 +2,7 @@
 
     python benchmarks/forensics.py            (about half an hour on one core; stop it and call it again as you like)
 
-First a scan of all protocols on one photo of each of the 40 people, kept line by line in runs/forensics.jsonl; then the
+First a scan of all protocols on one photo of each of the 40 people, kept line by line in the folder runs; then the
 named ones and the best on all 400 photos, with intervals over people. Nothing is learnt or chosen for a system from
 bicubic's column, so that all people may speak; `wiener` is fitted on training people and measured on test people.
 Writes mffcn_lite/results/forensics.json.
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from experiments import EXPERIMENTS, store
 from forensics_report import noise_ceiling, report
 from protocol_matrices import apply, levels, prepare
 from protocols import FACTORS, MEASURED, NAMED, Protocol, protocols
@@ -21,13 +22,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from mffcn_lite.data import FaceSet, load_faces, split_by_person
-from mffcn_lite.environment import describe_environment
-from mffcn_lite.evaluation import RESULTS
-from mffcn_lite.files import write_json
 from mffcn_lite.metrics import mse, ssim, ssim_map
 from mffcn_lite.statistics import t_interval
 
-STORE = Path(__file__).parent.parent / "runs" / "forensics.jsonl"
+RUNS = Path(__file__).parent.parent / "runs"
 SIDE, APART, RIDGE = 9, 5, 1e-7  # of the filter; every fifth pixel down and across is fitted: prime to all factors
 
 
@@ -98,18 +96,18 @@ def scan_one(protocol: Protocol, factor: int, hr: Tensor, training: np.ndarray, 
     return {"halves": halves, "gain": round(float((after - rows[test, 0]).mean()), 3)}
 
 
-def scan(faces: FaceSet, store: Path, among: list[Protocol]) -> dict[tuple, dict]:
-    """Every protocol at every factor on one photo a person; what `store` holds already is not computed again."""
+def scan(faces: FaceSet, lines: Path, among: list[Protocol]) -> dict[tuple, dict]:
+    """Every protocol at every factor on one photo a person; what `lines` hold already is not computed again."""
     known = {}
-    if store.exists():  # a line that was cut short by a kill is made again
-        whole = [line for line in store.read_text("utf-8", "replace").splitlines() if line.endswith("}")]
+    if lines.exists():  # a line that was cut short by a kill is made again
+        whole = [line for line in lines.read_text("utf-8", "replace").splitlines() if line.endswith("}")]
         known = {tuple(row["key"]): row for row in map(json.loads, whole)}
     chosen = faces[[np.flatnonzero(faces.people == who)[i % 10] for i, who in enumerate(faces.who())]]
     training = np.isin(chosen.people, split_by_person(faces)[0].people)
     half, found = np.arange(len(chosen)) % 2, {}
-    store.parent.mkdir(exist_ok=True)
+    lines.parent.mkdir(exist_ok=True)
     photos = {kind: prepare(chosen.floats(), kind) for kind in dict.fromkeys(p.photos for p in among)}
-    with store.open("a", encoding="utf-8") as handle:
+    with lines.open("a", encoding="utf-8") as handle:
         for protocol in among:
             hr = photos[protocol.photos]
             for factor in FACTORS:
@@ -156,7 +154,8 @@ def in_full(protocol: Protocol, faces: FaceSet) -> dict:
 def main() -> None:
     """The scan, its report, and the named and the best in full."""
     faces, among = load_faces("orl"), protocols()
-    content = report(among, scan(faces, STORE, among))
+    lines = RUNS / f"forensics-{EXPERIMENTS['forensics'].stamp()}.jsonl"  # another file where the package has changed
+    content = report(among, scan(faces, lines, among))
     named = {f"{name}, {kind}": Protocol(kind, **own) for kind in ("92×112", "enlarged") for name, own in NAMED.items()}
     best = {f"best {i + 1}": Protocol(**row["protocol"]) for i, row in enumerate(content["best"][:3])}
     content["in_full"] = [{"name": name, **in_full(protocol, faces)} for name, protocol in {**named, **best}.items()]
@@ -167,8 +166,7 @@ def main() -> None:
         "in_full": "all 400 photos; psnr and ssim: 40 people; gains: the 8 test people, fitted on the other 32",
         "test_people": split_by_person(faces)[1].who(),
     }
-    content["environment"] = describe_environment()
-    write_json(RESULTS / "forensics.json", content)
+    store("forensics", content)
 
 
 if __name__ == "__main__":

@@ -2,29 +2,26 @@
 
     python benchmarks/off_protocol.py          (about ten minutes on one core; stop it and call it again as you like)
 
-Writes mffcn_lite/results/off_protocol.json after each condition; those that were measured with the weights that are
-shipped now are kept. Each gain is over bicubic on the same small photos, a mean a test person. At factor 1 bicubic is
-the photo itself, and what a system does to it is given as PSNR.
+Writes mffcn_lite/results/off_protocol.json after each condition, and goes on from there. Each gain is over bicubic on
+the same small photos, a mean a test person. At factor 1 bicubic is the photo itself, and what a system does to it is
+given as PSNR.
 """
 
 import functools
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
+from experiments import begun, store
 from torch import Tensor
 
 from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import FaceSet, load_faces, split_by_person
 from mffcn_lite.degrade import resample
 from mffcn_lite.disturb import add_noise, jpeg, read_at
-from mffcn_lite.environment import describe_environment
-from mffcn_lite.evaluation import RESULTS
-from mffcn_lite.files import read_json, write_json
 from mffcn_lite.metrics import psnr
 from mffcn_lite.models import SuperResolver
-from mffcn_lite.shipped import shipped_models
+from mffcn_lite.shipped import shipped_names
 from mffcn_lite.statistics import max_t_p_values, t_interval
 
 FACTORS, BATCH, SEED = (2, 3, 4), 40, 0
@@ -113,25 +110,22 @@ def judge(rows: list[dict]) -> None:
         row |= {"p": round(p, 4), "verdict": verdict}
 
 
-def main(path: Path = RESULTS / "off_protocol.json") -> None:
+def main() -> None:
     """The conditions that are missing, in order."""
-    faces, cards = split_by_person(load_faces("orl"))[1], shipped_models()
-    models = {name: load_model(name) for name in (*SYSTEMS, *cards)}
+    faces, results = split_by_person(load_faces("orl"))[1], begun("off_protocol").get("results", [])
+    models = {name: load_model(name) for name in (*SYSTEMS, *shipped_names())}
+    done = {(row["group"], row["level"], row["factor"]) for row in results}
+    missing = [condition for condition in conditions() if condition[:3] not in done]
     content = {
-        "results": [],
-        "weights": {name: card["weights_sha256"] for name, card in cards.items()},
+        "results": results,
         "data": {"source": "orl", "split": "test", "photos": len(faces), "people": faces.who()},
         "convention": CONVENTION,
     }
-    if path.exists() and (old := read_json(path))["weights"] == content["weights"]:
-        content["results"] = old["results"]
-    done = {(row["group"], row["level"], row["factor"]) for row in content["results"]}
-    for condition in conditions():
-        if condition[:3] not in done:
-            content["results"] += rows_of(condition, measure(models, faces, condition[3]))
-            judge(content["results"])
-            write_json(path, {**content, "environment": describe_environment()})
-            print(condition[:3], flush=True)
+    for left, condition in zip(range(len(missing))[::-1], missing, strict=True):
+        results += rows_of(condition, measure(models, faces, condition[3]))
+        judge(results)
+        store("off_protocol", content, unfinished=left)
+        print(condition[:3], flush=True)
 
 
 if __name__ == "__main__":

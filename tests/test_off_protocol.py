@@ -1,5 +1,6 @@
 """Gains off the protocol: planted ones are found, conditions are what they say, what is stored agrees with itself."""
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import torch
 from scipy.stats import t
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+import experiments
 import off_protocol
 from off_protocol import conditions, judge, measure, rows_of, size_for
 
@@ -100,22 +102,26 @@ def test_at_factor_1_there_is_no_gain(faces):
     assert not any("people" in row for row in (bicubic, better, srcnn))
 
 
-def test_what_was_measured_with_these_weights_is_kept(faces, tmp_path, monkeypatch):
-    cards, calls, original = {"srcnn": {"weights_sha256": "a"}}, [], off_protocol.measure
-    monkeypatch.setattr(off_protocol, "shipped_models", lambda: cards)
+def test_what_was_measured_with_this_code_and_these_weights_is_kept(faces, tmp_path, monkeypatch):
+    path, calls, original, some = tmp_path / "o.json", [], off_protocol.measure, conditions()[:2]
+    trial = dataclasses.replace(experiments.EXPERIMENTS["off_protocol"], file=path)
+    monkeypatch.setitem(experiments.EXPERIMENTS, "off_protocol", trial)
+    monkeypatch.setattr(off_protocol, "shipped_names", lambda: ["srcnn"])
     monkeypatch.setattr(off_protocol, "split_by_person", lambda _: (faces, faces))
-    monkeypatch.setattr(off_protocol, "conditions", lambda: conditions()[:2])
     monkeypatch.setattr(off_protocol, "measure", lambda *a: calls.append(1) or original(*a))
-    path = tmp_path / "o.json"
-    off_protocol.main(path)
+    monkeypatch.setattr(off_protocol, "conditions", lambda: some)
+    off_protocol.main()
     first = read_json(path)
     assert [row["model"] for row in first["results"]] == ["bicubic", "ibp", "pocs", "srcnn"] * 2
-    off_protocol.main(path)
-    assert len(calls) == 2
-    assert read_json(path) == first
-    cards["srcnn"]["weights_sha256"] = "b"
-    off_protocol.main(path)
-    assert len(calls) == 4
+    assert (len(calls), first["unfinished"]) == (2, 0)
+    monkeypatch.setattr(off_protocol, "conditions", lambda: conditions()[:3])
+    off_protocol.main()
+    assert len(calls) == 3
+    assert read_json(path)["results"][:4] == first["results"][:4]
+    monkeypatch.setattr(experiments, "modules_hash", lambda modules: "another")
+    off_protocol.main()
+    assert len(calls) == 6
+    assert len(read_json(path)["results"]) == 12
 
 
 def test_the_stored_gains_agree_with_themselves():
