@@ -3,8 +3,8 @@
 Every convention that moves a number is an argument. Without one, results are neither rounded, cropped nor clamped.
 """
 
-from mffcn_lite.metrics.detail import band_energy_ratio, sharpness
-from mffcn_lite.metrics.error import mse, psnr
+from mffcn_lite.metrics.detail import band_energy_ratio, error_by_band, sharpness
+from mffcn_lite.metrics.error import mse, psnr, split_error
 from mffcn_lite.metrics.lpips import LPIPS
 from mffcn_lite.metrics.similarity import CONVENTIONS, SSIMConvention, ssim, ssim_map
 
@@ -13,9 +13,11 @@ __all__ = [
     "LPIPS",
     "SSIMConvention",
     "band_energy_ratio",
+    "error_by_band",
     "mse",
     "psnr",
     "sharpness",
+    "split_error",
     "ssim",
     "ssim_map",
 ]
