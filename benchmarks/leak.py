@@ -18,11 +18,10 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from ablations import SHORT
+from experiments import begun, store
 
 from mffcn_lite.data import FaceSet, load_faces, split_by_person, split_by_photo
-from mffcn_lite.environment import describe_environment
-from mffcn_lite.evaluation import CONVENTION, RESULTS, evaluate
-from mffcn_lite.files import read_json, write_json
+from mffcn_lite.evaluation import CONVENTION, evaluate
 from mffcn_lite.models import create_model
 from mffcn_lite.runs import people_for_training
 from mffcn_lite.shipped import shipped_models
@@ -43,8 +42,8 @@ ARMS = [
 DESIGN = (
     "two groups of people, two test photos each; a system is trained on 24 other people with all ten photos and on "
     "eight photos of each of one group, its twin on those of the other group; the value `known` of a person is that "
-    "of the system whose training held other photos of the person, `unknown` that of its twin; gain is known − unknown. "
-    'In the arm "the photo itself" the two test photos take the place of two of the eight: the most a leak can give'
+    "of the one that was trained on other photos of the person, `unknown` that of its twin; gain is known − unknown; "
+    'in the arm "the photo itself" the two test photos take the place of two of the eight: the most a leak can give'
 )
 
 
@@ -62,7 +61,7 @@ def split(faces: FaceSet) -> tuple[FaceSet, list[FaceSet], list[FaceSet]]:
         halves = [split_by_photo(faces[faces.people == person]) for person in group]
         others.append(join([one for one, _ in halves], faces))
         tests.append(join([two for _, two in halves], faces))
-    return faces[~np.isin(faces.people, sum(groups, []))], others, tests
+    return faces[~np.isin(faces.people, [*groups[0], *groups[1]])], others, tests
 
 
 def join(parts: list[FaceSet], faces: FaceSet) -> FaceSet:
@@ -108,7 +107,7 @@ def summarize(arms: list[dict], groups: list[list[int]]) -> list[dict]:
             sides[side] += [[r[measure][str(factor)][str(person)] for r in runs] for person in people]
         known, unknown = (np.array(sides[side]) for side in ("known", "unknown"))  # person × seed
         gain = (known - unknown).mean(1)
-        row = {"arm": arm["arm"], "factor": factor, "measure": measure, "people": sum(groups, [])}
+        row = {"arm": arm["arm"], "factor": factor, "measure": measure, "people": [*groups[0], *groups[1]]}
         row |= {"known": known.mean(1).tolist(), "unknown": unknown.mean(1).tolist(), "mean": float(gain.mean())}
         row |= {"ci": t_interval(gain.tolist()), "bca": bca_interval(gain.tolist())}
         rows.append(row | {"mean_by_seed": (known - unknown).mean(0).tolist()})
@@ -131,13 +130,13 @@ def missing(results: dict) -> Iterator[tuple]:
 def main(limit: int | None) -> None:
     """The runs that are missing, at most `limit` of them."""
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    faces, path = load_faces("orl"), RESULTS / "leak.json"
+    faces = load_faces("orl")
     common, _, tests = split(faces)
     groups = [test.who() for test in tests]
     described = {"design": DESIGN, "convention": CONVENTION, "config": dataclasses.asdict(CONFIG)}
     described |= {"common_people": common.who(), "groups": dict(zip("AB", groups, strict=True))}
     described |= {"test_photos": [name for test in tests for name in test.names]}
-    results = read_json(path) if path.exists() else {"arms": []}
+    results = {"arms": begun("leak").get("arms", [])}
     for (name, system, changes, _, held), seed, known in list(missing(results))[:limit]:
         arm = next((a for a in results["arms"] if a["arm"] == name), None)
         if arm is None:
@@ -145,13 +144,11 @@ def main(limit: int | None) -> None:
             results["arms"].append(arm)
         arm["runs"].append(run(faces, system, changes, seed, known, held))
         print(name, seed, "AB"[known], arm["runs"][-1]["seconds"], "s", flush=True)
-        results = {**described, "arms": results["arms"], "environment": describe_environment()}
-        whole = [a for a in results["arms"] if not any(a["arm"] == left[0][0] for left in missing(results))]
-        if {a["arm"] for a in whole} >= {arm[0] for arm in ARMS}:
-            results["results"] = summarize(whole, groups)
-            for row in results["results"]:
-                print(row["arm"], row["factor"], row["measure"], round(row["mean"], 4), row["ci"], row.get("verdict"))
-        write_json(path, results)
+        left = len(list(missing(results)))
+        summary = [] if left else summarize(results["arms"], groups)
+        store("leak", {**described, "arms": results["arms"], "results": summary}, unfinished=left)
+    for row in begun("leak").get("results", []):
+        print(row["arm"], row["factor"], row["measure"], round(row["mean"], 4), row["ci"], row.get("verdict"))
 
 
 if __name__ == "__main__":

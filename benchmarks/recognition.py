@@ -20,13 +20,12 @@ import numpy as np
 import torch
 from ablations import SHORT
 from descriptors import Deep, choose_eigenfaces, choose_finder, eigenfaces
+from experiments import EXPERIMENTS, store
 from scipy.spatial.distance import cdist
 
 from mffcn_lite.checkpoint import load_model, save_model
 from mffcn_lite.data import FaceSet, folds_by_person, load_faces, split_by_photo
 from mffcn_lite.degrade import downsample
-from mffcn_lite.environment import describe_environment
-from mffcn_lite.evaluation import RESULTS
 from mffcn_lite.files import read_json, write_json
 from mffcn_lite.models import SuperResolver, create_model
 from mffcn_lite.recognition import distances_to_people, equal_error_rate, rank_one, resample_people
@@ -38,6 +37,8 @@ CONFIG = dataclasses.replace(SHORT, lr=3e-3, factors=FACTORS)
 TRAINED, HERE = Path("runs/folds"), Path("runs/recognition")
 SYSTEMS = ("bicubic", "wiener", "mffcn-far", "srcnn", "mffcn")
 ALIKE = ("bicubic", "mffcn-far")  # the gallery is made small and enlarged too
+PLAN = [("original", None), *itertools.product(SYSTEMS, FACTORS)]
+SHOWN = ("descriptor", "gallery", "found", "rank_one", "rank_one_ci", "eer", "eer_ci")
 SAID = [
     "super-resolution adds no information about who somebody is; a super-resolved face is a guess, never evidence",
     "numbers that describe a face are biometric data in many laws: computed on this public benchmark, never stored",
@@ -45,7 +46,7 @@ SAID = [
 ]
 CONVENTION = {
     "gallery": "five photos of each person, the other five are probes; by the hash of `split_by_photo`, half of each",
-    "sharp, alike": "the gallery as it is, or made small and enlarged as the probes are, each by the fold of its person",
+    "sharp, alike": "the gallery as it is, or made small and enlarged as the probes are, by the fold of its person",
     "rank_one": "share of the probes whose nearest photo of the gallery is of their person, a person's first and then "
     "the mean; interval t over people",
     "eer": "equal error rate where each probe claims to be each of the people, the nearest photo of a person counts; "
@@ -167,15 +168,17 @@ def measure(probe: np.ndarray, sharp: np.ndarray, alike: np.ndarray | None, gall
 def main() -> None:
     """The systems and factors that are missing, then the comparisons."""
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    faces, path, makers = load_faces("orl"), RESULTS / "recognition.json", None
+    faces, makers, stamp = load_faces("orl"), None, EXPERIMENTS["recognition"].stamp()
     gallery, probes = halves(faces)
     folds, sharp = folds_by_person(faces, FOLDS), gallery.images[:, 0] / 255
-    keep = Path("runs/recognition/samples.json")  # with the samples, which comparisons need
-    results = read_json(keep) if keep.exists() else {"chosen": None, "rows": []}
+    keep = HERE / "rows.json"  # with the bootstrap's samples, which comparisons need
+    results = read_json(keep) if keep.exists() else {}
+    if results.get("depends_on") != stamp:
+        results = {"depends_on": stamp, "chosen": None, "rows": []}
     done = {(row["system"], row["factor"]) for row in results["rows"]}
-    for system, factor in [("original", None), *itertools.product(SYSTEMS, FACTORS)]:
-        here = system not in ("srcnn", "mffcn") or (TRAINED / f"{system}-{FOLDS - 1}.safetensors").exists()
-        if (system, factor) in done or not here:
+    left = [key for key in PLAN if key not in done]
+    for system, factor in list(left):
+        if system in ("srcnn", "mffcn") and not (TRAINED / f"{system}-{FOLDS - 1}.safetensors").exists():
             continue
         if makers is None:
             results["chosen"], makers = settings()
@@ -186,13 +189,14 @@ def main() -> None:
             alike = enlarged(gallery, models, factor) if system in ALIKE else None
         for row in measure(probe, sharp, alike, gallery, probes, makers):
             results["rows"].append({"system": system, "factor": factor, **row})
-            print({k: v for k, v in results["rows"][-1].items() if "person" not in k and "samples" not in k}, flush=True)
+            print(system, factor, *(row[key] for key in SHOWN), flush=True)
+        left.remove((system, factor))
         write_json(keep, results)
-        store(path, results, faces)
+        store("recognition", describe(results, faces), unfinished=len(left))
 
 
-def store(path: Path, results: dict, faces: FaceSet) -> None:
-    """The rows without their samples, and the comparisons."""
+def describe(results: dict, faces: FaceSet) -> dict:
+    """What is stored: the rows without their samples, and the comparisons."""
     gallery, probes = halves(faces)
     rows = [{key: value for key, value in row.items() if key != "eer_samples"} for row in results["rows"]]
     comparisons = [
@@ -202,7 +206,7 @@ def store(path: Path, results: dict, faces: FaceSet) -> None:
     ]
     content = {"said": SAID, "convention": CONVENTION, "people": probes.who(), "gallery": gallery.names}
     content |= {"chosen_on_the_gallery": results["chosen"], "results": rows, "comparisons": comparisons}
-    write_json(path, {**content, "config": dataclasses.asdict(CONFIG), "environment": describe_environment()})
+    return {**content, "config": dataclasses.asdict(CONFIG)}
 
 
 if __name__ == "__main__":

@@ -13,17 +13,16 @@ from collections.abc import Sequence
 
 import pandas as pd
 import torch
+from experiments import store
 
 from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import FaceSet, load_faces, split_by_person
 from mffcn_lite.degrade import downsample, upsample
-from mffcn_lite.environment import describe_environment
-from mffcn_lite.evaluation import CONSISTENCY, CONVENTION, RESULTS
-from mffcn_lite.files import write_json
+from mffcn_lite.evaluation import CONSISTENCY, CONVENTION
 from mffcn_lite.metrics import psnr, split_error
 from mffcn_lite.models import SuperResolver
 from mffcn_lite.models.reconstruction import ForwardModel, project_data
-from mffcn_lite.shipped import NETWORKS, list_models
+from mffcn_lite.shipped import NETWORKS, list_models, shipped_names
 from mffcn_lite.statistics import bca_interval, max_t_p_values, t_interval
 
 FACTORS, BATCH, NOISE = (2, 3, 4), 40, 2 / 255
@@ -34,10 +33,10 @@ GIVEN = {
     "area": "made by area averaging, and projected as if it had been bicubic",
 }
 MEANING = {
-    "seen, guessed": "mean squared error of the clamped result, in grey levels squared (of 255), in the row space and in "
-    "the null space of the down-sampling; they add up to the mean squared error",
+    "seen, guessed": "mean squared error of the clamped result, in grey levels squared (of 255), in the row space and "
+    "in the null space of the down-sampling; they add up to the mean squared error",
     "lost": "the same of the photo itself in the null space: the error of the smallest picture that fits the small one",
-    "found": "1 − guessed/lost, from the means over all photos: the share of what was lost that a system guesses rightly",
+    "found": "1 − guessed/lost, from the means over all photos: the share of what was lost that a system guesses",
     "projected": "the clamped result, brought to the nearest picture that shrinks to the small photo, clamped again",
     "one step": "the clamped result, plus the bicubic enlargement of what it lacks when shrunk, clamped again",
     "consistency": CONSISTENCY,
@@ -71,7 +70,7 @@ def measure(model: SuperResolver, faces: FaceSet, factor: int, given: str = "exa
         small, size = shrink(hr, factor, given), tuple(hr.shape[-2:])
         with torch.inference_mode():
             sr = model.upscale(small, size).clamp(0, 1)
-        projected = project_data(sr.double(), small.double(), ForwardModel(small.double(), size), slab=0).clamp(0, 1)
+        projected = project_data(sr.double(), small.double(), ForwardModel(small.double(), size), slab=0.0).clamp(0, 1)
         stepped = (sr + upsample(small - downsample(sr, factor), size)).clamp(0, 1)
         seen, guessed = (255**2 * part for part in split_error(sr, hr, factor))
         values = {"seen": seen, "guessed": guessed, "consistency": consistency(sr, small, factor)}
@@ -84,7 +83,7 @@ def measure(model: SuperResolver, faces: FaceSet, factor: int, given: str = "exa
 
 
 def summarize(per_photo: pd.DataFrame) -> dict:
-    """Means over photos, values a person, and both gains with their intervals; of one system, factor and small photo."""
+    """Of one system and factor: means over photos, values a person, and both gains with their intervals."""
     people = per_photo.groupby("person").mean()
     row = {key: round(float(value), 5) for key, value in per_photo.drop(columns="person").mean().items()}
     row["found"] = 1 - row["guessed"] / row["lost"]
@@ -111,7 +110,7 @@ def main() -> None:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     _, test = split_by_person(load_faces("orl"))
     rows = []
-    for given, name in itertools.product(GIVEN, list_models()):
+    for given, name in itertools.product(GIVEN, dict.fromkeys([*list_models(), *shipped_names()])):
         if given == "exact" or name in (*NETWORKS, "bicubic"):
             model = load_model(name)
             for factor in FACTORS:
@@ -122,8 +121,7 @@ def main() -> None:
     for given, key in itertools.product(GIVEN, ("gain_projected", "gain_stepped")):
         add_verdicts([row for row in rows if row["given"] == given and row["model"] in NETWORKS], key)
     content = {"given": GIVEN, "convention": {"psnr": CONVENTION, **MEANING}, "people": test.who(), "photos": len(test)}
-    content |= {"results": rows, "environment": describe_environment()}
-    write_json(RESULTS / "seen_and_guessed.json", content)
+    store("seen_and_guessed", {**content, "results": rows})
 
 
 if __name__ == "__main__":

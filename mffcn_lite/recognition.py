@@ -26,7 +26,7 @@ def distances_to_people(
         MffcnLiteError: if there are not as many people as photos, or none, or a distance is no finite number.
     """
     if distances.ndim != 2 or distances.shape[1] != len(gallery) or not distances.size:
-        raise MffcnLiteError(f"distances {distances.shape} must be probes×photos, for {len(gallery)} photos of a gallery")
+        raise MffcnLiteError(f"distances {distances.shape} must be probes×photos, of {len(gallery)} photos")
     if not np.isfinite(distances).all():
         raise MffcnLiteError("distances hold what is no finite number; look for where it comes from before measuring")
     people = np.unique(gallery)
@@ -118,7 +118,8 @@ def resample_people(
     weights = np.ones((samples, len(people)))
     drawn = np.flatnonzero(np.isin(people, probes))
     for row in weights:
-        row[drawn] = 0
-        while np.count_nonzero(row) < 2:
+        while True:
             row[drawn] = np.bincount(generator.integers(len(drawn), size=len(drawn)), minlength=len(drawn))
+            if np.count_nonzero(row) > 1:
+                break
     return weights

@@ -3,9 +3,10 @@
 Every convention that moves a number is an argument. Without one, results are neither rounded, cropped nor clamped.
 """
 
-from mffcn_lite.metrics.detail import band_energy_ratio, error_by_band, sharpness
-from mffcn_lite.metrics.error import mse, psnr, split_error
+from mffcn_lite.metrics.detail import band_energy_ratio, sharpness
+from mffcn_lite.metrics.error import mse, psnr
 from mffcn_lite.metrics.lpips import LPIPS
+from mffcn_lite.metrics.parts import error_by_band, error_by_place, split_error
 from mffcn_lite.metrics.similarity import CONVENTIONS, SSIMConvention, ssim, ssim_map
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "SSIMConvention",
     "band_energy_ratio",
     "error_by_band",
+    "error_by_place",
     "mse",
     "psnr",
     "sharpness",

@@ -1,4 +1,4 @@
-"""How much detail a picture has, energy by frequency and steepness, and at which frequencies it is wrong (chapter 3)."""
+"""How much detail a picture has: energy by frequency, and steepness; neither says whether it is right (chapter 3)."""
 
 import torch
 from jaxtyping import Float, Float64
@@ -47,24 +47,3 @@ def sharpness(images: Float[Tensor, "batch channel height width"]) -> Float64[Te
     x = images.double()
     across, down = x[..., :-1, 1:] - x[..., :-1, :-1], x[..., 1:, :-1] - x[..., :-1, :-1]
     return (across.square() + down.square()).sqrt().mean((1, 2, 3))
-
-
-def error_by_band(
-    sr: Float[Tensor, "batch channel height width"], hr: Float[Tensor, "batch channel height width"], bands: int = 8
-) -> Float64[Tensor, "batch part"]:
-    """The mean squared error of each image in `bands` + 1 parts by frequency, whose sum is `mse` (Parseval).
-
-    The bands are those of `band_energy_ratio`, the error of the mean in the first; the last part is what lies in the
-    corners, beyond half a cycle a pixel.
-
-    Raises:
-        MffcnLiteError: if the shapes differ, a tensor holds integers, or `bands` is below 1.
-    """
-    check_pair(sr, hr)
-    if bands < 1:
-        raise MffcnLiteError(f"bands (={bands}) must be at least 1")
-    error = sr.double() - hr.double()
-    power = torch.fft.fft2(error).abs().square().mean(1) / error[0, 0].numel() ** 2
-    down, across = (torch.fft.fftfreq(side, device=sr.device, dtype=torch.float64) for side in sr.shape[-2:])
-    band = ((down[:, None] ** 2 + across**2).sqrt() * 2 * bands).long().clamp(max=bands).flatten()
-    return power.new_zeros(len(sr), bands + 1).index_add_(1, band, power.flatten(1))

@@ -1,4 +1,4 @@
-"""MSE and PSNR, and the conventions that SSIM shares with them (chapter 3); what of an error the small photo tells.
+"""MSE and PSNR, and the conventions that SSIM shares with them (chapter 3).
 
 Every convention that moves a number is an argument. Without one, results are neither rounded, cropped nor clamped.
 """
@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from mffcn_lite.degrade import BICUBIC_A, resampling_matrices, small_size
 from mffcn_lite.errors import MffcnLiteError, check_pair
 
 Channels = Literal["all", "y", "y-studio"]
@@ -116,34 +115,3 @@ def psnr(
     """
     error = mse(sr, hr, border=border, channels=channels, rounded=rounded, data_range=data_range)
     return 10 * torch.log10(data_range**2 / error)
-
-
-def split_error(
-    sr: Float[Tensor, "batch channel height width"],
-    hr: Float[Tensor, "batch channel height width"],
-    factor: int,
-    kernel: str = "bicubic",
-    antialias: bool = True,
-    a: float = BICUBIC_A,
-) -> tuple[Float64[Tensor, " batch"], Float64[Tensor, " batch"]]:
-    """(seen, guessed): the mean squared error of each image in two parts, whose sum is `mse` (chapter 5).
-
-    The down-sampling A splits every picture into a part that the small photo determines (A's row space: A⁺A·x) and one
-    of which it says nothing (A's null space, which A maps to 0). The error in the first is what a system has thrown
-    away though it was given; a result that shrinks to the small photo has none. That in the second is of its guesses.
-
-    Args:
-        factor, kernel, antialias, a: of the down-sampling A; see `mffcn_lite.degrade.downsample`.
-
-    Raises:
-        MffcnLiteError: if the shapes differ, a tensor holds integers, or there is no such down-sampling.
-    """
-    check_pair(sr, hr)
-    error = sr.double() - hr.double()
-    inside = error
-    size = small_size(tuple(hr.shape[-2:]), factor)
-    for axis, matrix in zip((2, 3), resampling_matrices(error, size, kernel, antialias, a), strict=True):
-        _, values, waves = torch.linalg.svd(matrix, full_matrices=False)
-        waves = waves[values > 1e-10 * values[0]]  # an orthonormal basis of the matrix's row space
-        inside = torch.movedim(torch.movedim(inside, axis, -1) @ waves.T @ waves, -1, axis)
-    return inside.square().mean((1, 2, 3)), (error - inside).square().mean((1, 2, 3))
