@@ -8,12 +8,14 @@ enlarged by a network of the fold that never saw its person: "mffcn-far" is trai
 small budget of ablations.py (kept in runs/recognition), "srcnn" and "mffcn" are those of benchmarks/folds.py where
 they are, which were trained for 2, 3 and 4. Super-resolution adds no information about who somebody is: it can only
 bring a photo into the form that a descriptor was made for.
-Writes mffcn_lite/results/recognition.json after each system and factor, and goes on from there.
+Writes mffcn_lite/results/recognition.json after each system and factor, and goes on from there
+(`recognition.py 1` does one that is missing).
 """
 
 import dataclasses
 import itertools
 import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -165,8 +167,8 @@ def measure(probe: np.ndarray, sharp: np.ndarray, alike: np.ndarray | None, gall
             yield row | score(cdist(numbers, describe(photos), metric), gallery, probes)
 
 
-def main() -> None:
-    """The systems and factors that are missing, then the comparisons."""
+def main(limit: int | None) -> None:
+    """The systems and factors that are missing, at most `limit` of them; then the comparisons."""
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     faces, makers, stamp = load_faces("orl"), None, EXPERIMENTS["recognition"].stamp()
     gallery, probes = halves(faces)
@@ -177,7 +179,7 @@ def main() -> None:
         results = {"depends_on": stamp, "chosen": None, "rows": []}
     done = {(row["system"], row["factor"]) for row in results["rows"]}
     left = [key for key in PLAN if key not in done]
-    for system, factor in list(left):
+    for system, factor in left[:limit]:
         if system in ("srcnn", "mffcn") and not (TRAINED / f"{system}-{FOLDS - 1}.safetensors").exists():
             continue
         if makers is None:
@@ -210,4 +212,4 @@ def describe(results: dict, faces: FaceSet) -> dict:
 
 
 if __name__ == "__main__":
-    main()
+    main(int(sys.argv[1]) if sys.argv[1:] else None)

@@ -11,6 +11,7 @@ import itertools
 import os
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
 import torch
 from experiments import store
@@ -26,6 +27,7 @@ from mffcn_lite.shipped import NETWORKS, list_models, shipped_names
 from mffcn_lite.statistics import bca_interval, max_t_p_values, t_interval
 
 FACTORS, BATCH, NOISE = (2, 3, 4), 40, 2 / 255
+PAIRS = (("mffcn", "srcnn"), ("mffcn", "fsrcnn"), ("srcnn", "wiener"))
 GIVEN = {
     "exact": "as the systems were trained for: bicubic, antialiased, floats",
     "rounded": "the same, rounded to 256 grey levels",
@@ -35,8 +37,8 @@ GIVEN = {
 MEANING = {
     "seen, guessed": "mean squared error of the clamped result, in grey levels squared (of 255), in the row space and "
     "in the null space of the down-sampling; they add up to the mean squared error",
-    "lost": "the same of the photo itself in the null space: the error of the smallest picture that fits the small one",
-    "found": "1 − guessed/lost, from the means over all photos: the share of what was lost that a system guesses",
+    "lost": "the error of bicubic in the null space, which a projection leaves as it is",
+    "found": "1 − guessed/lost, from the means over all photos: the share of it that a system's guesses take away",
     "projected": "the clamped result, brought to the nearest picture that shrinks to the small photo, clamped again",
     "one step": "the clamped result, plus the bicubic enlargement of what it lacks when shrunk, clamped again",
     "consistency": CONSISTENCY,
@@ -74,7 +76,7 @@ def measure(model: SuperResolver, faces: FaceSet, factor: int, given: str = "exa
         stepped = (sr + upsample(small - downsample(sr, factor), size)).clamp(0, 1)
         seen, guessed = (255**2 * part for part in split_error(sr, hr, factor))
         values = {"seen": seen, "guessed": guessed, "consistency": consistency(sr, small, factor)}
-        values["lost"] = 255**2 * split_error(torch.zeros_like(hr), hr, factor)[1]
+        values["lost"] = 255**2 * split_error(upsample(small, size).clamp(0, 1), hr, factor)[1]
         for name, result in (("psnr", sr), ("psnr_projected", projected.to(hr)), ("psnr_stepped", stepped)):
             values[name] = psnr(result, hr, data_range=1.0)
         values["left"] = 255 * (downsample(projected, factor) - small).square().mean((1, 2, 3)).sqrt()
@@ -90,6 +92,7 @@ def summarize(per_photo: pd.DataFrame) -> dict:
     row["people"] = people.index.tolist()
     for key in ("seen", "guessed", "lost"):
         row[f"{key}_by_person"] = people[key].round(3).tolist()
+    row["psnr_by_person"] = people["psnr"].round(5).tolist()
     for key in ("projected", "stepped"):
         gain = (people[f"psnr_{key}"] - people["psnr"]).round(5).tolist()
         row[f"gain_{key}"] = {"mean": sum(gain) / len(gain), "ci": t_interval(gain), "bca": bca_interval(gain)}
@@ -103,6 +106,25 @@ def add_verdicts(rows: Sequence[dict], key: str) -> None:
     for row, p in zip(rows, max_t_p_values([row[key]["by_person"] for row in rows]), strict=True):
         verdict = "undecided" if p >= 0.05 else "above" if row[key]["mean"] > 0 else "below"
         row[key] |= {"p": p, "verdict": verdict}
+
+
+def compare(rows: Sequence[dict], pairs: Sequence[tuple[str, str]], factors: Sequence[int]) -> list[dict]:
+    """PSNR of a − b on exact small photos, alone and when both are projected: one family each."""
+    found = {(row["model"], row["factor"]): row for row in rows if row["given"] == "exact"}
+    results = []
+    for after in ("nothing", "projection"):
+        keys, differences = list(itertools.product(pairs, factors)), []
+        for pair, factor in keys:
+            sides = [np.array(found[name, factor]["psnr_by_person"]) for name in pair]
+            if after == "projection":
+                sides = [x + found[n, factor]["gain_projected"]["by_person"] for x, n in zip(sides, pair, strict=True)]
+            differences.append((sides[0] - sides[1]).tolist())
+        for ((a, b), factor), row, p in zip(keys, differences, max_t_p_values(differences), strict=True):
+            mean = float(np.mean(row))
+            verdict = "undecided" if p >= 0.05 else "above" if mean > 0 else "below"
+            result = {"a": a, "b": b, "factor": factor, "after": after, "mean": mean, "ci": t_interval(row)}
+            results.append({**result, "bca": bca_interval(row), "p": p, "verdict": verdict})
+    return results
 
 
 def main() -> None:
@@ -121,7 +143,10 @@ def main() -> None:
     for given, key in itertools.product(GIVEN, ("gain_projected", "gain_stepped")):
         add_verdicts([row for row in rows if row["given"] == given and row["model"] in NETWORKS], key)
     content = {"given": GIVEN, "convention": {"psnr": CONVENTION, **MEANING}, "people": test.who(), "photos": len(test)}
-    store("seen_and_guessed", {**content, "results": rows})
+    content |= {"results": rows, "comparisons": compare(rows, PAIRS, FACTORS)}
+    for row in content["comparisons"]:
+        print(row)
+    store("seen_and_guessed", content)
 
 
 if __name__ == "__main__":

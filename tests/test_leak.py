@@ -91,6 +91,7 @@ def test_the_known_and_the_unknown_are_not_mixed_up():
 def test_what_is_stored_agrees_with_itself():
     stored = load_results("leak")
     assert not {*stored["groups"]["A"], *stored["groups"]["B"]} & {*stored["common_people"]}
+    assert len(stored["results"]) == 6 * len(leak.ARMS)
     for row in stored["results"]:
         gain = np.subtract(row["known"], row["unknown"])
         assert row["mean"] == pytest.approx(gain.mean()) == pytest.approx(np.mean(row["mean_by_seed"]))

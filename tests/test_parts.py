@@ -46,7 +46,7 @@ def test_the_parts_add_up_and_the_projection_takes_the_first_away(pair, factor):
     torch.testing.assert_close(seen + guessed, mse(sr, hr))
     small = downsample(hr, factor).double()
     projected = project_data(sr.double(), small, ForwardModel(small, (112, 92)), slab=0.0)
-    torch.testing.assert_close(mse(projected, hr.double()), guessed, rtol=1e-4, atol=0)
+    torch.testing.assert_close((projected - hr).square().mean((1, 2, 3)), guessed, rtol=1e-4, atol=0)
     assert (seen > 0).all()
 
 
@@ -60,9 +60,8 @@ def test_a_planted_error_is_found_in_its_part():
     assert split_error(hr + told, hr, 3)[1].item() < 1e-28
     assert split_error(hr + silent, hr, 3)[0].item() < 1e-20
     seen, guessed = split_error(hr + 2 * told + silent, hr, 3)
-    assert (seen.item(), guessed.item()) == pytest.approx(
-        (4 * told.square().mean().item(), silent.square().mean().item())
-    )
+    assert seen.item() == pytest.approx(4 * told.square().mean().item())
+    assert guessed.item() == pytest.approx(silent.square().mean().item())
 
 
 def test_what_cannot_be_split_is_one_sentence(refuses):

@@ -45,7 +45,7 @@ def test_a_projection_gains_what_pythagoras_says(faces, factor):
     promised = 10 * np.log10(1 + table["seen"] / table["guessed"])
     # Clamping can only add to it, the truth being within the range.
     assert (table["psnr_projected"] - table["psnr"] > promised - 1e-4).all()
-    assert table["psnr_projected"] - table["psnr"] == pytest.approx(promised, abs=0.03)
+    assert (table["psnr_projected"] - table["psnr"] < promised + 0.03).all()
     assert (table["psnr_stepped"] > table["psnr"]).all()
     assert (table["psnr_stepped"] < table["psnr_projected"]).all()
     assert (table["left"] < 0.1).all()
@@ -54,11 +54,14 @@ def test_a_projection_gains_what_pythagoras_says(faces, factor):
 def test_a_guess_that_is_right_and_one_that_is_grey(faces):
     hr = faces.floats()
     grey = seen_and_guessed.summarize(seen_and_guessed.measure(Fixed(torch.full_like(hr, 0.5)), faces, 3))
-    assert grey["seen"] > 50 * grey["guessed"]
-    assert grey["found"] == pytest.approx(0, abs=0.05)  # no detail at all: nothing of what was lost
+    assert grey["seen"] > 20 * grey["guessed"]
     assert grey["gain_projected"]["mean"] > 10
+    assert seen_and_guessed.summarize(seen_and_guessed.measure(load_model("bicubic"), faces, 3))["found"] == 0
+    # What lacks half of what bicubic lacks has a quarter of its squared error.
     half = 0.5 * hr + 0.5 * seen_and_guessed.upsample(downsample(hr, 3), (112, 92))
-    assert seen_and_guessed.summarize(seen_and_guessed.measure(Fixed(half), faces, 3))["found"] > 0.7
+    assert seen_and_guessed.summarize(seen_and_guessed.measure(Fixed(half), faces, 3))["found"] == pytest.approx(
+        0.75, abs=1e-3
+    )
 
 
 def test_means_are_over_photos_and_gains_over_people(faces):
@@ -84,6 +87,18 @@ def test_the_small_photos_are_what_they_are_called(faces):
     assert torch.equal(seen_and_guessed.shrink(hr, 3, "area"), downsample(hr, 3, "area"))
 
 
+def test_pairs_are_compared_before_and_after():
+    def row(model, alone, gain):
+        projected = {"by_person": gain}
+        return {"model": model, "given": "exact", "factor": 2, "psnr_by_person": alone, "gain_projected": projected}
+
+    rows = [row("a", [30.0, 28.0, 29.0], [1.0, 2.0, 1.5]), row("b", [31.0, 29.0, 30.0], [0.0, 0.0, 0.0])]
+    alone, projected = seen_and_guessed.compare(rows, [("a", "b")], [2])
+    assert (alone["after"], alone["mean"]) == ("nothing", -1)
+    assert (projected["after"], projected["mean"]) == ("projection", 0.5)
+    assert projected["ci"] == pytest.approx(t_interval([0.0, 1.0, 0.5]))
+
+
 @pytest.mark.skipif(not (RESULTS / "seen_and_guessed.json").exists(), reason="not measured yet")
 def test_what_is_stored_agrees_with_itself():
     stored = load_results("seen_and_guessed")
@@ -97,5 +112,6 @@ def test_what_is_stored_agrees_with_itself():
             assert gain["mean"] == pytest.approx(np.mean(gain["by_person"]))
             assert gain["mean"] == pytest.approx(row[f"psnr_{key}"] - row["psnr"], abs=1e-4)
             assert gain["ci"] == pytest.approx(t_interval(gain["by_person"]))
+        assert row["psnr"] == pytest.approx(np.mean(row["psnr_by_person"]), abs=1e-4)
         if row["given"] == "exact":
             assert row["gain_projected"]["worse_photos"] == 0
