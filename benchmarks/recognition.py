@@ -34,7 +34,7 @@ from mffcn_lite.recognition import distances_to_people, equal_error_rate, rank_o
 from mffcn_lite.statistics import max_t_p_values, t_interval
 from mffcn_lite.training import train
 
-FACTORS, FOLDS, SAMPLES = (4, 8, 12), 5, 1999
+FACTORS, FOLDS, SAMPLES = (4, 8, 12), 5, 4999
 CONFIG = dataclasses.replace(SHORT, lr=3e-3, factors=FACTORS)
 TRAINED, HERE = Path("runs/folds"), Path("runs/recognition")
 SYSTEMS = ("bicubic", "wiener", "mffcn-far", "srcnn", "mffcn")
@@ -170,7 +170,8 @@ def measure(probe: np.ndarray, sharp: np.ndarray, alike: np.ndarray | None, gall
 def main(limit: int | None) -> None:
     """The systems and factors that are missing, at most `limit` of them; then the comparisons."""
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
-    faces, makers, stamp = load_faces("orl"), None, EXPERIMENTS["recognition"].stamp()
+    faces, makers, models = load_faces("orl"), None, {}
+    stamp = EXPERIMENTS["recognition"].stamp()
     gallery, probes = halves(faces)
     folds, sharp = folds_by_person(faces, FOLDS), gallery.images[:, 0] / 255
     keep = HERE / "rows.json"  # with the bootstrap's samples, which comparisons need
@@ -186,9 +187,10 @@ def main(limit: int | None) -> None:
             results["chosen"], makers = settings()
         probe, alike = probes.images[:, 0] / 255, None
         if factor is not None:
-            models = [(network(system, k, training), test.who()) for k, (training, test) in enumerate(folds)]
-            probe = enlarged(probes, models, factor)
-            alike = enlarged(gallery, models, factor) if system in ALIKE else None
+            if system not in models:  # those of one system at a time
+                models = {system: [(network(system, k, part), test.who()) for k, (part, test) in enumerate(folds)]}
+            probe = enlarged(probes, models[system], factor)
+            alike = enlarged(gallery, models[system], factor) if system in ALIKE else None
         for row in measure(probe, sharp, alike, gallery, probes, makers):
             results["rows"].append({"system": system, "factor": factor, **row})
             print(system, factor, *(row[key] for key in SHOWN), flush=True)
