@@ -127,6 +127,15 @@ def compare(rows: Sequence[dict], pairs: Sequence[tuple[str, str]], factors: Seq
     return results
 
 
+def rounded(content: object) -> object:
+    """The same with all numbers to five decimals."""
+    if isinstance(content, dict):
+        return {key: rounded(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [rounded(value) for value in content]
+    return round(content, 5) if isinstance(content, float) else content
+
+
 def main() -> None:
     """Every system on exact small photos, and the networks on all of `GIVEN`."""
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
@@ -146,7 +155,7 @@ def main() -> None:
     content |= {"results": rows, "comparisons": compare(rows, PAIRS, FACTORS)}
     for row in content["comparisons"]:
         print(row)
-    store("seen_and_guessed", content)
+    store("seen_and_guessed", rounded(content))
 
 
 if __name__ == "__main__":
