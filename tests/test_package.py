@@ -74,8 +74,8 @@ def test_every_import_is_declared():
 
 def test_imports_go_one_way():
     order = "errors files arguments shipped data degrade disturb models features losses metrics statistics environment "
-    order += "processes sampling training memory checkpoint states recording runs evaluation pictures export "
-    order += "plotting widgets exercises progress cli"
+    order += "processes sampling training memory checkpoint states recording runs evaluation recognition pictures "
+    order += "export plotting widgets exercises progress cli"
     rank = {name: i for i, name in enumerate(order.split())}
     for path in PACKAGE.rglob("*.py"):
         mine = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
