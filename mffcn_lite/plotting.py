@@ -211,7 +211,7 @@ def network_figure(model: MFFCN) -> Figure:
     A layer whose maps were halved stands lower.
     """
     depth = len(model.layers)
-    with _subplots(figsize=(1.35 * (depth + 2), 2.6 + 0.6 * max(model.levels))) as (figure, axis):
+    with _subplots(figsize=(1.05 * (depth + 2), 2.6 + 0.6 * max(model.levels))) as (figure, axis):
         axis.axis("off")
         axis.grid(False)
         place = {layer: (layer, -0.6 * level) for layer, level in enumerate(model.levels)} | {depth + 1: (depth + 1, 0)}
