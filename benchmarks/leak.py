@@ -43,7 +43,7 @@ DESIGN = (
     "two groups of people, two test photos each; a system is trained on 24 other people with all ten photos and on "
     "eight photos of each of one group, its twin on those of the other group; the value `known` of a person is that "
     "of the one that was trained on other photos of the person, `unknown` that of its twin; gain is known − unknown; "
-    'in the arm "the photo itself" the two test photos take the place of two of the eight: the most a leak can give'
+    'in the arm "the photo itself" the two test photos take the place of two of the eight'
 )
 
 
