@@ -14,7 +14,7 @@ from mffcn_lite.degrade import small_size
 from mffcn_lite.metrics import noise_level
 from mffcn_lite.statistics import t_interval
 
-PLANTED, SEED, SHOWN = 500, 0, 15
+PLANTED, SEED, SHOWN = 500, 0, 15  # candidates; rows of `best`
 TOLERANCES = np.array([TOLERANCE["psnr"]] * 2 + [TOLERANCE["ssim"]] * 2)
 WAYS = list(itertools.product(MEASURED, POOLED))  # ((convention, border), pooled)
 
@@ -121,7 +121,7 @@ def report(among: list[Protocol], found: dict[tuple, dict]) -> dict:
         "fit_and_give_the_margins": int((gives & (best <= FITS)).sum()),
         "fit_and_within_reach": int((~out & (best <= FITS)).sum()),
         "best": [row(i) for i in np.argsort(best, kind="stable")[:SHOWN]],
-        "nearest_to_the_margins": [row(i) for i in np.argsort(nearest, kind="stable")[:SHOWN]],
+        "nearest_to_the_margins": [row(i) for i in np.argsort(nearest, kind="stable")[:5]],
         "axes": axes,
         "ways": ways,
         "power": power(*(four_falls(columns(halves[:, :, half])) for half in (0, 1))),

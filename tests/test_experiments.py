@@ -28,8 +28,7 @@ from experiments import EXPERIMENTS
 WAITING = {
     *("trials_mffcn", "trials_srcnn", "trials_nie", "trials_example", "trials_sparse", "trials_forest"),
     *experiments.SHIPPED_ALL,
-    *("ablations", "loss_arms", "srcnn_at_2", "folds", "systems", "distortion", "recognition"),
-    *("forensics", "off_protocol"),
+    *("ablations", "loss_arms", "srcnn_at_2", "folds", "systems", "distortion", "recognition", "off_protocol"),
     *("bench_fusing", "bench_metrics", "costs", "bench_training", "bench_prepare"),
 }
 
