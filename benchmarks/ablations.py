@@ -26,7 +26,7 @@ SIZE = (112, 92)
 SHORT = dataclasses.replace(BASE, steps=1000, warmup=50, ema=0.99)
 RATES, SEEDS = (1e-3, 3e-3), (0, 1, 2)
 PLAIN = {"block": "conv3", "skip": "none"}
-# (group, arm, system, its arguments); the widths are those whose counts come nearest (tests/test_ablations.py).
+# (group, arm, system, its arguments); the widths are those whose counts come nearest (tests/test_experiments.py).
 ARMS = [
     ("mff", "mff", "mffcn", {}),
     ("mff", "conv5, equal multiplications", "mffcn", {"block": "conv5"}),
@@ -72,10 +72,14 @@ class Signed(SuperResolver):
         return (self.inner(2 * blurred - 1) + 1) / 2
 
 
+def drawn(system: str, arguments: dict) -> SuperResolver:
+    """The system with those of an arm's arguments that are its own; the others are how it is used."""
+    return create_model(system, **{k: v for k, v in arguments.items() if k not in ("start", "range", "factors")})
+
+
 def create(system: str, arguments: dict) -> SuperResolver:
     """The network of an arm, its weights drawn from torch's generator."""
-    own = {key: value for key, value in arguments.items() if key not in ("start", "range", "factors")}
-    model = create_model(system, **own)
+    model = drawn(system, arguments)
     if arguments.get("start") == "fused":
         return model.fuse()
     return Signed(model) if arguments.get("range") == "signed" else model
@@ -83,9 +87,8 @@ def create(system: str, arguments: dict) -> SuperResolver:
 
 def count(system: str, arguments: dict) -> tuple[int, int]:
     """(parameters, multiplications for a photo of 112×92): as trained, and fused where it can be."""
-    own = {key: value for key, value in arguments.items() if key not in ("start", "range", "factors")}
-    model = create_model(system, **own)
-    fusible = system == "mffcn" and "block" not in own and own.get("activation") not in ("inside", "both")
+    model = drawn(system, arguments)
+    fusible = system == "mffcn" and "block" not in arguments and arguments.get("activation") not in ("inside", "both")
     parameters = count_parameters(create(system, arguments))
     return parameters, count_multiplications(model.fuse() if fusible else model, SIZE)
 

@@ -7,13 +7,11 @@ On the test people; chosen was nothing here. Writes mffcn_lite/results/distortio
 
 import pandas as pd
 import torch
-from experiments import store
+from experiments import load_systems, store
 
-from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import load_faces, split_by_person
 from mffcn_lite.evaluation import CONVENTION
 from mffcn_lite.metrics import LPIPS, band_energy_ratio, psnr, ssim
-from mffcn_lite.shipped import list_models, shipped_names
 from mffcn_lite.statistics import compare, t_interval
 
 FACTORS, MEASURES = (2, 3, 4), ("psnr", "ssim", "lpips")
@@ -24,8 +22,7 @@ def main() -> None:
     """Values a photo, then means and intervals over people."""
     _, test = split_by_person(load_faces("orl"))
     hr, judge, parts, results = test.floats(), LPIPS(), [], []
-    for name in dict.fromkeys([*list_models(), *shipped_names()]):
-        model = load_model(name)
+    for name, model in load_systems().items():
         for factor in FACTORS:
             with torch.inference_mode():
                 sr = model.reconstruct(hr, factor).clamp(0, 1)

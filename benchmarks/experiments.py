@@ -17,10 +17,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
+from mffcn_lite.checkpoint import load_model
 from mffcn_lite.environment import describe_environment, modules_hash
 from mffcn_lite.evaluation import RESULTS
 from mffcn_lite.files import read_json, sha256, write_json
-from mffcn_lite.shipped import SHIPPED, shipped_names
+from mffcn_lite.models import SuperResolver
+from mffcn_lite.shipped import SHIPPED, list_models, shipped_names
 
 FOLDER = Path(__file__).parent
 BASE = ("degrade", "data.orl", "data.splits", "models.base")
@@ -243,6 +247,22 @@ EXPERIMENTS = dict(
         ),
     ]
 )
+
+
+def use_cores() -> None:
+    """As many threads as OMP_NUM_THREADS says, one where it says nothing."""
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+
+
+def load_systems() -> dict[str, SuperResolver]:
+    """Every system by its name, and what is shipped beside those."""
+    return {name: load_model(name) for name in dict.fromkeys([*list_models(), *shipped_names()])}
+
+
+def is_made(path: Path, stamp: dict) -> bool:
+    """Whether a network lies at `path` whose card holds all of `stamp`."""
+    card = path.with_suffix(".json")
+    return path.exists() and card.exists() and {key: read_json(card).get(key) for key in stamp} == stamp
 
 
 def begun(name: str) -> dict:

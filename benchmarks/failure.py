@@ -6,14 +6,12 @@ Writes mffcn_lite/results/failure.json: names of photos and numbers, no pictures
 looking at the eighty test photos once (`NOTED`); whether a head is turned is computed. Nothing is chosen on any of it.
 """
 
-import os
-
 import numpy as np
 import pandas as pd
 import skimage.color
 import skimage.data
 import torch
-from experiments import store
+from experiments import load_systems, store, use_cores
 from scipy.stats import spearmanr
 
 from mffcn_lite.checkpoint import load_model
@@ -22,7 +20,6 @@ from mffcn_lite.degrade import downsample, resample
 from mffcn_lite.evaluation import CONVENTION
 from mffcn_lite.metrics import error_by_band, error_by_place, psnr
 from mffcn_lite.models import SuperResolver
-from mffcn_lite.shipped import list_models, shipped_names
 from mffcn_lite.statistics import bca_interval, t_interval
 
 FACTORS, SIZE, WORST, BANDS, TENTH, BORDER = (2, 3, 4), (112, 92), 5, 8, 0.1, 6
@@ -121,12 +118,11 @@ def summarize(measured: pd.DataFrame, bicubic: pd.DataFrame, about: pd.DataFrame
 
 def main() -> None:
     """The test photos with every system, then scikit-image's pictures."""
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    use_cores()
     _, test = split_by_person(load_faces("orl"))
     about = pd.DataFrame({key: [name in names for name in test.names] for key, names in NOTED.items()})
     about["turned"] = turned(test.floats()).round(4)
-    names = list(dict.fromkeys(["bicubic", *list_models(), *shipped_names()]))
-    systems = {name: load_model(name) for name in names}
+    systems = {"bicubic": load_model("bicubic")} | load_systems()  # first, since gains are over it
     rows, difficulty, others = [], [], []
     for factor in FACTORS:
         tables = {}

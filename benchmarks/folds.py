@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from experiments import OWN, TRAINING, store
+from experiments import OWN, TRAINING, is_made, store
 from tables import FACTORS, MEASURES, PAIRS
 from timing import time_in_turn
 from train_shipped import best_trial
@@ -62,8 +62,7 @@ def train_one(name: str, fold: int, steps: int) -> None:
     torch.set_num_threads(1)
     system, path = NETWORKS[name][0], FOLDER / f"{name}-{fold}.safetensors"
     stamp = {"depends_on": modules_hash((*TRAINING, *OWN[system])), "steps": steps, "trial": best_trial(system)}
-    card = path.with_suffix(".json")
-    if path.exists() and card.exists() and {key: read_json(card).get(key) for key in stamp} == stamp:
+    if is_made(path, stamp):
         return
     faces = folds_by_person(load_faces("orl"), COUNT)[fold][0]
     config, start = config_of(system, steps), time.perf_counter()

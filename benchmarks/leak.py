@@ -10,7 +10,6 @@ Writes mffcn_lite/results/leak.json after each run, and goes on from there. No c
 
 import dataclasses
 import itertools
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -18,7 +17,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 from ablations import SHORT
-from experiments import begun, store
+from experiments import begun, store, use_cores
 
 from mffcn_lite.data import FaceSet, load_faces, split_by_person, split_by_photo
 from mffcn_lite.evaluation import CONVENTION, evaluate
@@ -129,7 +128,7 @@ def missing(results: dict) -> Iterator[tuple]:
 
 def main(limit: int | None) -> None:
     """The runs that are missing, at most `limit` of them."""
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    use_cores()
     faces = load_faces("orl")
     common, _, tests = split(faces)
     groups = [test.who() for test in tests]

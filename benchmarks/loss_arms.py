@@ -15,7 +15,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import torch
-from experiments import EXPERIMENTS, begun, store
+from experiments import EXPERIMENTS, begun, is_made, store
 from recipe_trials import BASE
 from torch import Tensor
 from train_shipped import best_trial
@@ -24,7 +24,6 @@ from mffcn_lite.checkpoint import load_model, save_model
 from mffcn_lite.data import load_faces
 from mffcn_lite.degrade import degrade
 from mffcn_lite.features import create_features
-from mffcn_lite.files import read_json
 from mffcn_lite.losses import Objective
 from mffcn_lite.metrics import LPIPS, band_energy_ratio, psnr, ssim
 from mffcn_lite.models import SuperResolver, create_model
@@ -59,8 +58,7 @@ ARMS = {
 def make_start() -> None:
     """The network from which every arm goes on, unless it is there."""
     stamp = {"depends_on": EXPERIMENTS["loss_arms"].stamp(), "trial": best_trial("mffcn")}
-    card = START.with_suffix(".json")
-    if card.exists() and {key: read_json(card).get(key) for key in stamp} == stamp:
+    if is_made(START, stamp):
         return
     faces, _, people = people_for_training(load_faces("orl"), hold_out=True)
     config = dataclasses.replace(BASE, **stamp["trial"]["options"])

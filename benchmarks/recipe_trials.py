@@ -7,12 +7,11 @@ Writes mffcn_lite/results/trials_<model>.json after each trial, and goes on from
 """
 
 import dataclasses
-import os
 import sys
 import time
 
 import torch
-from experiments import begun, store
+from experiments import begun, store, use_cores
 
 from mffcn_lite.data import FaceSet, load_faces
 from mffcn_lite.models import create_model
@@ -66,7 +65,7 @@ def next_trial(done: list[dict]) -> Trial | None:
 
 def open_trials(name: str) -> tuple[FaceSet, FaceSet, dict]:
     """(photos to learn from, photos to choose on, the trials that are stored already)."""
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    use_cores()
     faces, validation, people = people_for_training(load_faces("orl"), hold_out=True)
     results = begun(f"trials_{name}") or {"model": name, "trials": []}
     return faces, validation, results | {key: people[key] for key in ("training_people", "validation_people")}

@@ -14,7 +14,6 @@ Writes mffcn_lite/results/recognition.json after each system and factor, and goe
 
 import dataclasses
 import itertools
-import os
 import sys
 from pathlib import Path
 
@@ -22,7 +21,7 @@ import numpy as np
 import torch
 from ablations import SHORT
 from descriptors import Deep, choose_eigenfaces, choose_finder, eigenfaces
-from experiments import EXPERIMENTS, store
+from experiments import EXPERIMENTS, store, use_cores
 from scipy.spatial.distance import cdist
 
 from mffcn_lite.checkpoint import load_model, save_model
@@ -169,7 +168,7 @@ def measure(probe: np.ndarray, sharp: np.ndarray, alike: np.ndarray | None, gall
 
 def main(limit: int | None) -> None:
     """The systems and factors that are missing, at most `limit` of them; then the comparisons."""
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    use_cores()
     faces, makers, models = load_faces("orl"), None, {}
     stamp = EXPERIMENTS["recognition"].stamp()
     gallery, probes = halves(faces)

@@ -8,22 +8,20 @@ made as assumed (Pythagoras); the test people say how much it gains, and three o
 """
 
 import itertools
-import os
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import torch
-from experiments import store
+from experiments import load_systems, store, use_cores
 
-from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import FaceSet, load_faces, split_by_person
 from mffcn_lite.degrade import downsample, upsample
 from mffcn_lite.evaluation import CONSISTENCY, CONVENTION
 from mffcn_lite.metrics import psnr, split_error
 from mffcn_lite.models import SuperResolver
 from mffcn_lite.models.reconstruction import ForwardModel, project_data
-from mffcn_lite.shipped import NETWORKS, list_models, shipped_names
+from mffcn_lite.shipped import NETWORKS
 from mffcn_lite.statistics import bca_interval, max_t_p_values, t_interval
 
 FACTORS, BATCH, NOISE = (2, 3, 4), 40, 2 / 255
@@ -138,12 +136,11 @@ def rounded(content: object) -> object:
 
 def main() -> None:
     """Every system on exact small photos, and the networks on all of `GIVEN`."""
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    use_cores()
     _, test = split_by_person(load_faces("orl"))
     rows = []
-    for given, name in itertools.product(GIVEN, dict.fromkeys([*list_models(), *shipped_names()])):
+    for given, (name, model) in itertools.product(GIVEN, load_systems().items()):
         if given == "exact" or name in (*NETWORKS, "bicubic"):
-            model = load_model(name)
             for factor in FACTORS:
                 row = {"model": name, "given": given, "factor": factor}
                 rows.append(row | summarize(measure(model, test, factor, given)))

@@ -6,11 +6,10 @@ Writes mffcn_lite/results/srcnn_at_2.json after each trial, and goes on from the
 """
 
 import dataclasses
-import os
 import time
 
 import torch
-from experiments import begun, store
+from experiments import begun, store, use_cores
 
 from mffcn_lite.data import load_faces
 from mffcn_lite.metrics import psnr
@@ -40,7 +39,7 @@ def score(restored: torch.Tensor, hr: torch.Tensor) -> dict[str, float]:
 
 def main() -> None:
     """The linear filters first, then the trials that are missing."""
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    use_cores()
     faces, validation, people = people_for_training(load_faces("orl"), hold_out=True)
     hr = validation.floats()
     results = begun("srcnn_at_2") or {"factor": 2, "border": BORDER, **people, "trials": []}

@@ -5,12 +5,10 @@
 Writes mffcn_lite/results/tables.json.
 """
 
-from experiments import store
+from experiments import load_systems, store
 
-from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import load_faces, split_by_person
 from mffcn_lite.evaluation import CONVENTION, evaluate, people_means, summarize
-from mffcn_lite.shipped import list_models, shipped_names
 from mffcn_lite.statistics import compare
 
 FACTORS, MEASURES = (2, 3, 4), ("psnr", "ssim")
@@ -27,8 +25,7 @@ PAPER = [
 def main() -> None:
     """Every system, every photo of the test people, once."""
     _, test = split_by_person(load_faces("orl"))
-    names = list(dict.fromkeys([*list_models(), *shipped_names()]))
-    per_photo = evaluate({name: load_model(name) for name in names}, test, FACTORS)
+    per_photo = evaluate(load_systems(), test, FACTORS)
     content = {
         "results": summarize(per_photo),
         "people": people_means(per_photo),

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import torch
-from experiments import EXPERIMENTS, NETWORKS
+from experiments import EXPERIMENTS, NETWORKS, use_cores
 
 from mffcn_lite.checkpoint import load_model, save_model
 from mffcn_lite.data import load_faces, split_by_person
@@ -72,7 +72,7 @@ def fit(name: str) -> SuperResolver:
 
 def fine_tune() -> SuperResolver:
     """The shipped MFFCN, trained on under the whole objective as it is written; with its card."""
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    use_cores()
     start, model = time.perf_counter(), load_model("mffcn")
     faces, _, people = people_for_training(load_faces("orl"), hold_out=False)
     state = train(model, faces, WHOLE, on_step=lambda state, terms: print_now_and_then(state.step, terms))

@@ -45,6 +45,20 @@ def refuses(monkeypatch):
 
 
 @pytest.fixture
+def hints(capsys):
+    """Assert that the check of an exercise refuses an answer, in one line that holds the given hint."""
+    from mffcn_lite.exercises import check
+
+    def refused(identifier, answer, hint):
+        assert check(identifier, answer) is False
+        said = capsys.readouterr().out
+        assert hint in said
+        assert said.count("\n") == 1
+
+    return refused
+
+
+@pytest.fixture
 def full_disk():
     """A context in which no file of this process can grow beyond some bytes: what a full disk does, without one.
 
