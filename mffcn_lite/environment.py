@@ -31,7 +31,17 @@ def syntax(path: Path) -> bytes:
         documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
         if documented and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
-    return ast.dump(tree).encode()
+    return repr(_plain(tree)).encode()
+
+
+def _plain(node):
+    """A syntax tree as nested tuples, without empty fields: versions of Python have more or fewer of those."""
+    if isinstance(node, list):
+        return [_plain(item) for item in node]
+    if not isinstance(node, ast.AST):
+        return node
+    fields = ((name, value) for name, value in ast.iter_fields(node) if value is not None and value != [])
+    return (type(node).__name__, *((name, _plain(value)) for name, value in fields))
 
 
 def modules_hash(modules: Iterable[str]) -> str:
