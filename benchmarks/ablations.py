@@ -1,18 +1,16 @@
 """What each part of MFFCN is worth: one thing changed at a time, three seeds each, on validation people.
 
-    python benchmarks/ablations.py            (about five hours of processor time; two runs at a time, a core each)
+    python benchmarks/ablations.py            (about seven hours of processor time; an arm a core)
 
 Each arm is trained with seed 0 at both rates of `RATES`, then with seeds 1 and 2 at the better one.
 Writes mffcn_lite/results/ablations.json after each arm, and goes on from there. The test people are not touched.
 """
 
 import dataclasses
-import multiprocessing
 import time
-from concurrent.futures import ProcessPoolExecutor
 
 import torch
-from experiments import begun, store
+from experiments import DEVICE, begun, store, trainers
 from recipe_trials import BASE, mean_psnr
 
 from mffcn_lite.data import load_faces
@@ -94,16 +92,26 @@ def count(system: str, arguments: dict) -> tuple[int, int]:
 
 
 def run(system: str, arguments: dict, seed: int, rate: float) -> dict:
-    """Train one arm once, on one core, and measure it on the validation people."""
-    torch.set_num_threads(1)
+    """Train one arm once, and measure it on the validation people."""
     faces, validation, _ = people_for_training(load_faces("orl"), hold_out=True)
     start, scores = time.perf_counter(), {}
     for factors in [(f,) for f in SHORT.factors] if arguments.get("factors") == "each" else [SHORT.factors]:
         config = dataclasses.replace(SHORT, seed=seed, lr=rate, factors=factors)
         torch.manual_seed(seed)
-        best = train(create(system, arguments), faces, config).best
-        scores |= validate(best, validation, config, torch.device("cpu"))
+        best = train(create(system, arguments).to(DEVICE), faces, config).best
+        scores |= validate(best, validation, config, DEVICE)
     return {"seed": seed, "lr": rate, "seconds": round(time.perf_counter() - start), "validation_psnr": scores}
+
+
+def run_arm(group: str, name: str, system: str, arguments: dict) -> dict:
+    """Both rates with the first seed, then the other seeds at the better rate."""
+    first = [run(system, arguments, SEEDS[0], rate) for rate in RATES]
+    best = max(first, key=mean_psnr)
+    parameters, multiplications = count(system, arguments)
+    arm = {"group": group, "arm": name, "model": system, "arguments": arguments, "lr": best["lr"]}
+    arm |= {"parameters": parameters, "multiplications": multiplications}
+    arm["runs"] = [best, *(run(system, arguments, seed, best["lr"]) for seed in SEEDS[1:])]
+    return arm | {"other_rate": [trial for trial in first if trial is not best]}
 
 
 def main() -> None:
@@ -112,21 +120,12 @@ def main() -> None:
     results = begun("ablations") or {"budget": dataclasses.asdict(SHORT) | {"rates": RATES}, "arms": []}
     results |= {key: people[key] for key in ("training_people", "validation_people")}
     done = {(arm["group"], arm["arm"]) for arm in results["arms"]}
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
-        for group, name, system, arguments in ARMS:
-            if (group, name) in done:
-                continue
-            first = list(pool.map(run, *zip(*[(system, arguments, SEEDS[0], rate) for rate in RATES], strict=True)))
-            rate = max(first, key=mean_psnr)["lr"]
-            others = pool.map(run, *zip(*[(system, arguments, seed, rate) for seed in SEEDS[1:]], strict=True))
-            parameters, multiplications = count(system, arguments)
-            arm = {"group": group, "arm": name, "model": system, "arguments": arguments, "lr": rate}
-            arm |= {"parameters": parameters, "multiplications": multiplications}
-            arm["runs"] = [r for r in first if r["lr"] == rate] + list(others)
-            arm["other_rate"] = [r for r in first if r["lr"] != rate]
+    left = [arm for arm in ARMS if arm[:2] not in done]
+    with trainers() as pool:
+        for arm in pool.map(run_arm, *zip(*left, strict=True)) if left else ():
             results["arms"].append(arm)
             store("ablations", results, unfinished=len(ARMS) - len(results["arms"]))
-            print(group, name, rate, [round(mean_psnr(r), 3) for r in arm["runs"]], flush=True)
+            print(arm["group"], arm["arm"], arm["lr"], [round(mean_psnr(r), 3) for r in arm["runs"]], flush=True)
 
 
 if __name__ == "__main__":

@@ -9,24 +9,26 @@ measures those. Where one has changed since, the result is out of date, and a te
 """
 
 import itertools
+import multiprocessing
 import os
 import subprocess
 import sys
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from mffcn_lite.checkpoint import load_model
-from mffcn_lite.environment import describe_environment, modules_hash
+from mffcn_lite.environment import choose_device, describe_environment, modules_hash
 from mffcn_lite.evaluation import RESULTS
 from mffcn_lite.files import read_json, sha256, write_json
 from mffcn_lite.models import SuperResolver
 from mffcn_lite.shipped import SHIPPED, list_models, shipped_names
 
 FOLDER = Path(__file__).parent
+DEVICE = choose_device()  # of what is trained
 BASE = ("degrade", "data.orl", "data.splits", "models.base")
 MEASURES = (*BASE, "metrics.error", "metrics.similarity", "evaluation")
 TRAINING = (*BASE, "metrics.error", "losses.terms", "sampling", "training")
@@ -99,7 +101,7 @@ SHIPPED_ALL = tuple(f"weights/{name}" for name in (*OWN, "mffcn-full"))
 EXPERIMENTS = dict(
     [
         *(
-            result(f"trials_{name}", "recipe_trials.py", name, modules=(*TRAINING, *OWN[name]), hours=hours)
+            result(f"trials_{name}", "recipe_trials.py", name, modules=(*TRAINING, *OWN[name]), hours=hours, alone=True)
             for name, hours in {"mffcn": 3.5, "srcnn": 1.5, "nie": 1.5, "fsrcnn": 0.5}.items()
         ),
         *(
@@ -126,6 +128,13 @@ EXPERIMENTS = dict(
             "ablations.py",
             modules=(*TRAINING, *OWN["mffcn"], *OWN["srcnn"]),
             hours=5,
+            alone=True,
+        ),
+        result(
+            "larger",
+            "larger.py",
+            modules=(*TRAINING, *MEASURES, "statistics", *OWN["mffcn"], *OWN["wiener"]),
+            hours=40,
             alone=True,
         ),
         result(
@@ -254,6 +263,15 @@ def use_cores() -> None:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
 
 
+def trainers() -> ProcessPoolExecutor:
+    """Processes that train, as many as OMP_NUM_THREADS or the processor's cores, with one thread each.
+
+    On a GPU they share it: with networks so small it waits for their launches.
+    """
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(torch.get_num_threads(), context, torch.set_num_threads, (1,))
+
+
 def load_systems() -> dict[str, SuperResolver]:
     """Every system by its name, and what is shipped beside those."""
     return {name: load_model(name) for name in dict.fromkeys([*list_models(), *shipped_names()])}
@@ -279,7 +297,8 @@ def store(name: str, content: dict, unfinished: int = 0) -> None:
     Args:
         unfinished: how many parts are still to be made.
     """
-    stamp = {"depends_on": EXPERIMENTS[name].stamp(), "unfinished": unfinished, "environment": describe_environment()}
+    stamp = {"depends_on": EXPERIMENTS[name].stamp(), "unfinished": unfinished}
+    stamp["environment"] = describe_environment(DEVICE)
     write_json(EXPERIMENTS[name].file, content | stamp)
 
 

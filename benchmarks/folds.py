@@ -1,6 +1,6 @@
 """Five folds by person: each of the forty people is tested once, by networks that never saw them.
 
-    python benchmarks/folds.py            (about three hours of processor time; two trainings at a time, a core each)
+    python benchmarks/folds.py            (about three hours of processor time; a training a core)
 
 MFFCN and SRCNN are trained for the same steps; SRCNN once more for the seconds that MFFCN's steps take, so for more
 steps. Options are those of trials_mffcn.json and trials_srcnn.json; four of the people were chosen on there.
@@ -8,15 +8,13 @@ Keeps what is trained in runs/folds, goes on from there, and writes mffcn_lite/r
 """
 
 import dataclasses
-import multiprocessing
 import statistics
 import time
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pandas as pd
 import torch
-from experiments import OWN, TRAINING, is_made, store
+from experiments import DEVICE, OWN, TRAINING, is_made, store, trainers
 from tables import FACTORS, MEASURES, PAIRS
 from timing import time_in_turn
 from train_shipped import best_trial
@@ -42,7 +40,7 @@ def config_of(system: str, steps: int) -> TrainingConfig:
 
 
 def seconds_a_step() -> dict[str, float]:
-    """Of both networks on one core, measured in turn."""
+    """Of both networks on one core of a processor, measured in turn."""
     torch.set_num_threads(1)
     faces, states = load_faces("orl"), {}
     for system in ("mffcn", "srcnn"):
@@ -58,8 +56,7 @@ def seconds_a_step() -> dict[str, float]:
 
 
 def train_one(name: str, fold: int, steps: int) -> None:
-    """Train one network of one fold on one core, unless that is done."""
-    torch.set_num_threads(1)
+    """Train one network of one fold, unless that is done."""
     system, path = NETWORKS[name][0], FOLDER / f"{name}-{fold}.safetensors"
     stamp = {"depends_on": modules_hash((*TRAINING, *OWN[system])), "steps": steps, "trial": best_trial(system)}
     if is_made(path, stamp):
@@ -67,7 +64,7 @@ def train_one(name: str, fold: int, steps: int) -> None:
     faces = folds_by_person(load_faces("orl"), COUNT)[fold][0]
     config, start = config_of(system, steps), time.perf_counter()
     torch.manual_seed(config.seed)
-    model = train(create_model(system, **best_trial(system)["arguments"]), faces, config).best
+    model = train(create_model(system, **best_trial(system)["arguments"]).to(DEVICE), faces, config).best
     seconds = round(time.perf_counter() - start)
     save_model(model, path, {"fold": fold, "training_people": faces.who(), "seconds": seconds, **stamp})
     print(f"{name}, fold {fold}: {steps} steps, {seconds} s", flush=True)
@@ -84,7 +81,7 @@ def main() -> None:
     ratio = seconds["mffcn"] / seconds["srcnn"]
     steps = {name: round(STEPS * ratio) if longer else STEPS for name, (_, longer) in NETWORKS.items()}
     tasks = [(name, fold, steps[name]) for name in NETWORKS for fold in range(COUNT)]
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
+    with trainers() as pool:
         list(pool.map(train_one, *zip(*tasks, strict=True)))
     parts = []
     for fold, (training, test) in enumerate(folds_by_person(load_faces("orl"), COUNT)):

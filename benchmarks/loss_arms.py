@@ -1,6 +1,6 @@
 """What each term of the objective, and each reading of it, does to a network that L2 has trained.
 
-    python benchmarks/loss_arms.py            (about three hours of processor time; two arms at a time, a core each)
+    python benchmarks/loss_arms.py            (about three hours of processor time; a training a core)
 
 One MFFCN is trained with L2; every arm goes on from it for the same 400 steps with the paper's Adam, on the same
 draws: whole photos, four a step. Three seeds. L2 continued is the control. Measured on validation people, by PSNR,
@@ -9,13 +9,12 @@ mffcn_lite/results/loss_arms.json after each arm, and goes on from there. The te
 """
 
 import dataclasses
-import multiprocessing
+import itertools
 import time
-from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import torch
-from experiments import EXPERIMENTS, begun, is_made, store
+from experiments import DEVICE, EXPERIMENTS, begun, is_made, store, trainers
 from recipe_trials import BASE
 from torch import Tensor
 from train_shipped import best_trial
@@ -63,7 +62,7 @@ def make_start() -> None:
     faces, _, people = people_for_training(load_faces("orl"), hold_out=True)
     config = dataclasses.replace(BASE, **stamp["trial"]["options"])
     torch.manual_seed(0)
-    model = train(create_model("mffcn", **stamp["trial"]["arguments"]), faces, config).best
+    model = train(create_model("mffcn", **stamp["trial"]["arguments"]).to(DEVICE), faces, config).best
     save_model(model, START, {**people, **stamp, "steps": config.steps})
 
 
@@ -87,14 +86,13 @@ def balance(model: SuperResolver, objective: Objective, blurred: Tensor, hr: Ten
 
 
 def run(arm: str, seed: int) -> dict:
-    """One arm with one seed, on one core."""
-    torch.set_num_threads(1)
+    """One arm with one seed."""
     faces, validation, _ = people_for_training(load_faces("orl"), hold_out=True)
     features, arguments = ARMS[arm]
-    phi = create_features(features) if features else None
+    phi = create_features(features).to(DEVICE) if features else None
     arguments = dict(arguments)
-    balanced, model = arguments.pop("balanced", False), load_model(START).train()
-    objective, hr_all = Objective(phi, **arguments), faces.floats()
+    balanced, model = arguments.pop("balanced", False), load_model(START, DEVICE).train()
+    objective, hr_all = Objective(phi, **arguments), faces.floats(DEVICE)
     if balanced:
         weights = balance(model, objective, degrade(hr_all[::35], 3), hr_all[::35])
         objective = Objective(phi, **arguments | weights)
@@ -106,14 +104,15 @@ def run(arm: str, seed: int) -> dict:
     start = time.perf_counter()
     for _ in range(CONFIG.steps):
         draws = sampler.plan(generator)
-        hr = hr_all[draws.index]
-        hr_maps = {name: stored[draws.index] for name, stored in maps.items()}
+        index = draws.index.to(DEVICE)
+        hr = hr_all[index]
+        hr_maps = {name: stored[index] for name, stored in maps.items()}
         value = objective(model(degrade(hr, draws.factor)), hr, hr_maps or None)
         optimizer.zero_grad()
         value.total.backward()
         optimizer.step()
     found = {"seed": seed, "seconds": round(time.perf_counter() - start), "weights": objective.weights}
-    return found | measure(model.eval(), validation.floats(), LPIPS())
+    return found | measure(model.eval(), validation.floats(DEVICE), LPIPS().to(DEVICE))
 
 
 def main() -> None:
@@ -122,15 +121,17 @@ def main() -> None:
     _, validation, people = people_for_training(load_faces("orl"), hold_out=True)
     results = begun("loss_arms") or {"budget": dataclasses.asdict(CONFIG), "arms": []}
     results |= {key: people[key] for key in ("training_people", "validation_people")}
-    results["start"] = measure(load_model(START), validation.floats(), LPIPS())
+    results["start"] = measure(load_model(START, DEVICE), validation.floats(DEVICE), LPIPS().to(DEVICE))
     done = {arm["arm"] for arm in results["arms"]}
-    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as pool:
-        for arm, (features, arguments) in ARMS.items():
-            if arm not in done:
-                runs = list(pool.map(run, [arm] * len(SEEDS), SEEDS))
-                results["arms"].append({"arm": arm, "features": features, "arguments": arguments, "runs": runs})
-                store("loss_arms", results, unfinished=len(ARMS) - len(results["arms"]))
-                print(arm, [(r["4"], r["seconds"]) for r in runs], flush=True)
+    left = [arm for arm in ARMS if arm not in done]
+    with trainers() as pool:
+        found = pool.map(run, *zip(*itertools.product(left, SEEDS), strict=True)) if left else iter(())
+        for arm in left:
+            features, arguments = ARMS[arm]
+            runs = list(itertools.islice(found, len(SEEDS)))
+            results["arms"].append({"arm": arm, "features": features, "arguments": arguments, "runs": runs})
+            store("loss_arms", results, unfinished=len(ARMS) - len(results["arms"]))
+            print(arm, [(r["4"], r["seconds"]) for r in runs], flush=True)
 
 
 if __name__ == "__main__":

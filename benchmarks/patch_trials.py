@@ -10,6 +10,7 @@ import sys
 import time
 
 import torch
+from experiments import use_cores
 from recipe_trials import open_trials, store_trial
 
 from mffcn_lite.models import create_model
@@ -53,6 +54,7 @@ GRIDS = {
 
 def main(name: str) -> None:
     """Run the trials that are missing, one after the other."""
+    use_cores()
     faces, validation, results = open_trials(name)
     for options in GRIDS[name][len(results["trials"]) :]:
         start = time.perf_counter()

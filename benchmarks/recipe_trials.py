@@ -1,19 +1,21 @@
 """Choose the recipe `fast` and the ends of each network on validation people: the same twenty trials for each.
 
-    python benchmarks/recipe_trials.py mffcn        (about two hours on one core; fsrcnn half an hour)
+    python benchmarks/recipe_trials.py mffcn        (about three hours of processor time; a trial a core)
 
 Trains on 28 of the 32 training people and measures PSNR on the other 4; the 8 test people are not touched.
 Writes mffcn_lite/results/trials_<model>.json after each trial, and goes on from there.
 """
 
 import dataclasses
+import itertools
 import sys
 import time
 
 import torch
-from experiments import begun, store, use_cores
+from experiments import DEVICE, begun, store, trainers
 
 from mffcn_lite.data import FaceSet, load_faces
+from mffcn_lite.environment import describe_environment
 from mffcn_lite.models import create_model
 from mffcn_lite.recording import validate
 from mffcn_lite.runs import people_for_training
@@ -52,20 +54,30 @@ def mean_psnr(trial: dict) -> float:
     return sum(trial["validation_psnr"].values()) / len(trial["validation_psnr"])
 
 
-def next_trial(done: list[dict]) -> Trial | None:
-    """What is to be tried after the trials that are done, or None."""
+def next_trials(done: list[dict]) -> list[Trial]:
+    """What can be tried after the trials that are done, all at the same time."""
     first: list[Trial] = [({"lr": rate}, ends) for rate in RATES for ends in ENDS]
     if len(done) < len(first):
-        return first[len(done)]
-    if len(done) == len(first) + len(CHANGES):
-        return None
+        return first[len(done) :]
     best = max(done[: len(first)], key=mean_psnr)
-    return best["options"] | CHANGES[len(done) - len(first)], best["arguments"]
+    return [(best["options"] | change, best["arguments"]) for change in CHANGES[len(done) - len(first) :]]
+
+
+def run(name: str, options: dict, arguments: dict) -> dict:
+    """One trial: what was tried, its seconds, its PSNR on the validation people."""
+    faces, validation, _ = people_for_training(load_faces("orl"), hold_out=True)
+    config = dataclasses.replace(BASE, loss=recipe_for(name).loss, **options)
+    torch.manual_seed(config.seed)
+    start = time.perf_counter()
+    best = train(create_model(name, **arguments).to(DEVICE), faces, config).best
+    seconds = round(time.perf_counter() - start)
+    scores = validate(best, validation, config, DEVICE)
+    described = {"options": options, "arguments": arguments, "steps": config.steps, "seconds": seconds}
+    return described | {"device": describe_environment(DEVICE)["device"], "validation_psnr": scores}
 
 
 def open_trials(name: str) -> tuple[FaceSet, FaceSet, dict]:
     """(photos to learn from, photos to choose on, the trials that are stored already)."""
-    use_cores()
     faces, validation, people = people_for_training(load_faces("orl"), hold_out=True)
     results = begun(f"trials_{name}") or {"model": name, "trials": []}
     return faces, validation, results | {key: people[key] for key in ("training_people", "validation_people")}
@@ -79,19 +91,12 @@ def store_trial(results: dict, trial: dict, of: int) -> None:
 
 
 def main(name: str) -> None:
-    """Run the trials that are missing, one after the other."""
-    faces, validation, results = open_trials(name)
-    count = len(RATES) * len(ENDS) + len(CHANGES)
-    while (trial := next_trial(results["trials"])) is not None:
-        options, arguments = trial
-        config = dataclasses.replace(BASE, loss=recipe_for(name).loss, **options)
-        torch.manual_seed(config.seed)
-        start = time.perf_counter()
-        best = train(create_model(name, **arguments), faces, config).best
-        seconds = time.perf_counter() - start
-        scores = validate(best, validation, config, torch.device("cpu"))
-        described = {"options": options, "arguments": arguments, "steps": config.steps, "seconds": round(seconds)}
-        store_trial(results, described | {"validation_psnr": scores}, count)
+    """Run the trials that are missing."""
+    _, _, results = open_trials(name)
+    with trainers() as pool:
+        while trials := next_trials(results["trials"]):
+            for trial in pool.map(run, itertools.repeat(name), *zip(*trials, strict=True)):
+                store_trial(results, trial, len(RATES) * len(ENDS) + len(CHANGES))
 
 
 if __name__ == "__main__":

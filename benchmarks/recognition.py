@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from ablations import SHORT
 from descriptors import Deep, choose_eigenfaces, choose_finder, eigenfaces
-from experiments import EXPERIMENTS, store, use_cores
+from experiments import DEVICE, EXPERIMENTS, store, use_cores
 from scipy.spatial.distance import cdist
 
 from mffcn_lite.checkpoint import load_model, save_model
@@ -76,7 +76,7 @@ def network(system: str, fold: int, training: FaceSet) -> SuperResolver:
     path = (HERE if system == "mffcn-far" else TRAINED) / f"{system}-{fold}.safetensors"
     if system == "mffcn-far" and not path.exists():
         torch.manual_seed(CONFIG.seed)
-        best = train(create_model("mffcn"), training, CONFIG).best
+        best = train(create_model("mffcn").to(DEVICE), training, CONFIG).best
         save_model(best, path, {"training_people": training.who(), "config": dataclasses.asdict(CONFIG)})
     model = load_model(path)
     if model.card["training_people"] != training.who():

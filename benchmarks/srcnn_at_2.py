@@ -9,7 +9,7 @@ import dataclasses
 import time
 
 import torch
-from experiments import begun, store, use_cores
+from experiments import DEVICE, begun, store, use_cores
 
 from mffcn_lite.data import load_faces
 from mffcn_lite.metrics import psnr
@@ -52,7 +52,7 @@ def main() -> None:
     for what, arguments, changes in TRIALS[len(results["trials"]) :]:
         config, start = dataclasses.replace(BASE, **changes), time.perf_counter()
         torch.manual_seed(config.seed)
-        best = train(create_model("srcnn", **arguments), faces, config).best
+        best = train(create_model("srcnn", **arguments).to(DEVICE), faces, config).best.cpu()
         seconds = round(time.perf_counter() - start)
         with torch.inference_mode():
             trial = {"what": what, "steps": config.steps, "seconds": seconds, **score(best.reconstruct(hr, 2), hr)}

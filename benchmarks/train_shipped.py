@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import torch
-from experiments import EXPERIMENTS, NETWORKS, use_cores
+from experiments import DEVICE, EXPERIMENTS, NETWORKS, use_cores
 
 from mffcn_lite.checkpoint import load_model, save_model
 from mffcn_lite.data import load_faces, split_by_person
@@ -44,12 +44,12 @@ def best_trial(name: str) -> dict:
 
 
 def command(name: str) -> list[str]:
-    """The command line that trains one network; the CPU is named, since a GPU rounds differently."""
+    """The command line that trains one network."""
     trial = best_trial(name)
     chosen = trial["options"] | {f"model.{key}": value for key, value in trial["arguments"].items()}
     settings = [part for key, value in chosen.items() for part in ("--set", f"{key}={value}")]
     program = [sys.executable, "-m", "mffcn_lite.cli", "train", "--data", "orl", "--model", name, "--recipe", "fast"]
-    return [*program, "--device", "cpu", "--out", f"runs/{name}", *settings]
+    return [*program, "--out", f"runs/{name}", *settings]
 
 
 def train_network(name: str) -> SuperResolver:
@@ -73,7 +73,7 @@ def fit(name: str) -> SuperResolver:
 def fine_tune() -> SuperResolver:
     """The shipped MFFCN, trained on under the whole objective as it is written; with its card."""
     use_cores()
-    start, model = time.perf_counter(), load_model("mffcn")
+    start, model = time.perf_counter(), load_model("mffcn", DEVICE)
     faces, _, people = people_for_training(load_faces("orl"), hold_out=False)
     state = train(model, faces, WHOLE, on_step=lambda state, terms: print_now_and_then(state.step, terms))
     model = state.best.eval()
@@ -87,9 +87,9 @@ def fine_tune() -> SuperResolver:
         "started_from_sha256": sha256(SHIPPED / "mffcn.safetensors"),
         "seconds": round(time.perf_counter() - start, 1),
         "data_card": faces.card,
-        "environment": describe_environment(),
+        "environment": describe_environment(DEVICE),
     }
-    return model
+    return model.cpu()
 
 
 def print_now_and_then(step: int, terms: dict[str, torch.Tensor]) -> None:
