@@ -22,7 +22,7 @@ from mffcn_lite.training import recipe_for
 
 RUN, SIZE = Path("runs/larger"), (112, 92)
 ARGUMENTS = {"width": 48, "depth": 10}
-CONFIG = dataclasses.replace(recipe_for("mffcn"), steps=20_000, batch=10, lr=1e-3)
+CONFIG = dataclasses.replace(recipe_for("mffcn"), steps=16_000, batch=4, lr=1e-3)
 
 
 def main() -> None:
