@@ -14,6 +14,7 @@ from experiments import DEVICE, begun, store, trainers
 from recipe_trials import BASE, mean_psnr
 
 from mffcn_lite.data import load_faces
+from mffcn_lite.environment import describe_environment
 from mffcn_lite.models import SuperResolver, count_multiplications, count_parameters, create_model
 from mffcn_lite.recording import validate
 from mffcn_lite.runs import people_for_training
@@ -21,7 +22,7 @@ from mffcn_lite.training import train
 
 SIZE = (112, 92)
 # The small budget, the same for all: the recipe `fast`, shortened, and its moving average with it.
-SHORT = dataclasses.replace(BASE, steps=1000, warmup=50, ema=0.99)
+SHORT = dataclasses.replace(BASE, steps=2000, warmup=50, ema=0.99)
 RATES, SEEDS = (1e-3, 3e-3), (0, 1, 2)
 PLAIN = {"block": "conv3", "skip": "none"}
 # (group, arm, system, its arguments); the widths are those whose counts come nearest (tests/test_experiments.py).
@@ -100,7 +101,8 @@ def run(system: str, arguments: dict, seed: int, rate: float) -> dict:
         torch.manual_seed(seed)
         best = train(create(system, arguments).to(DEVICE), faces, config).best
         scores |= validate(best, validation, config, DEVICE)
-    return {"seed": seed, "lr": rate, "seconds": round(time.perf_counter() - start), "validation_psnr": scores}
+    found = {"seed": seed, "lr": rate, "seconds": round(time.perf_counter() - start)}
+    return found | {"device": describe_environment(DEVICE)["device"], "validation_psnr": scores}
 
 
 def run_arm(group: str, name: str, system: str, arguments: dict) -> dict:
