@@ -1,7 +1,8 @@
 """Make the notebooks that readers open, `book/chapters`, from the text that people edit, `book/text`.
 
-python book/make_chapters.py            executes each chapter whose text, or whose package, changed
-python book/make_chapters.py --check    changes nothing; fails where a pair is out of step
+python book/make_chapters.py                 executes each chapter whose text, or whose package, changed
+python book/make_chapters.py 07-srcnn        executes this one alone
+python book/make_chapters.py --check         changes nothing; fails where a pair is out of step
 """
 
 import copy
@@ -98,8 +99,8 @@ def execute(name: str, text: nbformat.NotebookNode, package: str) -> None:
     print(f"{name}: executed in {seconds:.0f} s", flush=True)
 
 
-def main(check: bool) -> None:
-    """Bring every chapter in step, or say which is not."""
+def main(check: bool, only: list[str]) -> None:
+    """Bring every chapter in step, or those that are named; or say which is not."""
     names, wrong = sorted(path.stem for path in (BOOK / "text").glob("*.md")), []
     package = package_hash()
     for name in names:
@@ -108,7 +109,9 @@ def main(check: bool) -> None:
         right = stored is not None and in_step(text, stored) and not never_run(stored)
         if check and not right:
             wrong.append(name)
-        elif not check and not (right and stored.metadata.get("mffcn_lite", {}).get("package") == package):
+        elif name in only:
+            execute(name, text, package)
+        elif not check and not only and not (right and stored.metadata.get("mffcn_lite", {}).get("package") == package):
             execute(name, text, package)
     wrong += sorted({path.stem for path in (BOOK / "chapters").glob("*.ipynb")} - set(names))
     if wrong:
@@ -116,4 +119,4 @@ def main(check: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(check="--check" in sys.argv[1:])
+    main(check="--check" in sys.argv[1:], only=[word for word in sys.argv[1:] if word != "--check"])
