@@ -107,11 +107,10 @@ def main(check: bool, only: list[str]) -> None:
         text, path = read_text(name), BOOK / "chapters" / f"{name}.ipynb"
         stored = nbformat.read(path, as_version=4) if path.exists() else None
         right = stored is not None and in_step(text, stored) and not never_run(stored)
-        if check and not right:
-            wrong.append(name)
-        elif name in only:
-            execute(name, text, package)
-        elif not check and not only and not (right and stored.metadata.get("mffcn_lite", {}).get("package") == package):
+        fresh = right and stored.metadata.get("mffcn_lite", {}).get("package") == package
+        if check:
+            wrong += [] if right else [name]
+        elif name in only or not (only or fresh):
             execute(name, text, package)
     wrong += sorted({path.stem for path in (BOOK / "chapters").glob("*.ipynb")} - set(names))
     if wrong:
