@@ -23,6 +23,7 @@ $(TABLES): $(READY) $(PACKAGE) $(SHIPPED)
 
 # Chapters are executed where their text or the package changed; the pages are built from the stored outputs.
 $(HTML): $(READY) $(PACKAGE) $(SHIPPED) $(PAGES) book/make_chapters.py
+	@$(PY) book/make_browser.py
 	@$(PY) book/make_chapters.py
 	@.venv/bin/jupyter-book build . --all --warningiserror --nitpick --keep-going --quiet
 	@touch $@
@@ -35,9 +36,11 @@ test: $(READY) $(HTML)
 	$(PY) -m pytest
 	$(PY) -m pytest --nbval book/chapters
 
-# What takes too long for every change: twenty kills at random moments.
-test-release: test
+# What takes too long for every change: twenty kills at random moments; each chapter outside the repository, from the
+# wheel, in an environment that has torch but not us.
+test-release: test dist
 	MFFCN_LITE_KILLS=20 $(PY) -m pytest tests/test_runs.py -k killed
+	$(PY) book/run_outside.py
 
 lint: $(READY)
 	$(PY) -m ruff check .
