@@ -29,7 +29,7 @@ from experiments import EXPERIMENTS
 WAITING = {
     *("trials_example", "trials_sparse", "trials_forest"),
     *(f"weights/{name}" for name in ("example", "forest", "sparse", "wiener")),
-    *("ablations", "folds", "systems", "distortion", "recognition", "off_protocol", "larger"),
+    *("ablations", "folds", "systems", "distortion", "recognition", "off_protocol"),
     *("bench_fusing", "bench_metrics", "costs", "bench_training", "bench_prepare"),
 }
 
