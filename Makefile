@@ -1,7 +1,7 @@
 # Two commands are enough: make book, make test. Each sets up what it needs.
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: book chapters test test-release lint results results-list train bench lock dist clean
+.PHONY: book chapters test test-release lint results results-list train bench lock dist pdf clean
 PYTHON ?= $(shell for p in python3.11 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PY := .venv/bin/python
@@ -73,6 +73,10 @@ LOCKED := --extra notebook --extra book --extra test --extra dev
 lock: $(READY)
 	$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate $(LOCKED) \
 	  --no-emit-find-links --quiet --custom-compile-command "make lock" --output-file requirements.txt pyproject.toml
+
+# The whole book on paper: _build/pdf/book.pdf. Needs Chromium or Chrome.
+pdf: $(HTML)
+	$(PY) book/make_pdf.py
 
 # The package as it is published.
 dist: $(READY)
