@@ -5,8 +5,8 @@
 
 The gallery holds five photos of each of the forty people; the other five are probes. Each probe is made small and
 enlarged by a network of the fold that never saw its person: "mffcn-far" is trained here for factors 4, 8 and 12 at the
-small budget of ablations.py (kept in benchmarks/networks/far), "srcnn" and "mffcn" are those of benchmarks/folds.py where
-they are, which were trained for 2, 3 and 4. Super-resolution adds no information about who somebody is: it can only
+small budget of ablations.py (and kept in benchmarks/networks/far), "srcnn" and "mffcn" are those of benchmarks/folds.py
+where they are, trained for 2, 3 and 4. Super-resolution adds no information about who somebody is: it can only
 bring a photo into the form that a descriptor was made for.
 Writes mffcn_lite/results/recognition.json after each system and factor, and goes on from there
 (`recognition.py 1` does one that is missing).
