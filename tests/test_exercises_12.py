@@ -102,8 +102,6 @@ def hooked(network):
     return loss
 
 
-
-
 def rooted(apart):
     return apart.square().flatten(1).sum(1).sqrt().mean()
 
@@ -132,7 +130,7 @@ WRONG = [
     ("12.2", own_mean, "own mean"),
     ("12.2", in_place, "changes the photos"),
     ("12.2", lambda photos, white: photos / white, "return a tensor of the shape"),
-    ("12.2", lambda photos, white: 0 * rgb(photos), "make three channels"),
+    ("12.2", lambda photos, white: 7 + 0 * rgb(photos), "make three channels"),
     ("12.3", diagnosis(line0="not frozen"), "no influence on any step"),
     ("12.3", diagnosis(line1="not frozen"), "could be changed"),
     ("12.3", diagnosis(line2="no gradient"), "who looks at it"),
@@ -193,22 +191,6 @@ def test_the_misconception_is_named_and_the_way_out_is_not(capsys):
 
 
 def test_a_loss_that_moves_the_weights_is_told(hints):
-    def moving(network):
-        frozen = loss_with()(network)
-
-        def loss(sr, hr):
-            value = frozen(sr, hr)
-            if not sr.isfinite().all():
-                return value
-            moved.append(network)
-            return value
-
-        return loss
-
-    moved = []
-    assert check("12.5", moving) is True  # it only counts
-    assert moved
-
     def buffering(network):
         frozen, calls = loss_with()(network), []
 
@@ -237,7 +219,7 @@ def test_other_right_answers_pass():
         return loss
 
     assert check("12.5", both_in_one_pass) is True
-    assert check("12.4", controls("ba", "R,B".replace(",", ""), "sa", "wb")) is True
+    assert check("12.4", controls("ba", "RB", "sa", "wb")) is True
     assert check("12.1", [120.0, 92]) is True
 
 

@@ -22,26 +22,27 @@ def as_imagenet(photos, white):
 
 def diagnosis() -> dict[str, str]:
     """Exercise 12.3: what each symptom is a sign of."""
-    symptoms = {
-        "L2 + perceptual trains to the same weights, to the bit, as L2 alone": "no gradient",
-        "backward() of the perceptual term alone stops with an error: does not require grad": "no gradient",
-        "the perceptual loss falls to almost 0, and the pictures get no better": "not frozen",
-        "after backward() the weights of VGG have a .grad": "not frozen",
-        "same photos, same weights, and all distances are about 0.4 times a colleague's": "not normalised",
-        "no number in the maps of the last layer is negative": "after the activation",
-    }
-    return symptoms
+    causes = ("no gradient", "no gradient", "not frozen", "not frozen", "not normalised", "after the activation")
+    symptoms = (
+        "L2 + perceptual trains to the same weights, to the bit, as L2 alone",
+        "backward() of the perceptual term alone stops with an error: does not require grad",
+        "the perceptual loss falls to almost 0, and the pictures get no better",
+        "after backward() the weights of VGG have a .grad",
+        "same photos, same weights, and all distances are about 0.4 times a colleague's",
+        "no number in the maps of the last layer is negative",
+    )
+    return dict(zip(symptoms, causes, strict=True))
 
 
 def controls() -> dict[str, str]:
     """Exercise 12.4: two runs that differ in the one thing that the claim is about."""
-    pairs = {
-        "this term lowers LPIPS": "AB",
-        "what ImageNet taught the features lowers LPIPS": "BR",
-        "400 more steps of L2 lower LPIPS": "SA",
-        "more weight on the term costs PSNR": "BW",
-    }
-    return pairs
+    claims = (
+        "this term lowers LPIPS",
+        "what ImageNet taught the features lowers LPIPS",
+        "400 more steps of L2 lower LPIPS",
+        "more weight on the term costs PSNR",
+    )
+    return dict(zip(claims, ("AB", "BR", "SA", "BW"), strict=True))
 
 
 def make_loss(network):

@@ -69,7 +69,9 @@ def _positions_and_side(answer) -> str | None:
     ):
         if side == number:
             return hint
-    return None if side == 92 else "side: begin with 1, add (side of the kernel − 1) · step, double the step at a pooling"
+    return (
+        None if side == 92 else "side: begin with 1, add (side of the kernel − 1) · step, double the step at a pooling"
+    )
 
 
 @exercise("12.2")
@@ -102,7 +104,9 @@ def _as_imagenet(answer) -> str | None:
                 return f"{said}: {hint}"
         if _near(got.mean((2, 3)), torch.zeros(shape[0], 3)):
             return f"{said}: each photo's own mean is off, so that a bright one and a dark one look the same to VGG"
-        return f"{said}: bring the photos to [0, 1], make three channels, take ImageNet's mean off, divide by its spread"
+        return (
+            f"{said}: bring the photos to [0, 1], make three channels, take ImageNet's mean off, divide by its spread"
+        )
     return None
 
 
@@ -227,7 +231,9 @@ def _hint_for(loss, network: nn.Sequential, untouched: nn.Sequential, sr: Tensor
     if not _near(sr.grad, slope):
         return "the value is right, and its gradient with respect to sr is not that of equation (4)"
     if any(weight.grad is not None for weight in network.parameters()):
-        return "the weights of the network got gradients: nothing may change them, so nothing should ask for their slope"
+        return (
+            "the weights of the network got gradients: nothing may change them, so nothing should ask for their slope"
+        )
     if any(
         not torch.equal(a, b)
         for a, b in zip(network.state_dict().values(), untouched.state_dict().values(), strict=True)
