@@ -68,3 +68,4 @@ from mffcn_lite.exercises.chapter_02 import shifted_enlarger  # noqa: E402, F401
 from mffcn_lite.exercises.chapter_03 import unknown_measure  # noqa: E402, F401
 from mffcn_lite.exercises.chapter_07 import patient  # noqa: E402, F401
 from mffcn_lite.exercises.chapter_11 import unknown_program  # noqa: E402, F401
+from mffcn_lite.exercises.chapter_15 import virtual_machine  # noqa: E402, F401
