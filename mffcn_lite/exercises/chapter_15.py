@@ -295,7 +295,7 @@ def _budget(answer) -> str | None:
         if machine.steps == 0:
             return "time some steps of this machine first"
         if machine.steps > MOST_STEPS:
-            return f"a budget comes before the run; you made {machine.steps} steps, and at most {MOST_STEPS} are allowed"
+            return f"a budget comes before the run; you made {machine.steps} steps, and {MOST_STEPS} are allowed"
         truth = machine._expected(steps)
         if low > high:
             return "the low end lies above the high one"
