@@ -69,3 +69,4 @@ from mffcn_lite.exercises.chapter_03 import unknown_measure  # noqa: E402, F401
 from mffcn_lite.exercises.chapter_07 import patient  # noqa: E402, F401
 from mffcn_lite.exercises.chapter_11 import unknown_program  # noqa: E402, F401
 from mffcn_lite.exercises.chapter_12 import downloaded_network  # noqa: E402, F401
+from mffcn_lite.exercises.chapter_15 import virtual_machine  # noqa: E402, F401
