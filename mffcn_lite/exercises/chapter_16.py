@@ -1,9 +1,13 @@
 """Checks of chapter 16, "The paper's tables, again: what holds?"."""
 
+import copy
+import itertools
 import math
 import re
+from collections.abc import Callable
 
 import numpy as np
+from scipy import stats
 
 from mffcn_lite.exercises import as_number, exercise
 from mffcn_lite.statistics import t_interval
@@ -13,7 +17,7 @@ STDEV = 2  # grey levels of noise in exercise 16.1; half the width and half the 
 TOLERANCE = 0.5  # dB, of exercise 16.5
 
 
-def _decibels(error: float) -> float:
+def _decibels(error: float | int) -> float:
     return 20 * math.log10(255 / error)
 
 
@@ -78,117 +82,121 @@ def _sentences(answer) -> str | None:
     return None
 
 
-def _pair(seed: int, margin: float, spread: float, noise: float, counts: tuple[int, ...]) -> tuple[dict, dict]:
-    """Two systems on the same photos: `margin` apart, with people who differ from each other far more than that."""
+def _explain(got: list, ways: dict[str, list]) -> str | None:
+    """The first hint whose way of answering gives all that was got."""
+    return next((hint for hint, answers in ways.items() if answers == got), None)
+
+
+def _pair(seed: int, margin: float, spread: float, counts: tuple) -> tuple[dict, dict]:
+    """Two systems on the same photos, `margin` apart; people differ from each other far more than that."""
     generator = np.random.default_rng(seed)
     a, b = {}, {}
     for person, count in enumerate(counts):
-        base = 28 + 3 * generator.normal() + noise * generator.normal(size=count)
-        gain = margin + spread * ((-1) ** person) * (1 + person / 10) + noise * 0.05 * generator.normal(size=count)
+        base = 28 + 0.9 * generator.normal() + 0.5 * generator.normal(size=count)
+        gain = margin + spread * generator.normal() + 0.2 * generator.normal(size=count)
         a[person], b[person] = (base + gain).tolist(), base.tolist()
     return a, b
 
 
-def _ends(values) -> tuple[float, float]:
-    return tuple(t_interval(list(values)))
+_WAYS = (
+    "photos are not the sample: ten photos of one person are one person",
+    "pair them: take the difference on each person, where what makes the person hard cancels",
+    "two intervals that overlap say nothing of the difference; take the differences first",
+    "so few people need Student's quantile, not the normal one",
+    "that is how far people lie from each other; the mean is known better, by the root of their number",
+    "`claim` is the margin of a over b, and you took b over a",
+)
 
 
-def _word(claim: float, ends: tuple[float, float]) -> str:
-    return "held" if ends[0] <= claim <= ends[1] else "too large" if claim > ends[1] else "too small"
-
-
-def _other_ways(a: dict, b: dict) -> dict[str, tuple[float, float]]:
-    """Intervals that a reader may have computed instead, by the hint that each deserves."""
-    differences = {p: np.subtract(a[p], b[p]) for p in a}
-    means = [d.mean() for d in differences.values()]
+def _intervals(a: dict, b: dict) -> list[tuple[float, float]]:
+    """The interval over people, and those that a reader may have computed instead, in the order of `_WAYS`."""
+    differences = [np.subtract(a[person], b[person]) for person in a]
+    means = np.array([d.mean() for d in differences])
     sides = [np.array([np.mean(x) for x in side.values()]) for side in (a, b)]
-    half = 1.96 * np.std(means, ddof=1) / math.sqrt(len(means))
-    first, second = (_ends(side) for side in sides)
-    unpaired = sides[0].mean() - sides[1].mean()
-    wide = 2.145 * math.sqrt(sum(np.var(side, ddof=1) / len(side) for side in sides))
-    sd = np.std(means, ddof=1)
-    return {
-        "photos are not the sample: ten photos of one person are one person": _ends(np.concatenate([*differences.values()])),
-        "pair them: take the difference on each person, where what makes the person hard cancels": (
-            unpaired - wide,
-            unpaired + wide,
-        ),
-        "two intervals that overlap say nothing of the difference; take the differences first": (
-            first[0] - second[1],
-            first[1] - second[0],
-        ),
-        "so few people need Student's quantile, not the normal one": (np.mean(means) - half, np.mean(means) + half),
-        "that is how far people lie from each other; the mean is known better, by the root of their number": (
-            np.mean(means) - 2.36 * sd,
-            np.mean(means) + 2.36 * sd,
-        ),
-        "`claim` is the margin of a over b, and you took b over a": _ends([-m for m in means]),
-    }
+    (low, _), (_, high) = t_interval(sides[0].tolist()), t_interval(sides[1].tolist())
+    lowest, highest = t_interval(sides[1].tolist())[0], t_interval(sides[0].tolist())[1]
+    unpaired = stats.ttest_ind(*sides, equal_var=False).confidence_interval()
+    normal, spread = 1.96 * stats.sem(means), 2.36 * means.std(ddof=1)
+    return [
+        tuple(t_interval(means.tolist())),
+        tuple(t_interval(np.concatenate(differences).tolist())),
+        (unpaired.low, unpaired.high),
+        (low - high, highest - lowest),
+        (means.mean() - normal, means.mean() + normal),
+        (means.mean() - spread, means.mean() + spread),
+        tuple(t_interval((-means).tolist())),
+    ]
+
+
+def _word(claim: float, ends: tuple) -> str:
+    return "held" if ends[0] <= claim <= ends[1] else "too large" if claim > ends[1] else "too small"
 
 
 @exercise("16.3")
 def _was_found(answer) -> str | None:
-    cases = [
-        (_pair(1, 0.8, 0.2, 0.5, (10,) * 8), 0.8),
-        (_pair(2, 1.2, 0.1, 0.5, (10,) * 8), 5.0),
-        (_pair(3, 1.0, 0.1, 0.5, (6, 3, 9, 4, 8, 2, 10, 5)), 0.2),
-        (_pair(4, 0.5, 0.3, 0.5, (10,) * 8), 0.72),
-        (_pair(5, -0.6, 0.1, 0.5, (4,) * 6), 0.6),
-    ]
-    # Just inside and outside of the interval, where the other ways part from it.
-    (a, b) = _pair(6, 0.6, 0.4, 0.5, (40, 1, 12, 3, 8, 2, 10, 5))
-    low, high = _ends([np.subtract(a[p], b[p]).mean() for p in a])
-    cases += [((a, b), claim) for claim in (low + 0.02, high - 0.02, low - 0.02, high + 0.02)]
-    for (a, b), claim in cases:
-        kept = {p: list(x) for p, x in a.items()}, {p: list(x) for p, x in b.items()}
-        got = answer(a, b, claim)
-        if (a, b) != kept:
-            return "your function changes the dicts that it was given"
-        if got not in ("held", "too large", "too small"):
-            return 'return "held", "too large" or "too small"'
-        ends = _ends([np.subtract(a[p], b[p]).mean() for p in a])
-        want = _word(claim, ends)
-        if got == want:
-            continue
-        hints = [hint for hint, other in _other_ways(a, b).items() if _word(claim, other) == got]
-        return hints[0] if hints else f"the interval over people is [{ends[0]:.2f}, {ends[1]:.2f}] there: {claim:.2f}?"
-    return None
+    got, wanted, ways = [], [], {hint: [] for hint in _WAYS}
+    for seed, counts in ((1, (10,) * 8), (2, (40, 1, 12, 3, 8, 2, 10, 5)), (3, (4,) * 6)):
+        a, b = _pair(seed, 0.8, 0.4, counts)
+        intervals = _intervals(a, b)
+        ends = sorted({float(end) for interval in intervals for end in interval})
+        for claim in [ends[0] - 1, *((x + y) / 2 for x, y in itertools.pairwise(ends)), ends[-1] + 1]:
+            kept = copy.deepcopy((a, b))
+            got.append(answer(a, b, claim))
+            if (a, b) != kept:
+                return "your function changes the dicts that it was given"
+            if not isinstance(got[-1], str) or got[-1] not in ("held", "too large", "too small"):
+                return 'return "held", "too large" or "too small"'
+            wanted.append(_word(claim, intervals[0]))
+            for hint, interval in zip(_WAYS, intervals[1:], strict=True):
+                ways[hint].append(_word(claim, interval))
+    swapped = {"too large": "too small", "too small": "too large", "held": "held"}
+    ways["it is the claim that is too large, or too small, and not our interval"] = [swapped[w] for w in wanted]
+    if got == wanted:
+        return None
+    right = sum(x == y for x, y in zip(got, wanted, strict=True))
+    return _explain(got, ways) or (
+        f"right for {right} of {len(got)} claims: take a mean for each person, then an interval over people"
+    )
 
 
 @exercise("16.4")
 def _to_print(answer) -> str | None:
-    for seed, shape in enumerate(((6, 3, 4), (27, 3, 4), (4, 1, 5), (5, 5, 3))):
+    got, ways = [], {}
+    for seed, shape in enumerate(((6, 3, 4), (27, 3, 4), (4, 2, 5), (5, 5, 3))):
         generator = np.random.default_rng(seed)
         settings, seeds, people = shape
         validation = 30 + generator.normal(size=shape) + 2 * generator.normal(size=people)
         test = 29 + generator.normal(size=(settings, seeds, 8)) + 2 * generator.normal(size=8)
         kept = validation.copy(), test.copy()
-        got = as_number(answer(validation, test))
-        if got is None:
+        number = as_number(answer(validation, test))
+        if number is None:
             return "return one number, in dB"
         if not (np.array_equal(validation, kept[0]) and np.array_equal(test, kept[1])):
             return "your function changes the arrays that it was given"
-        best = int(validation.mean((1, 2)).argmax())
-        if math.isclose(got, test[best].mean(), abs_tol=1e-9):
-            continue
+        best, seen = int(validation.mean((1, 2)).argmax()), "that is measured on the people who chose it"
         single = np.unravel_index(validation.mean(2).argmax(), (settings, seeds))
-        for value, hint in (
-            (test.mean(2).max(), "the test people chose the setting, and the seed too; they may do neither"),
-            (test.mean((1, 2)).max(), "the test people chose the setting: its luck with them will not come again"),
-            (validation.mean((1, 2)).max(), "that is measured on the people who chose it; they have done their work"),
-            (validation[best].mean(), "that is measured on the people who chose it; they have done their work"),
-            (test[best].mean(1).max(), "the setting is chosen honestly, and then the luckiest of its seeds on the test people"),
-            (test[single[0], single[1]].mean(), "that is the best single training; a method is all its seeds together"),
-            (test[single[0]].mean(), "compare settings by the mean over their seeds, not by the luckiest one"),
-            (test.mean(), "that is the mean over all settings; one of them is to be chosen"),
+        for hint, value in (
+            ("", test[best].mean()),
+            ("the test people chose the setting, and the seed too; they may do neither", test.mean(2).max()),
+            ("the test people chose: the luck of a setting with them will not come again", test.mean((1, 2)).max()),
+            (f"{seen}; they have done their work", validation[best].mean()),
+            (
+                "the setting is chosen honestly, and then the luckiest of its seeds by the test people",
+                test[best].mean(1).max(),
+            ),
+            ("that is the best single training; a method is all its seeds together", test[single].mean()),
+            ("compare settings by the mean over their seeds, not by the luckiest one", test[single[0]].mean()),
+            ("that is the mean over all settings; one of them is to be chosen", test.mean()),
         ):
-            if math.isclose(got, value, abs_tol=1e-9):
-                return hint
-        return "which arrays may choose, and which may only be measured? Choose one setting, and keep all its seeds"
-    return None
+            ways.setdefault(hint, []).append(round(float(value), 6))
+        got.append(round(number, 6))
+    if got == ways.pop(""):
+        return None
+    return _explain(got, ways) or "which array may choose, and which may only be measured? Keep all seeds of a setting"
 
 
 def _line_ups() -> list[tuple[tuple, dict]]:
+    """Printed columns, and what each candidate gives on other faces."""
     mine = {
         "plain": (30.4, 27.7, 26.1),
         "scale_factor": (30.7, 23.9, 24.9),
@@ -196,60 +204,69 @@ def _line_ups() -> list[tuple[tuple, dict]]:
         "shifted": (28.1, 24.8, 23.1),
         "nearest": (27.2, 26.4, 24.4),
     }
-    high = {"plain": (33.0, 30.3, 28.7), "area": (33.5, 30.4, 28.8), "twin": (20.0, 17.3, 15.7)}
     return [
         ((34.9, 29.7, 29.2), mine),  # the shape of one, at another level
         ((30.4, 26.8, 25.1), {"plain": (30.4, 27.7, 26.1), "modcrop": (31.0, 27.1, 25.6), "far": (36.0, 32.6, 30.6)}),
-        ((35.0, 32.3, 30.7), high),  # several at once
+        ((35.0, 32.3, 30.7), {"plain": (33.0, 30.3, 28.7), "area": (33.5, 30.4, 28.8), "twin": (20.0, 17.3, 15.7)}),
         ((30.0, 29.0, 28.0), mine),  # none of them
-        ((31.0, 27.5, 27.0), {"first": (31.0, 27.5, 25.0), "second": (31.0, 28.6, 28.1), "sum": (31.0, 26.6, 27.0)}),
+        ((31.0, 27.5, 27.0), {"first": (31.0, 27.5, 25.0), "second": (31.0, 28.6, 28.1), "sum": (31.0, 26.0, 27.0)}),
     ]
 
 
-def _falls(column) -> tuple[float, float]:
-    return column[0] - column[1], column[1] - column[2]
+def _within(column: tuple, candidates: dict, distance: Callable) -> set:
+    return {name for name, own in candidates.items() if distance(np.array(column), np.array(own)) <= TOLERANCE + 1e-9}
+
+
+def _two_falls(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.abs(np.diff(x) - np.diff(y))
 
 
 @exercise("16.5")
 def _line_up(answer) -> str | None:
+    got, wanted, ways = [], [], {}
     for column, candidates in _line_ups():
         kept = dict(candidates)
-        got = answer(column, candidates)
+        names = answer(column, candidates)
         if candidates != kept:
             return "your function changes the dict that it was given"
-        if isinstance(got, str) or not isinstance(got, set | frozenset | list | tuple):
+        if isinstance(names, str) or not isinstance(names, set | frozenset | list | tuple):
             return "return a set of names, which may have one name, many, or none"
-        got = set(got)
-        if not got <= set(candidates):
+        if not set(names) <= set(candidates):
             return "return names out of the candidates"
-        deviations = {
-            name: [abs(x - y) for x, y in zip(_falls(column), _falls(own), strict=True)]
-            for name, own in candidates.items()
-        }
-        want = {name for name, pair in deviations.items() if max(pair) <= TOLERANCE + 1e-9}
-        if got == want:
-            continue
-        by_level = {
-            name
-            for name, own in candidates.items()
-            if max(abs(x - y) for x, y in zip(column, own, strict=True)) <= TOLERANCE
-        }
-        if got == by_level:
-            return "you compared levels, and these faces are not yours; what depends less on the faces?"
-        nearest = min(deviations, key=lambda name: max(deviations[name]))
-        if got == {nearest} and not want:
-            return "the least bad one is not good: if none is within the tolerance, all are sent home"
-        if got == {nearest} or (len(got) == 1 and got < want):
-            return "to fit best is no proof: all that are within the tolerance stay"
-        for step in (0, 1):
-            if got == {name for name, pair in deviations.items() if pair[step] <= TOLERANCE}:
-                return "there are two falls in three numbers, and both must be met"
-        if got == {name for name, own in candidates.items() if abs(column[0] - column[2] - own[0] + own[2]) <= TOLERANCE}:
-            return "you compared the whole fall; where it happens, before or after factor 3, tells more"
-        if got == {name for name, pair in deviations.items() if min(pair) <= TOLERANCE}:
-            return "one fall that is met is not enough"
-        return f"for the column {column}: take what the column loses from each factor to the next, and compare those"
-    return None
+        got.append(set(names))
+        wanted.append(_within(column, candidates, lambda x, y: _two_falls(x, y).max()))
+        nearest = {min(candidates, key=lambda n: _two_falls(np.array(column), np.array(kept[n])).max())}
+        for hint, answers in (
+            (
+                "you compared levels, and these faces are not yours; what depends less on the faces?",
+                _within(column, candidates, lambda x, y: np.abs(x - y).max()),
+            ),
+            ("to fit best is no proof, and the least bad one need not be good: who is within the tolerance?", nearest),
+            ("to fit best is no proof: all that are within the tolerance stay", nearest & wanted[-1]),
+            (
+                "there are two falls in three numbers, and both must be met",
+                _within(column, candidates, lambda x, y: _two_falls(x, y)[0]),
+            ),
+            (
+                "three numbers have two falls, and both must be met, the first one too",
+                _within(column, candidates, lambda x, y: _two_falls(x, y)[1]),
+            ),
+            (
+                "one fall that is met is not enough",
+                _within(column, candidates, lambda x, y: _two_falls(x, y).min()),
+            ),
+            (
+                "you compared the whole fall; where it happens, before or after factor 3, tells more",
+                _within(column, candidates, lambda x, y: abs(x[0] - x[2] - y[0] + y[2])),
+            ),
+        ):
+            ways.setdefault(hint, []).append(answers)
+    if got == wanted:
+        return None
+    wrong = next(column for (column, _), x, y in zip(_line_ups(), got, wanted, strict=True) if x != y)
+    return _explain(got, ways) or (
+        f"for the column {wrong}: take what it loses from each factor to the next, and compare those"
+    )
 
 
 _FIELDS = ("summary", "strength", "findings", "recommendation")
