@@ -1,6 +1,7 @@
 """Chapter 16's checks: what typical wrong answers are told."""
 
 import copy
+import math
 
 import numpy as np
 import pytest
@@ -111,26 +112,6 @@ def emptied(column, candidates):
     return set()
 
 
-def colleague(validation, test):
-    return test.mean(axis=2).max()
-
-
-def luckiest_training(validation, test):
-    setting, seed = np.unravel_index(validation.mean(2).argmax(), validation.shape[:2])
-    return test[setting, seed].mean()
-
-
-def chosen(validation):
-    return validation.mean((1, 2)).argmax()
-
-
-def sorted_in_place(validation, test):
-    best = chosen(validation)
-    found = test[best].mean()
-    test.sort(axis=0)
-    return found
-
-
 def review(path=(), value=None, **fields):
     """The reference review with one thing changed: at `path`, or whole fields."""
     found = copy.deepcopy(solutions()["16.6"]) | fields
@@ -178,16 +159,15 @@ WRONG = [
     ("16.3", in_place, "changes the dicts"),
     ("16.3", lambda a, b, claim: "held", "a mean for each person"),
     ("16.3", lambda a, b, claim: True, "return"),
-    ("16.4", colleague, "and the seed too"),
-    ("16.4", lambda v, t: t.mean((1, 2)).max(), "will not come again"),
-    ("16.4", lambda v, t: v.mean((1, 2)).max(), "done their work"),
-    ("16.4", lambda v, t: t[chosen(v)].mean(1).max(), "luckiest of its seeds"),
-    ("16.4", luckiest_training, "a method is all its seeds"),
-    ("16.4", lambda v, t: t[v.mean(2).max(1).argmax()].mean(), "not by the luckiest one"),
-    ("16.4", lambda v, t: t.mean(), "one of them is to be chosen"),
-    ("16.4", lambda v, t: 31.0, "which array may choose"),
-    ("16.4", sorted_in_place, "changes the arrays"),
-    ("16.4", lambda v, t: None, "one number"),
+    ("16.4", lambda arms, n, m: arms / math.comb(n + m, n), "either side"),
+    ("16.4", lambda arms, n, m: 2 / math.comb(n + m, n), "of all of them"),
+    ("16.4", lambda arms, n, m: 1 - (1 - 2 / math.comb(n + m, n)) ** arms, "average number"),
+    ("16.4", lambda arms, n, m: arms * 2 * 0.5**n, "luck as well"),
+    ("16.4", lambda arms, n, m: arms * 2 * 0.5 ** (n * m), "count the orders"),
+    ("16.4", lambda arms, n, m: arms * 2 / math.factorial(n + m), "in any order"),
+    ("16.4", lambda arms, n, m: arms * 2 / math.comb(2 * n, n), "seeds of its own"),
+    ("16.4", lambda arms, n, m: 0.05 * arms, "one seed on each side"),
+    ("16.4", lambda arms, n, m: None, "one number"),
     ("16.5", by_level, "compared levels"),
     ("16.5", nearest, "no proof"),
     ("16.5", nearest_within, "no proof"),
@@ -242,6 +222,9 @@ def test_an_answer_in_another_form_passes():
         low, high = stats.t.interval(0.95, len(d) - 1, d.mean(), stats.sem(d))
         return word(claim, low, high)
 
+    def by_factorials(arms, n, m):
+        return 2 * arms * math.factorial(n) * math.factorial(m) / math.factorial(n + m)
+
     def a_list(column, candidates):
         falls = (column[0] - column[1], column[1] - column[2])
         return [
@@ -250,7 +233,7 @@ def test_an_answer_in_another_form_passes():
 
     assert check("16.1", 43.4) is True
     assert check("16.3", by_scipy) is True
-    assert check("16.4", lambda v, t: float(t.mean(axis=(1, 2))[v.mean(axis=2).mean(axis=1).argmax()])) is True
+    assert check("16.4", by_factorials) is True
     assert check("16.5", a_list) is True
 
 
@@ -269,3 +252,10 @@ def test_the_ceiling_is_what_a_system_that_knows_the_face_reaches():
     seen = noise.reshape(64, 32, 2, 32, 2).mean((2, 4)).repeat(2, 1).repeat(2, 2)
     error = np.mean((noise - seen) ** 2)
     assert check("16.1", 10 * np.log10(255**2 / error)) is True
+
+
+def test_chance_calls_as_many_arms_as_the_solution_says():
+    generator = np.random.default_rng(0)
+    arms, base = generator.normal(size=(20_000, 4)), generator.normal(size=(20_000, 3))
+    apart = (arms.min(1) > base.max(1)) | (arms.max(1) < base.min(1))
+    assert solutions()["16.4"](100, 4, 3) == pytest.approx(100 * apart.mean(), rel=0.1)

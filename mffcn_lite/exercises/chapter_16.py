@@ -160,39 +160,38 @@ def _was_found(answer) -> str | None:
 
 
 @exercise("16.4")
-def _to_print(answer) -> str | None:
+def _called_by_chance(answer) -> str | None:
     got, ways = [], {}
-    for seed, shape in enumerate(((6, 3, 4), (27, 3, 4), (4, 2, 5), (5, 5, 3))):
-        generator = np.random.default_rng(seed)
-        settings, seeds, people = shape
-        validation = 30 + generator.normal(size=shape) + 2 * generator.normal(size=people)
-        test = 29 + generator.normal(size=(settings, seeds, 8)) + 2 * generator.normal(size=8)
-        kept = validation.copy(), test.copy()
-        number = as_number(answer(validation, test))
+    for arms, seeds, base in ((26, 3, 3), (10, 1, 1), (100, 4, 3), (7, 2, 5), (40, 5, 5)):
+        number = as_number(answer(arms, seeds, base))
         if number is None:
-            return "return one number, in dB"
-        if not (np.array_equal(validation, kept[0]) and np.array_equal(test, kept[1])):
-            return "your function changes the arrays that it was given"
-        best, seen = int(validation.mean((1, 2)).argmax()), "that is measured on the people who chose it"
-        single = np.unravel_index(validation.mean(2).argmax(), (settings, seeds))
+            return "return one number"
+        orders = math.comb(seeds + base, seeds)
+        share = 2 / orders
         for hint, value in (
-            ("", test[best].mean()),
-            ("the test people chose the setting, and the seed too; they may do neither", test.mean(2).max()),
-            ("the test people chose: the luck of a setting with them will not come again", test.mean((1, 2)).max()),
-            (f"{seen}; they have done their work", validation[best].mean()),
+            ("", arms * share),
+            ("that is above alone; an arm can stand apart on either side", arms / orders),
+            ("that is the chance for one arm; how many of all of them?", share),
             (
-                "the setting is chosen honestly, and then the luckiest of its seeds by the test people",
-                test[best].mean(1).max(),
+                "that is the chance that any arm is called; the average number is asked for",
+                1 - (1 - min(share, 1)) ** arms,
             ),
-            ("that is the best single training; a method is all its seeds together", test[single].mean()),
-            ("compare settings by the mean over their seeds, not by the luckiest one", test[single[0]].mean()),
-            ("that is the mean over all settings; one of them is to be chosen", test.mean()),
+            (
+                "a seed is no coin: the baseline's results are luck as well, so order all results together",
+                arms * 2 * 0.5**seeds,
+            ),
+            ("a seed is no coin: order all results together, and count the orders", arms * 2 * 0.5 ** (seeds * base)),
+            (
+                "within a group the results may stand in any order; count those orders as one",
+                arms * 2 / math.factorial(seeds + base),
+            ),
+            ("the baseline has seeds of its own, and their number counts", arms * 2 / math.comb(2 * seeds, seeds)),
         ):
-            ways.setdefault(hint, []).append(round(float(value), 6))
-        got.append(round(number, 6))
+            ways.setdefault(hint, []).append(float(f"{value:.6g}"))
+        got.append(float(f"{number:.6g}"))
     if got == ways.pop(""):
         return None
-    return _explain(got, ways) or "which array may choose, and which may only be measured? Keep all seeds of a setting"
+    return _explain(got, ways) or "with one seed on each side, every arm stands apart; start there, then take two"
 
 
 def _line_ups() -> list[tuple[tuple, dict]]:
