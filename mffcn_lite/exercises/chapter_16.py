@@ -1,0 +1,325 @@
+"""Checks of chapter 16, "The paper's tables, again: what holds?"."""
+
+import copy
+import itertools
+import math
+import re
+from collections.abc import Callable
+
+import numpy as np
+from scipy import stats
+
+from mffcn_lite.exercises import as_number, exercise
+from mffcn_lite.statistics import t_interval
+
+EVIDENCE = ("paper", "tables", "forensics", "ablations", "leak", "seen_and_guessed", "off_protocol")
+STDEV = 2  # grey levels of noise in exercise 16.1; half the width and half the height leave a quarter of the pixels
+TOLERANCE = 0.5  # dB, of exercise 16.5
+
+
+def _decibels(error: float | int) -> float:
+    return 20 * math.log10(255 / error)
+
+
+@exercise("16.1")
+def _ceiling(answer) -> str | None:
+    number = as_number(answer)
+    if number is None:
+        return "give a number, in dB"
+    for wanted, hint in (
+        (_decibels(STDEV * math.sqrt(3 / 4)), None),
+        (_decibels(STDEV), "that would be right if the small photo told nothing of the noise; how much does it hold?"),
+        (_decibels(STDEV / 2), "that is the part of the noise that the small photo holds; the rest is what is missed"),
+        (_decibels(STDEV * 3 / 4), "it is the *variance* of which a share is left, and σ is its root"),
+        (_decibels(STDEV * math.sqrt(1 / 2)), "half the width and half the height: which share of the pixels is left?"),
+        (_decibels(STDEV) / 2, "PSNR is about squares: 20 times the logarithm of the ratio of two sizes"),
+        (-_decibels(STDEV * math.sqrt(3 / 4)), "the peak stands above the error, in the numerator"),
+    ):
+        if abs(number - wanted) < 0.06:
+            return hint
+    if not math.isfinite(number):
+        return "somebody who knows all of a face still can't know the noise"
+    return "find the noise that no system can know, as a standard deviation; its PSNR is the ceiling"
+
+
+_SENTENCES = {
+    "MFFCN's mean is above SRCNN's in all six columns": (
+        "follows",
+        "it speaks of the printed means alone; compare them, column by column",
+    ),
+    "at factor 4 MFFCN is 7.74 dB above bicubic": ("contradicted", "subtract the two cells"),
+    "MFFCN's results hardly change with the factor": (
+        "contradicted",
+        "how many decibels does MFFCN lose from the first column to the third, and how large is that as an error?",
+    ),
+    "on other people MFFCN would be above SRCNN too": (
+        "can't tell",
+        "a mean over some people, without an interval, says nothing of others",
+    ),
+    "MFFCN is better because it looks at several scales": (
+        "can't tell",
+        "the two systems differ in many things at once; a table of results has no causes in it",
+    ),
+    "no person is both in training and in the test": (
+        "can't tell",
+        "which cell would look different if somebody were in both?",
+    ),
+}
+
+
+@exercise("16.2")
+def _sentences(answer) -> str | None:
+    words = ("follows", "contradicted", "can't tell")
+    if not isinstance(answer, dict) or set(answer) != set(_SENTENCES):
+        return "keep the six sentences, and write one of the three words to each"
+    if all(value is ... for value in answer.values()):
+        raise NotImplementedError
+    if any(value not in words for value in answer.values()):
+        return f"write one of {', '.join(map(repr, words))} to each sentence"
+    for sentence, (want, why) in _SENTENCES.items():
+        if answer[sentence] != want:
+            return f'"{sentence}" is not right: {why}'
+    return None
+
+
+def _explain(got: list, ways: dict[str, list]) -> str | None:
+    """The first hint whose way of answering gives all that was got."""
+    return next((hint for hint, answers in ways.items() if answers == got), None)
+
+
+def _pair(seed: int, margin: float, spread: float, counts: tuple) -> tuple[dict, dict]:
+    """Two systems on the same photos, `margin` apart; people differ from each other far more than that."""
+    generator = np.random.default_rng(seed)
+    a, b = {}, {}
+    for person, count in enumerate(counts):
+        base = 28 + 0.9 * generator.normal() + 0.5 * generator.normal(size=count)
+        gain = margin + spread * generator.normal() + 0.2 * generator.normal(size=count)
+        a[person], b[person] = (base + gain).tolist(), base.tolist()
+    return a, b
+
+
+_WAYS = (
+    "photos are not the sample: ten photos of one person are one person",
+    "pair them: take the difference on each person, where what makes the person hard cancels",
+    "two intervals that overlap say nothing of the difference; take the differences first",
+    "so few people need Student's quantile, not the normal one",
+    "that is how far people lie from each other; the mean is known better, by the root of their number",
+    "`claim` is the margin of a over b, and you took b over a",
+)
+
+
+def _intervals(a: dict, b: dict) -> list[tuple[float, float]]:
+    """The interval over people, and those that a reader may have computed instead, in the order of `_WAYS`."""
+    differences = [np.subtract(a[person], b[person]) for person in a]
+    means = np.array([d.mean() for d in differences])
+    sides = [np.array([np.mean(x) for x in side.values()]) for side in (a, b)]
+    (low, _), (_, high) = t_interval(sides[0].tolist()), t_interval(sides[1].tolist())
+    lowest, highest = t_interval(sides[1].tolist())[0], t_interval(sides[0].tolist())[1]
+    unpaired = stats.ttest_ind(*sides, equal_var=False).confidence_interval()
+    normal, spread = 1.96 * stats.sem(means), 2.36 * means.std(ddof=1)
+    return [
+        tuple(t_interval(means.tolist())),
+        tuple(t_interval(np.concatenate(differences).tolist())),
+        (unpaired.low, unpaired.high),
+        (low - high, highest - lowest),
+        (means.mean() - normal, means.mean() + normal),
+        (means.mean() - spread, means.mean() + spread),
+        tuple(t_interval((-means).tolist())),
+    ]
+
+
+def _word(claim: float, ends: tuple) -> str:
+    return "held" if ends[0] <= claim <= ends[1] else "too large" if claim > ends[1] else "too small"
+
+
+@exercise("16.3")
+def _was_found(answer) -> str | None:
+    got, wanted, ways = [], [], {hint: [] for hint in _WAYS}
+    for seed, counts in ((1, (10,) * 8), (2, (40, 1, 12, 3, 8, 2, 10, 5)), (3, (4,) * 6)):
+        a, b = _pair(seed, 0.8, 0.4, counts)
+        intervals = _intervals(a, b)
+        ends = sorted({float(end) for interval in intervals for end in interval})
+        for claim in [ends[0] - 1, *((x + y) / 2 for x, y in itertools.pairwise(ends)), ends[-1] + 1]:
+            kept = copy.deepcopy((a, b))
+            got.append(answer(a, b, claim))
+            if (a, b) != kept:
+                return "your function changes the dicts that it was given"
+            if not isinstance(got[-1], str) or got[-1] not in ("held", "too large", "too small"):
+                return 'return "held", "too large" or "too small"'
+            wanted.append(_word(claim, intervals[0]))
+            for hint, interval in zip(_WAYS, intervals[1:], strict=True):
+                ways[hint].append(_word(claim, interval))
+    swapped = {"too large": "too small", "too small": "too large", "held": "held"}
+    ways["it is the claim that is too large, or too small, and not our interval"] = [swapped[w] for w in wanted]
+    if got == wanted:
+        return None
+    right = sum(x == y for x, y in zip(got, wanted, strict=True))
+    return _explain(got, ways) or (
+        f"right for {right} of {len(got)} claims: take a mean for each person, then an interval over people"
+    )
+
+
+@exercise("16.4")
+def _called_by_chance(answer) -> str | None:
+    got, ways = [], {}
+    for arms, seeds, base in ((26, 3, 3), (10, 1, 1), (100, 4, 3), (7, 2, 5), (40, 5, 5)):
+        number = as_number(answer(arms, seeds, base))
+        if number is None:
+            return "return one number"
+        orders = math.comb(seeds + base, seeds)
+        share = 2 / orders
+        for hint, value in (
+            ("", arms * share),
+            ("that is above alone; an arm can stand apart on either side", arms / orders),
+            ("that is the chance for one arm; how many of all of them?", share),
+            (
+                "that is the chance that any arm is called; the average number is asked for",
+                1 - (1 - min(share, 1)) ** arms,
+            ),
+            (
+                "a seed is no coin: the baseline's results are luck as well, so order all results together",
+                arms * 2 * 0.5**seeds,
+            ),
+            ("a seed is no coin: order all results together, and count the orders", arms * 2 * 0.5 ** (seeds * base)),
+            (
+                "within a group the results may stand in any order; count those orders as one",
+                arms * 2 / math.factorial(seeds + base),
+            ),
+            ("the baseline has seeds of its own, and their number counts", arms * 2 / math.comb(2 * seeds, seeds)),
+        ):
+            ways.setdefault(hint, []).append(float(f"{value:.6g}"))
+        got.append(float(f"{number:.6g}"))
+    if got == ways.pop(""):
+        return None
+    return _explain(got, ways) or "with one seed on each side, every arm stands apart; start there, then take two"
+
+
+def _line_ups() -> list[tuple[tuple, dict]]:
+    """Printed columns, and what each candidate gives on other faces."""
+    mine = {
+        "plain": (30.4, 27.7, 26.1),
+        "scale_factor": (30.7, 23.9, 24.9),
+        "enlarged by f": (30.7, 25.5, 24.9),
+        "shifted": (28.1, 24.8, 23.1),
+        "nearest": (27.2, 26.4, 24.4),
+    }
+    return [
+        ((34.9, 29.7, 29.2), mine),  # the shape of one, at another level
+        ((30.4, 26.8, 25.1), {"plain": (30.4, 27.7, 26.1), "modcrop": (31.0, 27.1, 25.6), "far": (36.0, 32.6, 30.6)}),
+        ((35.0, 32.3, 30.7), {"plain": (33.0, 30.3, 28.7), "area": (33.5, 30.4, 28.8), "twin": (20.0, 17.3, 15.7)}),
+        ((30.0, 29.0, 28.0), mine),  # none of them
+        ((31.0, 27.5, 27.0), {"first": (31.0, 27.5, 25.0), "second": (31.0, 28.6, 28.1), "sum": (31.0, 26.0, 27.0)}),
+    ]
+
+
+def _within(column: tuple, candidates: dict, distance: Callable) -> set:
+    return {name for name, own in candidates.items() if distance(np.array(column), np.array(own)) <= TOLERANCE + 1e-9}
+
+
+def _two_falls(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    return np.abs(np.diff(x) - np.diff(y))
+
+
+@exercise("16.5")
+def _line_up(answer) -> str | None:
+    got, wanted, ways = [], [], {}
+    for column, candidates in _line_ups():
+        kept = dict(candidates)
+        names = answer(column, candidates)
+        if candidates != kept:
+            return "your function changes the dict that it was given"
+        if isinstance(names, str) or not isinstance(names, set | frozenset | list | tuple):
+            return "return a set of names, which may have one name, many, or none"
+        if not set(names) <= set(candidates):
+            return "return names out of the candidates"
+        got.append(set(names))
+        wanted.append(_within(column, candidates, lambda x, y: _two_falls(x, y).max()))
+        nearest = {min(candidates, key=lambda n: _two_falls(np.array(column), np.array(kept[n])).max())}
+        for hint, answers in (
+            (
+                "you compared levels, and these faces are not yours; what depends less on the faces?",
+                _within(column, candidates, lambda x, y: np.abs(x - y).max()),
+            ),
+            ("to fit best is no proof, and the least bad one need not be good: who is within the tolerance?", nearest),
+            ("to fit best is no proof: all that are within the tolerance stay", nearest & wanted[-1]),
+            (
+                "there are two falls in three numbers, and both must be met",
+                _within(column, candidates, lambda x, y: _two_falls(x, y)[0]),
+            ),
+            (
+                "three numbers have two falls, and both must be met, the first one too",
+                _within(column, candidates, lambda x, y: _two_falls(x, y)[1]),
+            ),
+            (
+                "one fall that is met is not enough",
+                _within(column, candidates, lambda x, y: _two_falls(x, y).min()),
+            ),
+            (
+                "you compared the whole fall; where it happens, before or after factor 3, tells more",
+                _within(column, candidates, lambda x, y: abs(x[0] - x[2] - y[0] + y[2])),
+            ),
+        ):
+            ways.setdefault(hint, []).append(answers)
+    if got == wanted:
+        return None
+    wrong = next(column for (column, _), x, y in zip(_line_ups(), got, wanted, strict=True) if x != y)
+    return _explain(got, ways) or (
+        f"for the column {wrong}: take what it loses from each factor to the next, and compare those"
+    )
+
+
+_FIELDS = ("summary", "strength", "findings", "recommendation")
+_PARTS = ("claim", "evidence", "does_not_follow", "ask", "weight")
+_DECISIONS = ("accept", "minor revision", "major revision", "reject")
+_ACCUSING = re.compile(r"\b(fraud\w*|fak\w+|fabricat\w+|cheat\w*|dishonest\w*|liars?|lied|invented|manipulat\w+)\b")
+
+
+def _words(text: object) -> int:
+    return len(text.split()) if isinstance(text, str) else 0
+
+
+@exercise("16.6")
+def _review(answer) -> str | None:
+    if not isinstance(answer, dict) or set(answer) != set(_FIELDS):
+        return f"keep the four fields {', '.join(_FIELDS)}"
+    if all(value is ... for value in answer.values()):
+        raise NotImplementedError
+    for field, least in (("summary", 20), ("strength", 8)):
+        if _words(answer[field]) < least:
+            return f'"{field}" needs at least {least} words: the authors should know their paper again'
+    findings = answer["findings"]
+    if not isinstance(findings, list | tuple) or len(findings) < 4:
+        return "give a list of at least four findings"
+    for number, finding in enumerate(findings, start=1):
+        if not isinstance(finding, dict) or set(finding) != set(_PARTS):
+            return f"finding {number} needs {', '.join(_PARTS)}, and nothing else"
+        evidence = finding["evidence"]
+        if isinstance(evidence, str) or not isinstance(evidence, list | tuple | set) or not evidence:
+            return f"finding {number}: evidence is a list of names; without any, it is an opinion"
+        unknown = [name for name in evidence if name not in EVIDENCE]
+        if unknown:
+            return f"finding {number}: no evidence {unknown[0]!r}; choose among {', '.join(EVIDENCE)}"
+        for part, least in (("claim", 4), ("does_not_follow", 6), ("ask", 6)):
+            if _words(finding[part]) < least:
+                return f'finding {number}: say more in "{part}", at least {least} words'
+        if finding["weight"] not in ("major", "minor"):
+            return f'finding {number}: weight is "major" or "minor"'
+    text = " ".join([answer["summary"], answer["strength"], *(str(value) for f in findings for value in f.values())])
+    accused = _ACCUSING.search(text.lower())
+    if accused:
+        return f'"{accused[0]}" speaks of an intent, which no table shows; say what does not agree, and ask'
+    used = {name for finding in findings for name in finding["evidence"]}
+    if used == {"paper"}:
+        return "all your evidence is the paper itself; what has been measured again?"
+    if len(used) < 3:
+        return "use at least three kinds of evidence: a review that looks at one result sees one side"
+    for part in ("ask", "claim"):
+        if len({finding[part].strip().lower() for finding in findings}) < len(findings):
+            return f'two findings have the same "{part}"; put them together, or say what is different'
+    if len({finding["weight"] for finding in findings}) < 2:
+        return "if all findings weigh the same, the authors don't know where to begin"
+    if answer["recommendation"] not in _DECISIONS:
+        return f"recommend one of {', '.join(_DECISIONS)}"
+    if answer["recommendation"] == "accept" and any(finding["weight"] == "major" for finding in findings):
+        return "a major finding and plain acceptance do not go together"
+    return None
