@@ -136,6 +136,7 @@ WRONG = [
     ("17.5", memo(reasons=[("This is one and the same reason.", "chapter 5")] * 3), "a sentence of its own"),
     ("17.5", memo(answer="No: the faces are not yet sharp enough."), "sharper is not truer"),
     ("17.5", memo(what_would_change_my_mind="A sharper network, if it comes one day."), "sharper is not truer"),
+    ("17.5", memo(reasons=[*memo()["reasons"], ("They are too blurred to search with.", "chapter 10")]), "not truer"),
     ("17.5", memo(instead="We would choose a threshold on the test people."), "partly by luck"),
     ("17.5", evidence("chapter 5", "common sense", ("recognition", 0.92)), "neither a chapter"),
     ("17.5", evidence("chapter 5", 0.92, ("recognition", 0.92)), "evidence is"),
@@ -190,3 +191,10 @@ def test_what_was_not_begun_is_no_wrong_answer():
 def test_a_short_memo_is_complete_in_form_and_its_number_may_be_a_percentage():
     assert check("17.5", memo()) is True
     assert check("17.5", evidence("gdpr", ["recognition", 92.0], ("recognition", 92))) is True
+
+
+def test_sharpness_may_be_named_where_it_is_not_the_reason():
+    reasons = [*memo()["reasons"], ("Even a sharper network can't know whose face was there.", "chapter 5")]
+    reasons.append(("That they are not sharp enough is not the point: any of them is a guess.", "chapter 10"))
+    mind = "No sharper network would; a setting that was never chosen on test people might help."
+    assert check("17.5", memo(reasons=reasons, what_would_change_my_mind=mind)) is True

@@ -139,12 +139,11 @@ def _review(answer) -> str | None:
 
 
 PARTS = ("to", "use", "answer", "reasons", "who pays for a wrong guess", "instead", "what would change my mind")
-_NO = r"\b(no|not|never|refuse|refuses|decline|declines|reject|rejects|cannot|can't|won't)\b"
-_QUALITY = (
-    r"\b(not (yet )?(sharp|crisp|clear|detailed|good) enough|too (blurred|blurry|soft)"
-    r"|sharper (network|system|faces?|results?))\b"
-)
-_TUNING = r"\b(tun\w+|choos\w+|chosen|select\w+|set) [^.]*\bon (the |its |our )?test\b"
+_NO = r"\b(no|not|nothing|never|refus\w+|declin\w+|reject\w*|cannot|can't|won't)\b"
+_BLURRED = r"\b(not (yet )?(sharp|crisp|clear|detailed|good) enough|too (blurred|blurry|soft))\b"
+_SHARPER = r"\b(sharper|crisper|clearer) (network|system|faces?|results?|pictures?)\b"
+_BEYOND = r"\b(even|whatever|however|any|every|no|guess\w*|truer)\b"  # who says so knows that it is not the point
+_TUNING = r"(?<!not )(?<!never )\b(tun\w+|choos\w+|chosen|select\w+|set) [^.]*\bon (the |its |our )?test\b"
 
 
 def _words(text: object) -> int:
@@ -201,12 +200,15 @@ def _memo(answer) -> str | None:
     texts = [because for because, _ in reasons]
     if any(_words(text) < 6 for text in texts) or len({str(text).lower() for text in texts}) < len(texts):
         return "each reason is a sentence of its own"
-    for text in [*texts, answer["answer"], answer["what would change my mind"]]:
-        if re.search(_QUALITY, text.lower()):
-            return (
-                "that the faces are not sharp enough is no reason: a sharper network would answer it, and sharper is "
-                "not truer; what holds against every network?"
-            )
+    mind = answer["what would change my mind"].lower()
+    blurred = [t for t in map(str.lower, [*texts, answer["answer"]]) if re.search(_BLURRED, t)]
+    if any(not re.search(_BEYOND, t.replace("no:", "")) for t in blurred) or (
+        re.search(_SHARPER, mind) and not re.search(_NO, mind)
+    ):
+        return (
+            "that the faces are not sharp enough is no reason: a sharper network would answer it, and sharper is "
+            "not truer; what holds against every network?"
+        )
     for part in ("instead", "what would change my mind"):
         if re.search(_TUNING, answer[part].lower()):
             return f'"{part}": what is chosen on test people is best there partly by luck; whom would you measure then?'
