@@ -5,14 +5,14 @@ import torch
 
 def ranks() -> dict[str, int]:
     """Exercise 13.1: the smaller one of channels and positions; each pooling before the layer halves, rounding down."""
-    smaller_of_both = {
-        "conv3_3, photo of 128×128": min(256, (128 // 4) ** 2),
-        "conv4_3, photo of 128×128": min(512, (128 // 8) ** 2),
-        "conv5_3, photo of 128×128": min(512, (128 // 16) ** 2),
-        "conv5_3, photo of 178×218": min(512, (178 // 16) * (218 // 16)),
-        "conv5_3, photo of 512×512": min(512, (512 // 16) ** 2),
+    positions = {
+        "conv3_3, photo of 128×128": (128 // 4) ** 2,
+        "conv4_3, photo of 128×128": (128 // 8) ** 2,
+        "conv5_3, photo of 128×128": (128 // 16) ** 2,
+        "conv5_3, photo of 178×218": (178 // 16) * (218 // 16),
+        "conv5_3, photo of 512×512": (512 // 16) ** 2,
     }
-    return smaller_of_both
+    return {line: min(256 if line.startswith("conv3") else 512, n) for line, n in positions.items()}
 
 
 def gram(maps):
