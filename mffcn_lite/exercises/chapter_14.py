@@ -15,7 +15,7 @@ NEGLIGIBLE = (
 )
 
 
-def _same(value: float, wanted: float, tolerance: float = 1e-3) -> bool:
+def _same(value: float | int, wanted: float | int, tolerance: float = 1e-3) -> bool:
     return math.isclose(value, wanted, rel_tol=tolerance)
 
 
@@ -135,7 +135,7 @@ def _table(answer) -> str | None:
     return None
 
 
-def growth(old: float, new: float, tv_form: str) -> dict[str, float]:
+def growth(old: float | int, new: float | int, tv_form: str) -> dict[str, float]:
     """What a change of the pixel range multiplies each term by; φ is given photos normalised from [0, 1]."""
     times = new / old
     return {"l2": times**2, "perceptual": 1.0, "texture": 1.0, "tv": times ** (2 if tv_form == "squared" else 1)}
