@@ -158,6 +158,8 @@ def _weights_for(answer) -> str | None:
             return "your function changes the dictionary that it was given; return a new one"
         if not isinstance(got, dict) or set(got) != set(NAMES) or any(as_number(v) is None for v in got.values()):
             return f"return a dictionary with four numbers: {', '.join(NAMES)}"
+        if float(got["tv"]) == 0:
+            return f"a term with weight 0 is off, and TV was on. {NEGLIGIBLE}"
         if not all(float(value) > 0 for value in got.values()):
             return "a term with weight 0 is off; all four were on"
         grows = growth(old, new, tv_form)
