@@ -1,0 +1,226 @@
+"""Checks of chapter 14, "The sum, and its balance: who decides?"."""
+
+import math
+
+import torch
+
+from mffcn_lite.exercises import as_number, exercise
+from mffcn_lite.features import create_features
+from mffcn_lite.losses import Objective
+
+NAMES = ("l2", "perceptual", "texture", "tv")
+NEGLIGIBLE = (
+    "0.0001 is not negligible whatever the reduction and the range; first find out what it multiplies, "
+    "and what it is added to"
+)
+
+
+def _same(value: float | int, wanted: float | int, tolerance: float = 1e-3) -> bool:
+    return math.isclose(value, wanted, rel_tol=tolerance)
+
+
+@exercise("14.1")
+def _times_as_hard(answer) -> str | None:
+    number = as_number(answer)
+    if number is None:
+        return "give a number"
+    closer = 4 / 0.5
+    for value, hint in (
+        (closer, None),
+        (1, "a λ that is constant keeps no balance here: one of the two pulls depends on d, and the other does not"),
+        (closer**2, "that is how the square shrinks; a pull is a slope"),
+        (1 / closer, "the wrong way round: which of the two pulls has faded"),
+        (2 * closer, "the slope of a square has a 2 in it at both distances"),
+        (20 * 4, "that is λ itself, from the balance at 4; now compare the two pulls at 0.5"),
+        (10 * 4, "that is λ if the *values* are equal at 4; pulls are slopes"),
+    ):
+        if _same(number, value, 0.01):
+            return hint
+    return "write both slopes with respect to d, set them equal at 4, and compare them at 0.5"
+
+
+def _programs():
+    """Small objectives, each with a photo and its original."""
+    generator = torch.Generator().manual_seed(0)
+    no_features = {"perceptual": 0, "texture": 0}
+    phi = create_features("random", layer="conv1_1")
+    for features, options in (
+        (None, {**no_features}),
+        (None, {**no_features, "l2": 2.0, "tv": 0.3, "reduction": "mean", "tv_reduction": "sum"}),
+        (phi, {"l2": 0.5, "texture": 3.0, "tv": 0.02}),
+        (phi, {"texture": 0, "tv": 0, "reduction": "mean"}),
+    ):
+        sr, hr = (torch.rand(2, 1, 12, 10, generator=generator) for _ in range(2))
+        yield Objective(features, **options), sr, hr
+
+
+@exercise("14.2")
+def _balance(answer) -> str | None:
+    for objective, sr, hr in _programs():
+        before = sr.clone(), hr.clone()
+        got = answer(objective, sr, hr)
+        if not (torch.equal(sr, before[0]) and torch.equal(hr, before[1])):
+            return "your function changes the photos that it was given"
+        value = objective(sr, hr, gradient_norms=True)
+        norms = {name: norm.item() for name, norm in value.gradient_norms.items()}
+        if not isinstance(got, dict) or not all(as_number(got.get(name)) is not None for name in norms):
+            return f"return a dictionary with a number for each term that is on: {', '.join(norms)}"
+        told, old = {name: float(got[name]) for name in norms}, objective.weights
+        longer = {name: norms["l2"] / norm for name, norm in norms.items()}
+        values = {name: (value.weighted["l2"] / term).item() for name, term in value.weighted.items()}
+        share = told["l2"] / old["l2"]
+        others = [name for name in norms if name != "l2"]
+        candidates = [
+            (
+                {name: old[name] * values[name] for name in others},
+                "these weights make the values equal; what trains a network is slopes",
+            ),
+            (
+                longer,
+                "that is what each pull must be multiplied by; the weight that the term has already is part of it",
+            ),
+            (
+                {name: old[name] / longer[name] for name in others},
+                "the wrong way round: a term that pulls too hard gets a larger weight",
+            ),
+            (
+                {name: old[name] * longer[name] ** 2 for name in others},
+                "you compare squares of lengths: a pull grows with its weight, not with the root of it",
+            ),
+            (
+                {name: old[name] * longer[name] * share for name in others},
+                "the pulls are equal to each other, and not as hard as L2's with its present weight",
+            ),
+        ]
+        if all(_same(told[name], old[name] * longer[name]) for name in norms):
+            continue
+        for wanted, hint in candidates:
+            if all(_same(told[name], wanted[name]) for name in others):
+                return hint
+        times = {name: told[name] / (old[name] * longer[name]) for name in others}
+        worst = max(others, key=lambda name: abs(math.log(max(abs(times[name]), 1e-30))))
+        return (
+            f"with your weights {worst} pulls {times[worst]:.2g} times as hard as L2; measure the lengths of the slopes"
+        )
+    return None
+
+
+_PROGRAMS = {
+    "L2 and TV, both sums, [0, 1]": ("negligible", "the ratio is that of the two weights; what does 8ρ come to"),
+    "L2 and TV, both means, [0, 1]": ("negligible", "both are divided by the same number"),
+    "L2 a mean, TV a sum, [0, 1]": ("counts", NEGLIGIBLE),
+    "L2 and TV, both sums, both in 0…255": ("negligible", "both are squares, and grow by the same factor"),
+    "L2 and TV, both sums, TV alone in 0…255": ("counts", NEGLIGIBLE),
+    "L2 and TV, both sums, [0, 1], λ1 = 0.001": ("counts", "a weight is small or large beside the other one"),
+    "no L2: TV and a term that sees only the mean of each 4×4 block": (
+        "counts",
+        "a checkerboard leaves each block's mean as it is, so who holds it against TV",
+    ),
+}
+
+
+@exercise("14.3")
+def _table(answer) -> str | None:
+    if not isinstance(answer, dict) or set(answer) != set(_PROGRAMS):
+        return f'keep the {len(_PROGRAMS)} lines, and write "negligible" or "counts" into each'
+    if all(value is ... for value in answer.values()):
+        raise NotImplementedError
+    if any(value not in ("negligible", "counts") for value in answer.values()):
+        return 'write "negligible" or "counts" into each line'
+    if set(answer.values()) == {"negligible"}:
+        return NEGLIGIBLE
+    for program, (want, why) in _PROGRAMS.items():
+        if answer[program] != want:
+            return f'"{program}" is not right: {why}'
+    return None
+
+
+def growth(old: float | int, new: float | int, tv_form: str) -> dict[str, float]:
+    """What a change of the pixel range multiplies each term by; φ is given photos normalised from [0, 1]."""
+    times = new / old
+    return {"l2": times**2, "perceptual": 1.0, "texture": 1.0, "tv": times ** (2 if tv_form == "squared" else 1)}
+
+
+@exercise("14.4")
+def _weights_for(answer) -> str | None:
+    paper = dict(zip(NAMES, (10, 1, 1, 0.0001), strict=True))
+    other = dict(zip(NAMES, (0.02, 3, 0.5, 7.0), strict=True))
+    for weights, old, new, tv_form in (
+        (paper, 1, 255, "squared"),
+        (other, 1, 2, "squared"),
+        (other, 255, 1, "squared"),
+        (paper, 1, 255, "isotropic"),
+        (other, 2, 255, "isotropic"),
+    ):
+        given = dict(weights)
+        got = answer(given, old, new, tv_form)
+        if given != weights:
+            return "your function changes the dictionary that it was given; return a new one"
+        if not isinstance(got, dict) or set(got) != set(NAMES) or any(as_number(v) is None for v in got.values()):
+            return f"return a dictionary with four numbers: {', '.join(NAMES)}"
+        if float(got["tv"]) == 0:
+            return f"a term with weight 0 is off, and TV was on. {NEGLIGIBLE}"
+        if not all(float(value) > 0 for value in got.values()):
+            return "a term with weight 0 is off; all four were on"
+        grows = growth(old, new, tv_form)
+        # What each term weighs against before, beside the texture term: a common factor is free under Adam.
+        changed = {name: float(got[name]) / weights[name] for name in NAMES}
+        beside = {name: changed[name] / changed["texture"] for name in NAMES}
+        off = {name: beside[name] * grows[name] for name in NAMES}
+        if all(_same(value, 1) for value in off.values()):
+            continue
+        said, times = f"from {old} to {new}, TV {tv_form}", new / old
+        if all(_same(value, 1) for value in changed.values()):
+            return f"{said}: these are the old weights, and L2 is not what it was"
+        if all(_same(value, 1) for value in beside.values()):
+            return f"{said}: you changed all four by one factor, and that changes no balance"
+        if not _same(off["perceptual"], 1):
+            return f"{said}: φ is given the same numbers as before, whatever the range; look at λ2 again"
+        if _same(off["l2"], 1) and _same(beside["tv"], 1):
+            return f"{said}: λ3 is what it was. {NEGLIGIBLE}"
+        if _same(off["l2"], times**4) or _same(beside["l2"], times):
+            return f"{said}: the wrong way round: a term that has grown needs a smaller weight"
+        if _same(off["l2"], times):
+            return f"{said}: differences grow by the ratio of the ranges; L2 is made of their squares"
+        if _same(off["l2"], 1):
+            return f"{said}: L2 is right. How do the numbers that TV adds up grow: as differences, or as their squares"
+        return f"{said}: beside texture, L2 is {off['l2']:.3g} times and TV {off['tv']:.3g} times what it was"
+    return None
+
+
+@exercise("14.5")
+def _rest(answer) -> str | None:
+    cases = [
+        (1.0, 0.0, 1.5, 2.0),
+        (1.0, 0.0, 6.0, 2.0),
+        (10.0, 0.3, 8.0, -0.5),
+        (0.5, -1.0, 3.0, 1.0),
+        (2.0, 1.0, 1, 1),
+    ]
+    generator = torch.Generator().manual_seed(0)
+    for a, p, b, q in torch.rand(40, 4, generator=generator, dtype=torch.float64).tolist():
+        cases.append((a + 0.1, 4 * p - 2, 3 * b + 0.05, 4 * q - 2))
+    for a, p, b, q in cases:
+        got = as_number(answer(a, p, b, q))
+        if got is None:
+            return "return one number"
+        reach = b / (2 * a)  # how far the rope can stretch the spring
+        free = p + math.copysign(reach, q - p)
+        want = q if abs(q - p) <= reach else free
+        if abs(got - want) < 1e-6:
+            continue
+        told = f"a = {a:.2g}, p = {p:.2g}, b = {b:.2g}, q = {q:.2g}"
+        if abs(got - (a * p + b * q) / (a + b)) < 1e-6:
+            return f"{told}: a weighted mean is where two springs come to rest; a rope pulls equally hard everywhere"
+        if abs(got - free) < 1e-6:
+            return f"{told}: you went past q, and from there the rope pulls back"
+        if abs(got - q) < 1e-6:
+            return f"{told}: q is out of reach; at q the spring would pull harder than the rope"
+        if abs(got - p) < 1e-6:
+            return f"{told}: at p the spring does not pull at all, and the rope does"
+        if abs(got - (p + math.copysign(min(2 * reach, abs(q - p)), q - p))) < 1e-6:
+            return f"{told}: the slope of a square has a 2 in it"
+        if abs(got - (p - math.copysign(reach, q - p))) < 1e-6:
+            return f"{told}: the wrong direction; the rope pulls towards q"
+        return f"{told}: V is lower somewhere else; where is its slope zero, and where does it jump"
+    return None
