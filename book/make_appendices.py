@@ -1,16 +1,13 @@
 """What the appendices take from data. Sphinx calls this file while it reads the pages, so nothing of it is stored.
 
-A page holds a line such as `<!-- make_appendices: model_cards -->`, and one function here writes what stands in its
-place: Markdown. Two more things are added on the way: to each term of the glossary the chapters that use it, and to each
-function of the API reference too.
+A page holds a line such as `<!-- make_appendices: model_cards -->`, and the function of that name writes what stands in
+its place: Markdown.
 
     python book/make_appendices.py model_cards       prints what the page will hold
 """
 
-import ast
 import functools
 import importlib
-import inspect
 import json
 import re
 import sys
@@ -95,7 +92,8 @@ def cost_card() -> str:
     """A line a chapter: what it takes."""
     rows, total = [], [0, 0.0, 0, 0, 0]
     for c in chapters():
-        cost = [c.reading, c.seconds or 0, len(c.exercises), *(sum(e[k] for e in c.exercises) for k in ("minutes", "marks"))]
+        minutes, marks = (sum(exercise[key] for exercise in c.exercises) for key in ("minutes", "marks"))
+        cost = [c.reading, c.seconds or 0, len(c.exercises), minutes, marks]
         total = [a + b for a, b in zip(total, cost, strict=True)]
         stars = ", ".join(f"{sum(e['stars'] == n for e in c.exercises)} {'★' * n}" for n in (1, 2, 3))
         rows.append([c.number, f"[{c.title}](chapters/{c.name}.ipynb)", cost[0], f"{cost[1]:.0f}", *cost[2:], stars])
@@ -106,12 +104,11 @@ def cost_card() -> str:
 
 def exercise_list() -> str:
     """A line an exercise."""
-    rows = [
-        [f"[{e['id']}](chapters/{c.name}.ipynb)", e["title"], "★" * e["stars"], e["minutes"], e["marks"]]
-        + [e["outcome"], "yes" if e["gpu"] else "no"]
-        for c in chapters()
-        for e in c.exercises
-    ]
+    rows = []
+    for c in chapters():
+        for e in c.exercises:
+            link, gpu = f"[{e['id']}](chapters/{c.name}.ipynb)", "yes" if e["gpu"] else "no"
+            rows.append([link, e["title"], "★" * e["stars"], e["minutes"], e["marks"], e["outcome"], gpu])
     return table(["", "exercise", "", "minutes", "marks", "you can then", "needs a GPU"], rows)
 
 
@@ -150,16 +147,18 @@ def model_card(name: str, card: dict) -> str:
     arguments = ", ".join(f"`{k}={v}`" for k, v in card["arguments"].items())
     where, took = card["environment"], card["seconds"]
     took = f"{took / 60:.0f} minutes" if took >= 120 else f"{took:.0f} seconds"
-    data = card["data_card"]
+    data, people = card["data_card"], len(card["training_people"])
     facts = {
-        "System": f"`create_model(\"{card['model']}\")` with {arguments}" if arguments else f"`{card['model']}`",
+        "System": f"`{card['model']}` with {arguments}",
         "Stored numbers": f"{card['parameters']:,}",
-        "Learnt from": f"{card['photos']} photos of {len(card['training_people'])} people of {data['source']}. {data['credit']}; {data['licence']}",
+        "Learnt from": f"{card['photos']} photos of {people} people of {data['source']}",
+        "Credit": f"{data['credit']}; {data['licence']}",
         "Never seen": f"the {len(card['test_people'])} people on whom it is measured",
         "Made in": f"{took}, on: {where['device']}, PyTorch {where['torch']}",
-    }  # fmt: skip
+    }
     if "config" in card:
-        facts["Steps"] = f"{card['steps']:,}" + (f", from `{card['started_from']}` on" if "started_from" in card else "")
+        start = f", from `{card['started_from']}` on" if "started_from" in card else ""
+        facts["Steps"] = f"{card['steps']:,}{start}"
         facts["Not as in the paper's recipe"] = differences(card["config"])
     if "recipe_trials" in card:
         chosen_on = len(card["recipe_trials"]["validation_people"])
@@ -177,14 +176,12 @@ def measured(name: str, card: dict) -> str:
         if card["weights_sha256"][:8] not in content["depends_on"]:
             return "The tables hold a measurement of earlier weights of this system, so none is shown."
         rows = [row for row in content["results"] if row["model"] == name]
-    cells = [
-        [f"×{r['factor']}", "{:.2f} [{:.2f}, {:.2f}]".format(r["psnr"], *r["psnr_ci"])]
-        + ["{:.4f} [{:.4f}, {:.4f}]".format(r["ssim"], *r["ssim_ci"])]
-        + ["" if r["gain_over_wiener"] is None else signed(r["gain_over_wiener"]), f"{r['consistency']:.1f}"]
-        for r in rows
-        if r["factor"] in FACTORS
-    ]
-    return table(["", "PSNR (dB)", "SSIM", "over `wiener` (dB)", "consistency (dB)"], cells)
+    lines = []
+    for r in (row for row in rows if row["factor"] in FACTORS):
+        ends = ("{:.{d}f} [{:.{d}f}, {:.{d}f}]".format(r[m], *r[f"{m}_ci"], d=d) for m, d in (("psnr", 2), ("ssim", 4)))
+        gain = "" if r["gain_over_wiener"] is None else signed(r["gain_over_wiener"])
+        lines.append([f"×{r['factor']}", *ends, gain, f"{r['consistency']:.1f}"])
+    return table(["", "PSNR (dB)", "SSIM", "over `wiener` (dB)", "consistency (dB)"], lines)
 
 
 def convention() -> str:
@@ -256,70 +253,6 @@ def prepare_speed() -> str:
     )
 
 
-# Cross-references.
-
-
-def used_terms(terms: list[str]) -> dict[str, tuple[int | None, list[int]]]:
-    """For each term the chapter that has it in bold first, and all chapters from there on that use it."""
-    found = {}
-    for term in terms:
-        words = r"[\s-]+".join(re.escape(word) for word in re.split(r"[\s-]", term))
-        plural = rf"{words[:-1]}(?:y|ies)" if term.endswith("y") else rf"{words}(?:e?s)?"
-        exact = 0 if any(letter.isupper() for letter in term[1:]) else re.IGNORECASE
-        defined = next((c.number for c in chapters() if re.search(rf"\*\*{plural}\*\*", c.prose, exact)), None)
-        used = [c.number for c in chapters() if re.search(rf"(?<!\w){plural}(?!\w)", c.prose, exact)]
-        found[term] = defined, [n for n in used if defined is None or n >= defined]
-    return found
-
-
-def add_chapters(glossary: str) -> str:
-    """The glossary's page with a line of chapters below each definition."""
-    head, body = glossary.split("```{glossary}\n")
-    body, tail = body.split("\n```", 1)
-    entries = [entry.split("\n", 1) for entry in body.split("\n\n")]
-    where = used_terms([term for term, _ in entries])
-    parts = []
-    for term, definition in entries:
-        defined, used = where[term]
-        others = [number for number in used if number != defined]
-        lines = [f"defined in chapter {links([defined])}"] if defined is not None else []
-        if others:
-            lines.append(f"{'also in' if lines else 'in'} {links(others)}")
-        parts.append(f"{term}\n{definition}" + (f"\n\n  *{'; '.join(lines)}*" if lines else ""))
-    return f"{head}```{{glossary}}\n" + "\n\n".join(parts) + f"\n```{tail}"
-
-
-def _full_name(thing, fallback: str) -> str:
-    if inspect.ismodule(thing):
-        return thing.__name__
-    return f"{thing.__module__}.{thing.__qualname__}" if hasattr(thing, "__qualname__") else fallback
-
-
-@functools.cache
-def used_names() -> dict[str, list[int]]:
-    """Which chapters use a module, class or function of the package: in their code, or by a link."""
-    found: dict[str, set] = {}
-    for c in chapters():
-        names = set(re.findall(r"\{(?:func|class|mod|meth)\}`~?(mffcn_lite[\w.]*)`", c.prose))
-        tree = ast.parse(re.sub(r"^\s*%.*$", "    pass", c.code, flags=re.MULTILINE))
-        modules = {}
-        for node in ast.walk(tree):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mffcn_lite"):
-                for alias in node.names:
-                    source = importlib.import_module(node.module)
-                    thing = getattr(source, alias.name, None) or importlib.import_module(f"{node.module}.{alias.name}")
-                    names.add(_full_name(thing, f"{node.module}.{alias.name}"))
-                    if inspect.ismodule(thing):
-                        modules[alias.asname or alias.name] = thing
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules:
-                thing = getattr(modules[node.value.id], node.attr)
-                names.add(_full_name(thing, f"{modules[node.value.id].__name__}.{node.attr}"))
-        for name in names:
-            found.setdefault(name, set()).add(c.number)
-    return {name: sorted(numbers) for name, numbers in found.items()}
-
-
 # What Sphinx calls.
 
 
@@ -338,30 +271,18 @@ def fill(text: str) -> str:
     return MARK.sub(write, text)
 
 
-MADE = {
-    f.__name__: f
-    for f in (cost_card, exercise_list, solutions, convention, model_cards)
-    + (gpu_sizes, gpu_devices, gpu_shipped, prepare_speed)
-}
+PAGES = (cost_card, exercise_list, solutions, convention, model_cards)
+MADE = {function.__name__: function for function in (*PAGES, gpu_sizes, gpu_devices, gpu_shipped, prepare_speed)}
 
 
 def _read_page(app, name: str, content: list[str]) -> None:
     content[0] = fill(content[0])
-    if name == "book/glossary":
-        content[0] = add_chapters(content[0])
-
-
-def _read_docstring(app, what: str, name: str, thing, options, lines: list[str]) -> None:
-    numbers = used_names().get(_full_name(thing, name), []) or used_names().get(name, [])
-    if numbers:
-        lines += ["", f"*In chapters:* {links(numbers, ':doc:`{number} </book/chapters/{name}>`')}", ""]
 
 
 def setup(app) -> dict:
     """Called by Sphinx; see `_config.yml`."""
     sys.path.insert(0, str(BOOK))  # for the solutions
     app.connect("source-read", _read_page)
-    app.connect("autodoc-process-docstring", _read_docstring, priority=900)  # after napoleon
     return {"parallel_read_safe": True}
 
 
