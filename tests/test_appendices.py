@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.evaluation import load_results
@@ -23,6 +24,13 @@ PAGES = sorted(BOOK.glob("*.md"))
 
 def read(name):
     return (BOOK / name).read_text(encoding="utf-8")
+
+
+def test_sphinx_is_told_of_both():
+    sphinx = yaml.safe_load((BOOK.parent / "_config.yml").read_text(encoding="utf-8"))["sphinx"]
+    for name in ("make_appendices", "cross_references"):
+        assert name in sphinx["config"]["extensions"]  # jupyter-book adds none to a list that is given
+        assert (BOOK.parent / sphinx["local_extensions"][name] / f"{name}.py").is_file()
 
 
 def test_every_mark_is_made_and_everything_made_has_a_mark():
