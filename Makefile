@@ -1,7 +1,7 @@
 # Two commands are enough: make book, make test. Each sets up what it needs.
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: book chapters test test-release lint results results-list train bench lock dist clean
+.PHONY: book chapters test test-release lint results results-list train bench lock dist pdf clean
 PYTHON ?= $(shell for p in python3.11 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PY := .venv/bin/python
@@ -24,6 +24,7 @@ $(TABLES): $(READY) $(PACKAGE) $(SHIPPED)
 
 # Chapters are executed where their text or the package changed; the pages are built from the stored outputs.
 $(HTML): $(READY) $(PACKAGE) $(SHIPPED) $(PAGES) $(MAKERS)
+	@$(PY) book/make_browser.py
 	@$(PY) book/make_chapters.py
 	@.venv/bin/jupyter-book build . --all --warningiserror --nitpick --keep-going --quiet
 	@touch $@
@@ -36,9 +37,11 @@ test: $(READY) $(HTML)
 	$(PY) -m pytest
 	$(PY) -m pytest --nbval book/chapters
 
-# What takes too long for every change: twenty kills at random moments.
-test-release: test
+# What takes too long for every change: twenty kills at random moments; each chapter outside the repository, from the
+# wheel, in an environment that has torch but not us.
+test-release: test dist
 	MFFCN_LITE_KILLS=20 $(PY) -m pytest tests/test_runs.py -k killed
+	$(PY) book/run_outside.py
 
 lint: $(READY)
 	$(PY) -m ruff check .
@@ -71,6 +74,10 @@ LOCKED := --extra notebook --extra book --extra test --extra dev
 lock: $(READY)
 	$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate $(LOCKED) \
 	  --no-emit-find-links --quiet --custom-compile-command "make lock" --output-file requirements.txt pyproject.toml
+
+# The whole book on paper: _build/pdf/book.pdf. Needs Chromium or Chrome.
+pdf: $(HTML)
+	$(PY) book/make_pdf.py
 
 # The package as it is published.
 dist: $(READY)

@@ -5,7 +5,7 @@
 
 The loop that one would write first: a Dataset that opens a PNG with PIL and degrades it with PIL, photo by photo; a
 DataLoader with two workers; float32, the branches of MFF as drawn, the default memory format.
-Writes mffcn_lite/results/bench_training.json.
+Writes mffcn_lite/results/bench_training.json, or bench_training_gpu.json where there is a GPU.
 """
 
 import dataclasses
@@ -23,21 +23,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from experiments import begun, store
+from experiments import DEVICE, begun, store
 from PIL import Image
 from timing import compare, peak_anonymous_megabytes
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from mffcn_lite.data import FaceSet, load_faces, save_faces
-from mffcn_lite.environment import choose_device, describe_environment
+from mffcn_lite.environment import describe_environment
 from mffcn_lite.losses import l2_loss
 from mffcn_lite.models import create_model
 from mffcn_lite.recording import validate
 from mffcn_lite.runs import people_for_training, run_training
 from mffcn_lite.training import RECIPES, TrainingConfig, TrainingState, recipe_for, train
 
-DEVICE = choose_device()
+NAME = "bench_training_gpu" if DEVICE.type == "cuda" else "bench_training"
 NETWORKS = ("srcnn", "mffcn")
 ROUNDS, STEPS = 7, 12  # of each side, in turn
 PATIENCE = 200  # seconds of the first loop, whose best score then is to be reached by ours
@@ -246,7 +246,7 @@ def bench_start() -> dict:
 
 def main(wanted: list[str]) -> None:
     """What is wanted, and the file; what was measured before stays in it."""
-    results = begun("bench_training")
+    results = begun(NAME)
     environment = describe_environment(DEVICE)
     print(f"{environment['device']}, {environment['threads']} threads, torch {environment['torch']}")
     faces, validation, _ = people_for_training(load_faces("orl"), hold_out=True)
@@ -262,7 +262,7 @@ def main(wanted: list[str]) -> None:
         for name in wanted or calls:
             results |= calls[name]()
             results["parts"] = sorted({*results.get("parts", []), name})
-            store("bench_training", results, unfinished=len(calls) - len(results["parts"]))
+            store(NAME, results, unfinished=0 if DEVICE.type == "cuda" else len(calls) - len(results["parts"]))
 
 
 if __name__ == "__main__":

@@ -44,6 +44,7 @@ OWN = {  # the modules of a system
     "forest": ("models.patches", "models.forest"),
 }
 SYSTEMS = tuple(dict.fromkeys(itertools.chain(*OWN.values(), ("models.interpolation", "models.reconstruction"))))
+TIMED = (*TRAINING, *OWN["mffcn"], *OWN["srcnn"], "memory", "runs", "recording")
 NETWORKS, FITTED = ("mffcn", "srcnn", "nie", "fsrcnn"), ("example", "sparse", "forest")
 
 
@@ -59,6 +60,7 @@ class Experiment:
         needs: names of experiments whose files it reads.
         weights: it measures the shipped weights.
         alone: it uses all cores, or measures time.
+        gpu: it is made on a GPU only; elsewhere what is stored stays.
     """
 
     file: Path
@@ -68,6 +70,7 @@ class Experiment:
     needs: tuple[str, ...] = ()
     weights: bool = False
     alone: bool = False
+    gpu: bool = False
 
     def stamp(self) -> str:
         """What the result depends on, now."""
@@ -134,8 +137,9 @@ EXPERIMENTS = dict(
             "larger",
             "larger.py",
             modules=(*TRAINING, *MEASURES, "statistics", *OWN["mffcn"], *OWN["wiener"]),
-            hours=40,
+            hours=0.1,
             alone=True,
+            gpu=True,
         ),
         result(
             "loss_arms",
@@ -243,10 +247,11 @@ EXPERIMENTS = dict(
         result(
             "bench_training",
             "bench_training.py",
-            modules=(*TRAINING, *OWN["mffcn"], *OWN["srcnn"], "memory", "runs", "recording"),
+            modules=TIMED,
             hours=0.7,
             alone=True,
         ),
+        result("bench_training_gpu", "bench_training.py", "speed", modules=TIMED, hours=0.1, alone=True, gpu=True),
         result(
             "bench_prepare",
             "bench_prepare.py",
@@ -318,8 +323,12 @@ def run(name: str) -> None:
 
 
 def make(wanted: Iterable[str]) -> None:
-    """Make what is wanted and not up to date, after what it needs; the longest first, two at a time."""
-    left = {name for name in wanted if EXPERIMENTS[name].state() != "up to date"}
+    """Make what is wanted and not up to date, after what it needs; the longest first, two at a time.
+
+    What is made on a GPU alone is left out where there is none.
+    """
+    possible = (name for name in wanted if DEVICE.type == "cuda" or not EXPERIMENTS[name].gpu)
+    left = {name for name in possible if EXPERIMENTS[name].state() != "up to date"}
     while left:
         ready = sorted(
             (name for name in left if not left & set(EXPERIMENTS[name].needs)), key=lambda n: -EXPERIMENTS[n].hours

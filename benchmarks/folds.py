@@ -4,7 +4,8 @@
 
 MFFCN and SRCNN are trained for the same steps; SRCNN once more for the seconds that MFFCN's steps take, so for more
 steps. Options are those of trials_mffcn.json and trials_srcnn.json; four of the people were chosen on there.
-Keeps what is trained in runs/folds, goes on from there, and writes mffcn_lite/results/folds.json at the end.
+Keeps what is trained in benchmarks/networks/folds, goes on from there, and writes mffcn_lite/results/folds.json at the
+end. The networks are small and lie in the repository: what is measured with them need not wait for hours of training.
 """
 
 import dataclasses
@@ -28,7 +29,7 @@ from mffcn_lite.models import create_model
 from mffcn_lite.statistics import compare
 from mffcn_lite.training import TrainingConfig, TrainingState, recipe_for, train
 
-FOLDER, COUNT, STEPS = Path("runs/folds"), 5, 8000
+FOLDER, COUNT, STEPS = Path(__file__).parent / "networks" / "folds", 5, 8000
 # name here: (system, whether it has the seconds of MFFCN's steps)
 NETWORKS = {"mffcn": ("mffcn", False), "srcnn-seconds": ("srcnn", True), "srcnn": ("srcnn", False)}
 CONTROLS = (("mffcn", "wiener"), ("srcnn", "wiener"), ("mffcn", "bicubic"))

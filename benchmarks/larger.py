@@ -27,7 +27,8 @@ CONFIG = dataclasses.replace(recipe_for("mffcn"), steps=16_000, batch=4, lr=1e-3
 
 def main() -> None:
     """Train, unless that is done; test once."""
-    run_training(RUN, "orl", "mffcn", CONFIG, arguments=ARGUMENTS, resume=(RUN / "run.json").is_file())
+    if not (RUN / "model.safetensors").is_file():
+        run_training(RUN, "orl", "mffcn", CONFIG, arguments=ARGUMENTS, resume=(RUN / "run.json").is_file())
     model = load_model(RUN)
     training, test = split_by_person(load_faces("orl"))
     systems = {"bicubic": create_model("bicubic"), "wiener": create_model("wiener").fit(training), "larger": model}
@@ -38,6 +39,7 @@ def main() -> None:
         "multiplications": count_multiplications(model.fuse(), SIZE),
         "config": dataclasses.asdict(CONFIG),
         "seconds": round(model.card["seconds"]),
+        "trained_with": model.card["environment"],
         "results": summarize(per_photo),
         "people": people_means(per_photo),
         "comparisons": compare(per_photo, (("larger", "bicubic"), ("larger", "wiener")), FACTORS, MEASURES),

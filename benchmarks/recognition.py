@@ -5,8 +5,8 @@
 
 The gallery holds five photos of each of the forty people; the other five are probes. Each probe is made small and
 enlarged by a network of the fold that never saw its person: "mffcn-far" is trained here for factors 4, 8 and 12 at the
-small budget of ablations.py (kept in runs/recognition), "srcnn" and "mffcn" are those of benchmarks/folds.py where
-they are, which were trained for 2, 3 and 4. Super-resolution adds no information about who somebody is: it can only
+small budget of ablations.py (and kept in benchmarks/networks/far), "srcnn" and "mffcn" are those of benchmarks/folds.py
+where they are, trained for 2, 3 and 4. Super-resolution adds no information about who somebody is: it can only
 bring a photo into the form that a descriptor was made for.
 Writes mffcn_lite/results/recognition.json after each system and factor, and goes on from there
 (`recognition.py 1` does one that is missing).
@@ -35,7 +35,8 @@ from mffcn_lite.training import train
 
 FACTORS, FOLDS, SAMPLES = (4, 8, 12), 5, 4999
 CONFIG = dataclasses.replace(SHORT, lr=3e-3, factors=FACTORS)
-TRAINED, HERE = Path("runs/folds"), Path("runs/recognition")
+NETWORKS = Path(__file__).parent / "networks"
+TRAINED, FAR, HERE = NETWORKS / "folds", NETWORKS / "far", Path("runs/recognition")
 SYSTEMS = ("bicubic", "wiener", "mffcn-far", "srcnn", "mffcn")
 ALIKE = ("bicubic", "mffcn-far")  # the gallery is made small and enlarged too
 PLAN = [("original", None), *itertools.product(SYSTEMS, FACTORS)]
@@ -73,7 +74,7 @@ def network(system: str, fold: int, training: FaceSet) -> SuperResolver:
         return create_model(system)
     if system == "wiener":
         return create_model(system, factors=FACTORS).fit(training)
-    path = (HERE if system == "mffcn-far" else TRAINED) / f"{system}-{fold}.safetensors"
+    path = (FAR if system == "mffcn-far" else TRAINED) / f"{system}-{fold}.safetensors"
     if system == "mffcn-far" and not path.exists():
         torch.manual_seed(CONFIG.seed)
         best = train(create_model("mffcn").to(DEVICE), training, CONFIG).best

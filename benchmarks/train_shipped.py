@@ -38,9 +38,15 @@ LIMITS = (
 
 
 def best_trial(name: str) -> dict:
-    """What did best on the validation people, with as many trials as the others had: its options and arguments."""
-    trials = load_results(f"trials_{name}")["trials"]
-    return max(trials, key=lambda trial: sum(trial["validation_psnr"].values()))
+    """What did best on the validation people, with as many trials as the others had: its options and arguments.
+
+    Raises:
+        SystemExit: if some of the trials are still to be run.
+    """
+    results = load_results(f"trials_{name}")
+    if results["unfinished"]:
+        sys.exit(f"{results['unfinished']} trials of {name} are missing; run: make results ONLY=trials_{name}")
+    return max(results["trials"], key=lambda trial: sum(trial["validation_psnr"].values()))
 
 
 def command(name: str) -> list[str]:

@@ -234,13 +234,28 @@ def gpu_devices() -> str:
 
 
 def gpu_shipped() -> str:
-    """How long the shipped networks took, and on what."""
-    rows = [
-        [f"[`{name}`](model-cards.md)", f"{card['steps']:,}", f"{card['seconds']:.0f}", card["environment"]["device"]]
-        for name, card in shipped_models().items()
-        if "config" in card
-    ]
-    return table(["network", "steps", "seconds", "device"], rows)
+    """How long the shipped networks took, and a larger one, and on what."""
+    larger = load_results("larger")
+    cards = {f"[`{name}`](model-cards.md)": card for name, card in shipped_models().items() if "config" in card}
+    size = ", ".join(f"{key} {larger['arguments'][key]}" for key in ("width", "depth"))
+    cards[f"an MFFCN of {size}"] = {**larger, "steps": larger["config"]["steps"], "environment": larger["trained_with"]}
+    rows = []
+    for name, card in cards.items():
+        step, device = 1000 * card["seconds"] / card["steps"], card["environment"]["device"]
+        rows.append([name, f"{card['parameters']:,}", f"{card['steps']:,}", card["config"]["batch"]])
+        rows[-1] += [f"{card['seconds']:.0f}", f"{step:.1f}", device]
+    return table(["network", "weights", "steps", "photos a step", "seconds", "ms a step", "device"], rows)
+
+
+def gpu_speed() -> str:
+    """Photos a second in training, on a CPU and on a GPU, each alone on its machine."""
+    results = [load_results(name) for name in ("bench_training", "bench_training_gpu")]
+    speeds = [{row["what"]: row["ours_photos_a_second"] for row in result["speed"]} for result in results]
+    rows = [[what, *(f"{speed[what]:,.0f}" for speed in speeds)] for what in speeds[1] if what in speeds[0]]
+    rows = [[*row, f"{speeds[1][row[0]] / speeds[0][row[0]]:.0f}"] for row in rows]
+    cpu, gpu = (result["environment"] for result in results)
+    head = ["photos a second", f"{cpu['device']}, {cpu['threads']} threads", gpu["device"], "ratio"]
+    return table(head, rows)
 
 
 def prepare_speed() -> str:
@@ -272,7 +287,9 @@ def fill(text: str) -> str:
 
 
 PAGES = (cost_card, exercise_list, solutions, convention, model_cards)
-MADE = {function.__name__: function for function in (*PAGES, gpu_sizes, gpu_devices, gpu_shipped, prepare_speed)}
+MADE = {
+    function.__name__: function for function in (*PAGES, gpu_speed, gpu_devices, gpu_shipped, gpu_sizes, prepare_speed)
+}
 
 
 def _read_page(app, name: str, content: list[str]) -> None:

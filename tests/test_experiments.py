@@ -22,19 +22,22 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import ablations
 import experiments
 import loss_arms
+import recipe_trials
 from experiments import EXPERIMENTS
 
 # Made before results held what they depend on, or not yet: `make results` makes them.
 WAITING = {
-    *("trials_mffcn", "trials_srcnn", "trials_nie", "trials_example", "trials_sparse", "trials_forest"),
-    *experiments.SHIPPED_ALL,
-    *("ablations", "loss_arms", "srcnn_at_2", "folds", "systems", "distortion", "recognition", "off_protocol"),
+    *("trials_example", "trials_sparse", "trials_forest"),
+    *(f"weights/{name}" for name in ("example", "forest", "sparse", "wiener")),
+    *("ablations", "folds", "systems", "distortion", "recognition", "off_protocol"),
     *("bench_fusing", "bench_metrics", "costs", "bench_training", "bench_prepare"),
 }
 
 
 @pytest.mark.parametrize("name", sorted(set(EXPERIMENTS) - WAITING))
 def test_a_result_is_not_older_than_the_code_that_it_depends_on(name):
+    if EXPERIMENTS[name].gpu and not torch.cuda.is_available():
+        pytest.skip("is made on a GPU; what is stored says of which code")
     state = EXPERIMENTS[name].state()
     assert state == "up to date", f'{name} is {state}; run: make results ONLY="{name}"'
 
@@ -92,6 +95,57 @@ def test_what_is_needed_is_made_first_and_the_longest_first(monkeypatch, tmp_pat
     monkeypatch.setattr(experiments, "EXPERIMENTS", plan)
     experiments.make(["after", "short", "long"])
     assert made == ["long", "short", "after"]
+
+
+def test_what_needs_a_gpu_is_left_out_without_one(monkeypatch, tmp_path):
+    made = []
+    monkeypatch.setattr(experiments, "run", made.append)
+    base = replace(EXPERIMENTS["tables"], file=tmp_path / "no.json", needs=())
+    monkeypatch.setattr(experiments, "EXPERIMENTS", {"any": base, "large": replace(base, gpu=True)})
+    monkeypatch.setattr(experiments, "DEVICE", torch.device("cpu"))
+    experiments.make(["any", "large"])
+    assert made == ["any"]
+    monkeypatch.setattr(experiments, "DEVICE", torch.device("cuda"))
+    experiments.make(["large"])
+    assert made == ["any", "large"]
+
+
+def test_as_many_train_at_once_as_there_are_cores(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
+    with experiments.trainers() as pool:
+        assert pool._max_workers == 3
+        assert list(pool.map(abs, [-1, -2])) == [1, 2]
+
+
+def test_trials_are_a_grid_and_then_changes_of_its_best():
+    def scored(trial, score):
+        return {"options": trial[0], "arguments": trial[1], "validation_psnr": {"2": score}}
+
+    grid = recipe_trials.next_trials([])
+    assert len(grid) == len(recipe_trials.RATES) * len(recipe_trials.ENDS)
+    assert recipe_trials.next_trials([scored(grid[0], 1.0)]) == grid[1:]
+    done = [scored(trial, 30.0 if i == 7 else 29.0) for i, trial in enumerate(grid)]
+    changes = recipe_trials.next_trials(done)
+    assert changes == [(grid[7][0] | change, grid[7][1]) for change in recipe_trials.CHANGES]
+    # A change that does better is no new base.
+    assert recipe_trials.next_trials([*done, scored(changes[0], 31.0)]) == changes[1:]
+    assert recipe_trials.next_trials([*done, *(scored(change, 31.0) for change in changes)]) == []
+
+
+def test_an_arm_goes_on_at_the_better_of_two_rates(monkeypatch):
+    calls = []
+
+    def run(system, arguments, seed, rate):
+        calls.append((seed, rate))
+        return {"seed": seed, "lr": rate, "validation_psnr": {"2": 30 + rate}}
+
+    monkeypatch.setattr(ablations, "run", run)
+    arm = ablations.run_arm("mff", "mff", "mffcn", {})
+    low, high = ablations.RATES
+    assert calls == [(0, low), (0, high), (1, high), (2, high)]
+    assert arm["lr"] == high
+    assert [trial["seed"] for trial in arm["runs"]] == [0, 1, 2]
+    assert [trial["lr"] for trial in arm["other_rate"]] == [low]
 
 
 def test_an_unknown_experiment_is_one_sentence():

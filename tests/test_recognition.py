@@ -144,7 +144,7 @@ def test_each_photo_is_enlarged_by_the_model_of_its_person():
 
 
 def test_a_network_that_saw_the_person_is_refused(orl, tmp_path, monkeypatch):
-    monkeypatch.setattr(recognition, "HERE", tmp_path)
+    monkeypatch.setattr(recognition, "FAR", tmp_path)
     (training, _), (others, _) = folds_by_person(orl, 5)[:2]
     save_model(create_model("mffcn", width=2), tmp_path / "mffcn-far-0", {"training_people": training.who()})
     assert recognition.network("mffcn-far", 0, training).name == "mffcn"

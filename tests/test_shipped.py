@@ -48,11 +48,11 @@ def test_every_system_that_learns_is_shipped_and_nothing_lies_beside_them():
     assert all(path.stat().st_size < 100_000 for path in files if path.suffix == ".json")
 
 
-def test_srcnn_is_the_papers():
+def test_srcnn_has_the_papers_layers():
     model = load_model("srcnn")
     shapes = [tuple(parameter.shape) for parameter in model.parameters() if parameter.ndim > 1]
     assert shapes == [(64, 1, 9, 9), (32, 64, 1, 1), (1, 32, 5, 5)]
-    assert not model.residual
+    assert model.residual  # not the paper's: the same trials were open to it as to MFFCN, and this did best
 
 
 @pytest.mark.parametrize("name", [*NETWORKS, *PATCHES])
@@ -60,7 +60,7 @@ def test_no_choice_was_made_on_the_test_people(name, held_out):
     card = load_model(name).card
     trials = card["recipe_trials"]
     chosen_on, trained_on = set(trials["validation_people"]), set(trials["training_people"])
-    assert len(trials["trials"]) == 8  # as many for each
+    assert len(trials["trials"]) == (20 if name in NETWORKS else 8)  # as many for each of its kind
     assert len(chosen_on) == 4
     assert not chosen_on & trained_on
     assert chosen_on | trained_on == set(card["training_people"])

@@ -1,0 +1,120 @@
+"""The built pages in a real browser: the reader's own photo, and that nothing leaves the page's folder."""
+
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mffcn_lite.checkpoint import load_model
+from mffcn_lite.degrade import degrade
+from mffcn_lite.metrics import psnr
+
+PAGES = Path(__file__).parent.parent / "_build" / "html" / "book" / "chapters"
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is missing")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing; name it in the variable CHROMIUM"),
+    pytest.mark.skipif(not PAGES.is_dir(), reason="the pages are not built; run make book"),
+]
+OFFLINE = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with sync_api.sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=OFFLINE)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser):
+    """The index page, opened from the disk; at the end, nothing was asked for outside the book, or went wrong."""
+    tab, wrong = browser.new_page(viewport={"width": 1280, "height": 900}), []
+    root = PAGES.parents[1].as_uri()
+    tab.on("request", lambda r: r.url.startswith((root, "blob:", "data:")) or wrong.append(r.url[:100]))
+    tab.on("pageerror", lambda error: wrong.append(str(error)))
+    tab.on("console", lambda message: message.type == "error" and wrong.append(message.text))
+    tab.goto((PAGES / "index.html").as_uri())
+    yield tab
+    assert wrong == []
+    tab.close()
+
+
+def planes(tab, side):
+    """The pixels of a canvas, H×W×3, bytes."""
+    script = """canvas => ({width: canvas.width, height: canvas.height,
+      data: [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]})"""
+    found = tab.eval_on_selector(f"canvas.{side}", script)
+    return np.array(found["data"], np.uint8).reshape(found["height"], found["width"], 4)[..., :3]
+
+
+def restore(tab, path):
+    tab.set_input_files(".try-network input[type=file]", path)
+    tab.wait_for_selector(".try-network .result:not([hidden])", timeout=60_000)
+
+
+def test_a_grey_photo_is_restored_as_by_pytorch(page, tmp_path, orl):
+    Image.fromarray(orl.images[205, 0]).save(tmp_path / "mine.png")
+    restore(page, tmp_path / "mine.png")
+    hr = orl[205:206].floats()
+    with torch.no_grad():
+        want = {name: load_model(name).reconstruct(hr, 3).clamp(0, 1) for name in ("bicubic", "srcnn", "mffcn")}
+    for side, name in (("before", "bicubic"), ("after", "mffcn")):
+        got = torch.from_numpy(planes(page, side)[..., 0]) / 255
+        assert (got - want[name][0, 0]).abs().max() < 0.5 / 255 + 1e-3  # rounded to bytes on the canvas
+    words = page.inner_text(".try-network figcaption")
+    for name, title in (("bicubic", "bicubic"), ("srcnn", "SRCNN"), ("mffcn", "MFFCN")):
+        assert f"{title} {psnr(want[name], hr, data_range=1.0).item():.2f} dB" in words
+
+
+def test_the_colours_of_a_photo_are_kept(page, tmp_path):
+    colours = np.zeros((64, 48, 3), np.uint8)
+    colours[:, :24], colours[:, 24:] = (200, 60, 20), (20, 90, 180)
+    Image.fromarray(colours).save(tmp_path / "mine.png")
+    restore(page, tmp_path / "mine.png")
+    blurred = degrade(torch.from_numpy(colours).permute(2, 0, 1)[None] / 255, 3).clamp(0, 1)[0].permute(1, 2, 0)
+    assert np.abs(planes(page, "before") / 255 - blurred.numpy()).max() < 2 / 255
+
+
+def test_enlarging_has_the_factors_size_and_no_score(page, tmp_path, orl):
+    Image.fromarray(orl.images[205, 0, :40, :32]).save(tmp_path / "mine.png")
+    page.select_option(".try-network .task", "enlarge")
+    page.select_option(".try-network .factor", "2")
+    restore(page, tmp_path / "mine.png")
+    assert planes(page, "after").shape == (80, 64, 3)
+    assert "dB" not in page.inner_text(".try-network figcaption")
+
+
+@pytest.mark.parametrize(("size", "words"), [((1030, 64), "1030×64"), ((10, 400), "24 at least")])
+def test_a_photo_of_another_size_is_a_sentence(page, tmp_path, size, words):
+    Image.new("L", size).save(tmp_path / "mine.png")
+    page.set_input_files(".try-network input[type=file]", tmp_path / "mine.png")
+    page.wait_for_function(f"document.querySelector('.try-network .said').textContent.includes({words!r})")
+
+
+def test_what_is_no_photo_is_a_sentence(page, tmp_path):
+    (tmp_path / "mine.png").write_text("no photo")
+    page.set_input_files(".try-network input[type=file]", tmp_path / "mine.png")
+    page.wait_for_function("document.querySelector('.try-network .said').textContent.includes('no photo that')")
+
+
+def test_a_large_photo_can_be_cancelled_and_the_page_stays_alive(page, tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (1024, 1024), np.uint8)).save(tmp_path / "mine.png")
+    page.set_input_files(".try-network input[type=file]", tmp_path / "mine.png")
+    page.wait_for_function("document.querySelector('.try-network progress').value > 0", timeout=60_000)
+    page.click(".try-network .cancel")
+    assert page.inner_text(".try-network .said") == "Cancelled."
+    assert page.is_hidden(".try-network .result")
+
+
+def test_the_border_moves_by_keyboard(page):
+    page.click(".try-network .ours")
+    page.wait_for_selector(".try-network .result:not([hidden])", timeout=60_000)
+    page.focus(".try-network .border")
+    page.keyboard.press("ArrowRight")
+    assert page.eval_on_selector(".try-network .pair", "pair => pair.style.getPropertyValue('--cut')") == "51%"
