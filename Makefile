@@ -10,7 +10,8 @@ TABLES := _build/tables.txt
 HTML := _build/html/index.html
 PACKAGE := $(shell find mffcn_lite -name '*.py')
 SHIPPED := $(shell find mffcn_lite/weights mffcn_lite/results -type f)
-PAGES := $(shell find book -name '*.md' -o -name '*.css' -o -name '*.bib' -o -name '*.svg') _config.yml _toc.yml
+MAKERS := book/make_chapters.py book/make_appendices.py book/cross_references.py
+PAGES := $(shell find book -name '*.md' -o -name '*.css' -o -name '*.bib' -o -name '*.svg' -o -path 'book/solutions/*.py') _config.yml _toc.yml
 
 book: $(TABLES) $(HTML)
 	@cat $(TABLES)
@@ -22,7 +23,7 @@ $(TABLES): $(READY) $(PACKAGE) $(SHIPPED)
 	@.venv/bin/mffcn-lite evaluate --data orl --models bilinear,bicubic,srcnn,mffcn --factors 2,3,4 > $@
 
 # Chapters are executed where their text or the package changed; the pages are built from the stored outputs.
-$(HTML): $(READY) $(PACKAGE) $(SHIPPED) $(PAGES) book/make_chapters.py
+$(HTML): $(READY) $(PACKAGE) $(SHIPPED) $(PAGES) $(MAKERS)
 	@$(PY) book/make_browser.py
 	@$(PY) book/make_chapters.py
 	@.venv/bin/jupyter-book build . --all --warningiserror --nitpick --keep-going --quiet

@@ -1,0 +1,308 @@
+"""What the appendices take from data. Sphinx calls this file while it reads the pages, so nothing of it is stored.
+
+A page holds a line such as `<!-- make_appendices: model_cards -->`, and the function of that name writes what stands in
+its place: Markdown.
+
+    python book/make_appendices.py model_cards       prints what the page will hold
+"""
+
+import functools
+import importlib
+import json
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import jupytext
+import yaml
+
+from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.evaluation import CONVENTION, load_results
+from mffcn_lite.shipped import SHIPPED, shipped_models
+from mffcn_lite.training import RECIPES
+
+BOOK = Path(__file__).parent
+MARK = re.compile(r"<!-- make_appendices: (\w+) -->")
+FACTORS = (2, 3, 4)
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter as its text has it.
+
+    Attributes:
+        prose: its Markdown, without the badge.
+        code: its code.
+        exercises: the metadata of each, with its title.
+        reading: minutes to read, as the chapter says.
+        seconds: to run, as measured; None before the first time.
+    """
+
+    name: str
+    title: str
+    prose: str
+    code: str
+    exercises: list[dict]
+    reading: int
+    seconds: float | None
+
+    @property
+    def number(self) -> int:
+        return int(self.name[:2])
+
+
+@functools.cache
+def chapters() -> list[Chapter]:
+    """The numbered chapters of `_toc.yml`, in order."""
+    parts = yaml.safe_load((BOOK.parent / "_toc.yml").read_text(encoding="utf-8"))["parts"]
+    files = [Path(entry["file"]) for part in parts for entry in part["chapters"]]
+    costs = json.loads((BOOK / "cost.json").read_text(encoding="utf-8"))
+    found = []
+    for name in (file.name for file in files if re.match(r"\d\d-", file.name)):
+        cells = jupytext.read(BOOK / "text" / f"{name}.md").cells
+        prose = "\n\n".join(c.source for c in cells if c.cell_type == "markdown")
+        prose = re.sub(r"^\[!\[Open in Colab.*$", "", prose, flags=re.MULTILINE)
+        exercises = [c.metadata["exercise"] for c in cells if "exercise" in c.metadata]
+        titles = dict(re.findall(r"^\*\*(\d+\.\d+) ★+ (.+?)[.?!]?\*\*", prose, re.MULTILINE))
+        reading = int(re.search(r"Reading\s+takes\s+about\s+(\d+)", prose)[1])
+        exercises = [{**exercise, "title": titles[exercise["id"]]} for exercise in exercises]
+        code = "\n".join(c.source for c in cells if c.cell_type == "code")
+        title = re.search(r"^# \d+\. (.+)", prose, re.MULTILINE)[1]
+        found.append(Chapter(name, title, prose, code, exercises, reading, costs.get(name)))
+    return found
+
+
+def table(head: list[str], rows: list[list]) -> str:
+    """A table in Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
+
+
+def links(numbers: list[int], address: str = "[{number}](chapters/{name}.ipynb)") -> str:
+    """The chapters' numbers, each a link: "2, 5 and 11"."""
+    found = [address.format(number=c.number, name=c.name) for c in chapters() if c.number in numbers]
+    return " and ".join(filter(None, [", ".join(found[:-1]), *found[-1:]]))
+
+
+# The cost card and the solutions.
+
+
+def cost_card() -> str:
+    """A line a chapter: what it takes."""
+    rows, total = [], [0, 0.0, 0, 0, 0]
+    for c in chapters():
+        minutes, marks = (sum(exercise[key] for exercise in c.exercises) for key in ("minutes", "marks"))
+        cost = [c.reading, c.seconds or 0, len(c.exercises), minutes, marks]
+        total = [a + b for a, b in zip(total, cost, strict=True)]
+        stars = ", ".join(f"{sum(e['stars'] == n for e in c.exercises)} {'★' * n}" for n in (1, 2, 3))
+        rows.append([c.number, f"[{c.title}](chapters/{c.name}.ipynb)", cost[0], f"{cost[1]:.0f}", *cost[2:], stars])
+    rows.append(["", "**together**", total[0], f"{total[1]:.0f}", *total[2:], ""])
+    head = ["", "chapter", "minutes to read", "seconds to run", "exercises", "minutes", "marks", "how hard"]
+    return table(head, rows)
+
+
+def exercise_list() -> str:
+    """A line an exercise."""
+    rows = []
+    for c in chapters():
+        for e in c.exercises:
+            link, gpu = f"[{e['id']}](chapters/{c.name}.ipynb)", "yes" if e["gpu"] else "no"
+            rows.append([link, e["title"], "★" * e["stars"], e["minutes"], e["marks"], e["outcome"], gpu])
+    return table(["", "exercise", "", "minutes", "marks", "you can then", "needs a GPU"], rows)
+
+
+def solutions() -> str:
+    """The modules of `book/solutions`, and the values of those exercises that ask for one."""
+    parts = []
+    for c in chapters():
+        answers = importlib.import_module(f"solutions.chapter_{c.number:02}").SOLUTIONS
+        lines = [f"## Chapter {c.number}", f"[{c.title}](chapters/{c.name}.ipynb)"]
+        for e in c.exercises:
+            answer = answers[e["id"]]
+            shown = "" if callable(answer) else f": `{answer:.6g}`" if isinstance(answer, float) else f": `{answer!r}`"
+            lines.append(f"- **{e['id']}** {'★' * e['stars']} {e['title']}{shown if len(shown) < 80 else ''}")
+        lines.append(f"```{{literalinclude}} solutions/chapter_{c.number:02}.py\n:language: python\n```")
+        parts.append("\n\n".join([*lines[:2], "\n".join(lines[2:-1]), lines[-1]]))
+    return "\n\n".join(parts)
+
+
+# Model cards.
+
+
+def signed(value: float) -> str:
+    """Two digits, with a sign that is as wide as a plus."""
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def differences(config: dict) -> str:
+    """What of a configuration is not the paper's."""
+    paper, skipped = vars(RECIPES["paper"]), {"channels_last", "precision", "compile", "seed", "checkpoint_every"}
+    changed = {k: v for k, v in config.items() if k not in skipped and v != json.loads(json.dumps(paper[k]))}
+    return ", ".join(f"`{k}={v}`" for k, v in changed.items()) or "none"
+
+
+def model_card(name: str, card: dict) -> str:
+    """One card, in words and a table."""
+    arguments = ", ".join(f"`{k}={v}`" for k, v in card["arguments"].items())
+    where, took = card["environment"], card["seconds"]
+    took = f"{took / 60:.0f} minutes" if took >= 120 else f"{took:.0f} seconds"
+    data, people = card["data_card"], len(card["training_people"])
+    facts = {
+        "System": f"`{card['model']}` with {arguments}",
+        "Stored numbers": f"{card['parameters']:,}",
+        "Learnt from": f"{card['photos']} photos of {people} people of {data['source']}",
+        "Credit": f"{data['credit']}; {data['licence']}",
+        "Never seen": f"the {len(card['test_people'])} people on whom it is measured",
+        "Made in": f"{took}, on: {where['device']}, PyTorch {where['torch']}",
+    }
+    if "config" in card:
+        start = f", from `{card['started_from']}` on" if "started_from" in card else ""
+        facts["Steps"] = f"{card['steps']:,}{start}"
+        facts["Not as in the paper's recipe"] = differences(card["config"])
+    if "recipe_trials" in card:
+        chosen_on = len(card["recipe_trials"]["validation_people"])
+        facts["Chosen from"] = f"{len(card['recipe_trials']['trials'])} trials, by {chosen_on} of the training people"
+    facts |= {"Meant for": card["intended_use"], "Limits": card["limits"], "SHA-256": f"`{card['weights_sha256']}`"}
+    lines = [f"## `{name}`", "\n".join(f"- **{key}:** {value}" for key, value in facts.items()), measured(name, card)]
+    return "\n\n".join(filter(None, lines))
+
+
+def measured(name: str, card: dict) -> str:
+    """The card's own measurement, or that of the tables where it is of these weights."""
+    rows = card.get("results")
+    if rows is None:
+        content = load_results("tables")
+        if card["weights_sha256"][:8] not in content["depends_on"]:
+            return "The tables hold a measurement of earlier weights of this system, so none is shown."
+        rows = [row for row in content["results"] if row["model"] == name]
+    lines = []
+    for r in (row for row in rows if row["factor"] in FACTORS):
+        ends = ("{:.{d}f} [{:.{d}f}, {:.{d}f}]".format(r[m], *r[f"{m}_ci"], d=d) for m, d in (("psnr", 2), ("ssim", 4)))
+        gain = "" if r["gain_over_wiener"] is None else signed(r["gain_over_wiener"])
+        lines.append([f"×{r['factor']}", *ends, gain, f"{r['consistency']:.1f}"])
+    return table(["", "PSNR (dB)", "SSIM", "over `wiener` (dB)", "consistency (dB)"], lines)
+
+
+def convention() -> str:
+    """How all of it is measured, in a sentence."""
+    return f"The convention: {CONVENTION}."
+
+
+def model_cards() -> str:
+    """A section a shipped card."""
+    cards = shipped_models()
+    assert all((SHIPPED / f"{name}.safetensors").exists() for name in cards)
+    return "\n\n".join(model_card(name, card) for name, card in cards.items())
+
+
+# What was measured on a GPU.
+
+
+def spread(values: list[float]) -> str:
+    """Lowest to highest."""
+    low, high = f"{min(values):.0f}", f"{max(values):.0f}"
+    return low if low == high else f"{low} to {high}"
+
+
+def gpu_sizes() -> str:
+    """Seconds of the ablation's arms by the work in a step."""
+    content = load_results("ablations")
+    arms = {arm["arm"]: arm for arm in content["arms"]}
+    shown = ("width 8", "mff", "width 32", "depth 4", "depth 8", "conv5, equal multiplications", "srcnn")
+    rows = [
+        [f"`{name}`", f"{arms[name]['multiplications'] / 1e6:,.0f}", spread([r["seconds"] for r in arms[name]["runs"]])]
+        for name in shown
+        if all("CPU" not in run.get("device", "CPU") for run in arms[name]["runs"])
+    ]
+    steps, device = content["budget"]["steps"], content["environment"]["device"]
+    head = ["arm of the ablation", "million multiplications a photo, forward", f"seconds for {steps:,} steps"]
+    return f"{table(head, rows)}\n\n{device}, three seeds each, several trainings on it at a time."
+
+
+def gpu_devices() -> str:
+    """Seconds of the trials of one system on each kind of device."""
+    rows = []
+    for name in ("mffcn", "srcnn", "nie", "fsrcnn"):
+        found: dict[tuple, list] = {}
+        for trial in load_results(f"trials_{name}")["trials"]:
+            crop = trial["options"].get("crop")
+            if crop is None:
+                found.setdefault((trial["device"], trial["steps"]), []).append(trial["seconds"])
+        rows += [[f"`{name}`", device, f"{n:,}", len(s), spread(s)] for (device, n), s in found.items()]
+    return table(["system", "device", "steps", "trials", "seconds a trial"], rows)
+
+
+def gpu_shipped() -> str:
+    """How long the shipped networks took, and a larger one, and on what."""
+    larger = load_results("larger")
+    cards = {f"[`{name}`](model-cards.md)": card for name, card in shipped_models().items() if "config" in card}
+    size = ", ".join(f"{key} {larger['arguments'][key]}" for key in ("width", "depth"))
+    cards[f"an MFFCN of {size}"] = {**larger, "steps": larger["config"]["steps"], "environment": larger["trained_with"]}
+    rows = []
+    for name, card in cards.items():
+        step, device = 1000 * card["seconds"] / card["steps"], card["environment"]["device"]
+        rows.append([name, f"{card['parameters']:,}", f"{card['steps']:,}", card["config"]["batch"]])
+        rows[-1] += [f"{card['seconds']:.0f}", f"{step:.1f}", device]
+    return table(["network", "weights", "steps", "photos a step", "seconds", "ms a step", "device"], rows)
+
+
+def gpu_speed() -> str:
+    """Photos a second in training, on a CPU and on a GPU, each alone on its machine."""
+    results = [load_results(name) for name in ("bench_training", "bench_training_gpu")]
+    speeds = [{row["what"]: row["ours_photos_a_second"] for row in result["speed"]} for result in results]
+    rows = [[what, *(f"{speed[what]:,.0f}" for speed in speeds)] for what in speeds[1] if what in speeds[0]]
+    rows = [[*row, f"{speeds[1][row[0]] / speeds[0][row[0]]:.0f}"] for row in rows]
+    cpu, gpu = (result["environment"] for result in results)
+    head = ["photos a second", f"{cpu['device']}, {cpu['threads']} threads", gpu["device"], "ratio"]
+    return table(head, rows)
+
+
+def prepare_speed() -> str:
+    """How fast photos are prepared, in a sentence."""
+    bench = load_results("bench_prepare")
+    speed = bench["photos a second"]["prepare"]
+    return (
+        f"On two cores it prepared {speed:.0f} photos a second, of {bench['photos']} files that we made in FERET's "
+        f"format ({bench['megabytes']} MB); at that speed 3,122 take about {3122 / speed / 60:.0f} minutes."
+    )
+
+
+# What Sphinx calls.
+
+
+def fill(text: str) -> str:
+    """A page's text, with what its marks stand for.
+
+    Raises:
+        MffcnLiteError: for a mark that no function writes.
+    """
+
+    def write(match: re.Match) -> str:
+        if match[1] not in MADE:
+            raise MffcnLiteError(f"make_appendices has no {match[1]}; it has {', '.join(MADE)}")
+        return MADE[match[1]]()
+
+    return MARK.sub(write, text)
+
+
+PAGES = (cost_card, exercise_list, solutions, convention, model_cards)
+MADE = {
+    function.__name__: function for function in (*PAGES, gpu_speed, gpu_devices, gpu_shipped, gpu_sizes, prepare_speed)
+}
+
+
+def _read_page(app, name: str, content: list[str]) -> None:
+    content[0] = fill(content[0])
+
+
+def setup(app) -> dict:
+    """Called by Sphinx; see `_config.yml`."""
+    sys.path.insert(0, str(BOOK))  # for the solutions
+    app.connect("source-read", _read_page)
+    return {"parallel_read_safe": True}
+
+
+if __name__ == "__main__":
+    for word in sys.argv[1:] or sorted(MADE):
+        print(MADE[word](), "\n")
