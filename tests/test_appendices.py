@@ -53,7 +53,7 @@ def test_every_card_is_on_the_page_with_its_hash_its_limits_and_its_numbers():
 
 
 def test_a_measurement_of_other_weights_is_not_shown():
-    card = {**shipped_models()["forest"], "weights_sha256": "0" * 64}
+    card = {**shipped_models()["forest"], "weights_sha256": "0" * 64, "results": None}
     assert "earlier weights" in made.measured("forest", card)
     assert "| ×2 |" not in made.measured("forest", card)
 
@@ -125,9 +125,10 @@ def test_what_the_gpu_guide_says_of_its_table_is_so():
     assert 14 < arms["width 32"]["multiplications"] / arms["width 8"]["multiplications"] < 18
     assert seconds("width 32") < 1.3 * seconds("width 8")
     assert seconds("depth 8") > 1.3 * seconds("depth 4")
-    larger, mffcn = load_results("larger"), shipped_models()["mffcn"]
-    assert larger["parameters"] > 10 * mffcn["parameters"]
-    assert larger["seconds"] / larger["config"]["steps"] < 2 * mffcn["seconds"] / mffcn["steps"]
+    larger = load_results("larger")
+    trials = [t for t in load_results("trials_mffcn")["trials"] if t["device"] == larger["trained_with"]["device"]]
+    assert larger["parameters"] > 10 * shipped_models()["mffcn"]["parameters"]
+    assert larger["seconds"] / larger["config"]["steps"] < 2 * max(t["seconds"] / t["steps"] for t in trials)
     assert 0.3 < seconds("conv5, equal multiplications") / seconds("mff") < 0.7
 
 
