@@ -124,7 +124,7 @@ def main() -> None:
     done = {(arm["group"], arm["arm"]) for arm in results["arms"]}
     left = [arm for arm in ARMS if arm[:2] not in done]
     with trainers() as pool:
-        for arm in pool.map(run_arm, *zip(*left, strict=True)) if left else ():
+        for arm in pool.map(run_arm, *zip(*left, strict=True)):
             results["arms"].append(arm)
             store("ablations", results, unfinished=len(ARMS) - len(results["arms"]))
             print(arm["group"], arm["arm"], arm["lr"], [round(mean_psnr(r), 3) for r in arm["runs"]], flush=True)

@@ -125,7 +125,7 @@ def main() -> None:
     done = {arm["arm"] for arm in results["arms"]}
     left = [arm for arm in ARMS if arm not in done]
     with trainers() as pool:
-        found = pool.map(run, *zip(*itertools.product(left, SEEDS), strict=True)) if left else iter(())
+        found = pool.map(run, *zip(*itertools.product(left, SEEDS), strict=True))
         for arm in left:
             features, arguments = ARMS[arm]
             runs = list(itertools.islice(found, len(SEEDS)))

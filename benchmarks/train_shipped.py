@@ -15,6 +15,7 @@ from pathlib import Path
 
 import torch
 from experiments import DEVICE, EXPERIMENTS, NETWORKS, use_cores
+from recipe_trials import mean_psnr
 
 from mffcn_lite.checkpoint import load_model, save_model
 from mffcn_lite.data import load_faces, split_by_person
@@ -46,7 +47,7 @@ def best_trial(name: str) -> dict:
     results = load_results(f"trials_{name}")
     if results["unfinished"]:
         sys.exit(f"{results['unfinished']} trials of {name} are missing; run: make results ONLY=trials_{name}")
-    return max(results["trials"], key=lambda trial: sum(trial["validation_psnr"].values()))
+    return max(results["trials"], key=mean_psnr)
 
 
 def command(name: str) -> list[str]:

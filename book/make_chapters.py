@@ -102,6 +102,8 @@ def execute(name: str, text: nbformat.NotebookNode, package: str) -> None:
 def main(check: bool, only: list[str]) -> None:
     """Bring every chapter in step, or those that are named; or say which is not."""
     names, wrong = sorted(path.stem for path in (BOOK / "text").glob("*.md")), []
+    if unknown := sorted(set(only) - set(names)):
+        sys.exit(f"there is no chapter {unknown[0]}; there are {', '.join(names)}")
     package = package_hash()
     for name in names:
         text, path = read_text(name), BOOK / "chapters" / f"{name}.ipynb"

@@ -22,23 +22,21 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 FOOTER = '<div style="width:100%;text-align:center;font-size:8px"><span class="pageNumber"></span></div>'
 
 
-def find_browser() -> str:
-    """The path of Chromium or Chrome.
-
-    Raises:
-        SystemExit: if there is none.
-    """
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
-    if not found:
-        sys.exit(
-            "Chromium is missing: install it (Debian: apt-get install chromium), or name it in the variable CHROMIUM"
-        )
-    return found
+def find_browser() -> str | None:
+    """The path of Chromium or Chrome; None where there is none."""
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, BROWSERS)), None)
 
 
 def main() -> None:
-    """One page of all chapters, as Jupyter Book builds it, then the PDF with an outline of its headings."""
-    browser = find_browser()
+    """One page of all chapters, as Jupyter Book builds it, then the PDF with an outline of its headings.
+
+    Raises:
+        SystemExit: if there is no browser.
+    """
+    if not (browser := find_browser()):
+        sys.exit(
+            "Chromium is missing: install it (Debian: apt-get install chromium), or name it in the variable CHROMIUM"
+        )
     builder = [Path(sys.executable).parent / "jupyter-book", "build", ROOT, "--builder", "singlehtml", "--quiet"]
     subprocess.run(builder, check=True)
     # Sphinx writes every address from the folder's root, and the page two folders below it.

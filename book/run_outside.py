@@ -8,7 +8,6 @@ other cells run there. Libraries are those of this environment, so that nothing 
 """
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -60,12 +59,11 @@ def run(name: str, wheel: Path) -> None:
         python = make_environment(folder / "environment")
         work = folder / "work"
         work.mkdir()
-        shutil.copy(CHAPTERS / f"{name}.ipynb", work)
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        environment |= {"MFFCN_LITE_SOURCE": wheel.as_uri(), "JUPYTER_PATH": str(folder / "environment/share/jupyter")}
+        environment["MFFCN_LITE_SOURCE"] = wheel.as_uri()
         environment["PATH"] = f"{python.parent}{os.pathsep}{environment['PATH']}"
-        os.environ["JUPYTER_PATH"] = environment["JUPYTER_PATH"]  # where the kernel is looked up
-        notebook = nbformat.read(work / f"{name}.ipynb", as_version=4)
+        os.environ["JUPYTER_PATH"] = str(folder / "environment" / "share" / "jupyter")  # where the kernel is looked up
+        notebook = nbformat.read(CHAPTERS / f"{name}.ipynb", as_version=4)
         options = {"timeout": 600, "kernel_name": "outside", "resources": {"metadata": {"path": str(work)}}}
         NotebookClient(notebook, **options).execute(env=environment)
         print(f"{name}: ran in {time.perf_counter() - start:.0f} s", flush=True)

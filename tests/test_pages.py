@@ -1,7 +1,7 @@
 """The built pages in a real browser: the reader's own photo, and that nothing leaves the page's folder."""
 
-import os
-import shutil
+import importlib
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +14,9 @@ from mffcn_lite.degrade import degrade
 from mffcn_lite.metrics import psnr
 
 PAGES = Path(__file__).parent.parent / "_build" / "html" / "book" / "chapters"
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is missing")
+sys.path.insert(0, str(Path(__file__).parent.parent / "book"))
+CHROMIUM = importlib.import_module("make_pdf").find_browser()
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing; name it in the variable CHROMIUM"),
     pytest.mark.skipif(not PAGES.is_dir(), reason="the pages are not built; run make book"),
