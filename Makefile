@@ -1,11 +1,13 @@
 # Two commands are enough: make book, make test. Each sets up what it needs.
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: book chapters test test-release lint results results-list train bench lock dist pdf clean
+.PHONY: book chapters test test-release lint results results-list train bench lock dist pdf coursework coursework-check \
+  grade clean
 PYTHON ?= $(shell for p in python3.11 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PY := .venv/bin/python
 READY := .venv/.ready
+NBGRADER := .venv-nbgrader/.ready
 TABLES := _build/tables.txt
 HTML := _build/html/index.html
 PACKAGE := $(shell find mffcn_lite -name '*.py')
@@ -74,10 +76,26 @@ LOCKED := --extra notebook --extra book --extra test --extra dev
 lock: $(READY)
 	$(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate $(LOCKED) \
 	  --no-emit-find-links --quiet --custom-compile-command "make lock" --output-file requirements.txt pyproject.toml
+	echo nbgrader | $(PY) -m uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate \
+	  --no-emit-find-links --quiet --custom-compile-command "make lock" --output-file course/requirements.txt -
 
 # The whole book on paper: _build/pdf/book.pdf. Needs Chromium or Chrome.
 pdf: $(HTML)
 	$(PY) book/make_pdf.py
+
+# The course, from the same sources: coursework/student, coursework/instructor, coursework/hidden.
+coursework: $(READY) $(NBGRADER)
+	$(PY) course/editions.py
+
+# Marks for what students handed in: SUBMITTED/STUDENT/chapter-08/chapter-08.ipynb. See course/instructor.md.
+grade: $(READY) $(NBGRADER)
+	@test -n "$(SUBMITTED)" || { echo "Say where it is: make grade SUBMITTED=folder" >&2; exit 2; }
+	.venv-nbgrader/bin/python course/grade.py "$(SUBMITTED)"
+
+# That the solutions get all marks, stubs none, wrong and hostile answers what they deserve: half an hour, then JSON.
+# CHAPTERS="8 9" proves it for these alone.
+coursework-check: coursework
+	@.venv-nbgrader/bin/python course/prove.py $(CHAPTERS)
 
 # The package as it is published.
 dist: $(READY)
@@ -87,6 +105,12 @@ dist: $(READY)
 # What was built. The set-up (.venv) and what was trained (runs) stay.
 clean:
 	rm -rf _build build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+
+# nbgrader wants older libraries than the book, so it lives in an environment of its own.
+$(NBGRADER): course/requirements.txt
+	@$(PYTHON) -m venv --clear .venv-nbgrader
+	@.venv-nbgrader/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
+	@touch $@
 
 $(READY): requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || \

@@ -4,9 +4,17 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 
+import torch
+
 from mffcn_lite.errors import MffcnLiteError
 
 _CHECKS: dict[str, Callable[[object], str | None]] = {}
+_set_of_numbers = 0
+
+
+def dice(seed: int) -> torch.Generator:
+    """The random numbers that an answer is tried on: the same for a seed, others in each set of numbers (see `check`)."""
+    return torch.Generator().manual_seed(seed + 1000 * _set_of_numbers)
 
 
 def exercise(identifier: str):
@@ -24,13 +32,15 @@ def list_exercises() -> list[str]:
     return list(_CHECKS)
 
 
-def check(identifier: str, answer: object) -> bool | None:
+def check(identifier: str, answer: object, numbers: int = 0) -> bool | None:
     """Check an answer, print the verdict, and give a hint where it is not right yet.
 
     Args:
         identifier: the exercise, such as "2.1".
         answer: a function, or a value; a function that raises NotImplementedError and the value `...` mean
             "not attempted yet".
+        numbers: which set of random numbers an answer is tried on. A course's hidden tests take one that students do
+            not know, so that an answer can't be made for the numbers that it sees here.
 
     Returns:
         True, False, or None if the exercise was not attempted.
@@ -38,8 +48,10 @@ def check(identifier: str, answer: object) -> bool | None:
     Raises:
         MffcnLiteError: for an unknown exercise.
     """
+    global _set_of_numbers
     if identifier not in _CHECKS:
         raise MffcnLiteError(f'no exercise "{identifier}"; there are {", ".join(_CHECKS)}')
+    _set_of_numbers = numbers
     try:
         hint = "not attempted yet" if answer is ... else _CHECKS[identifier](answer)
         verdict = None if answer is ... else hint is None
@@ -47,6 +59,8 @@ def check(identifier: str, answer: object) -> bool | None:
         verdict, hint = None, "not attempted yet"
     except Exception as error:  # the reader's own code: whatever it raises is an answer to report on
         verdict, hint = False, f"your answer stopped with {type(error).__name__}: {error}"
+    finally:
+        _set_of_numbers = 0
     print(f"Exercise {identifier}: {'correct' if verdict else hint}.")
     return verdict
 

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.exercises import as_number, exercise
+from mffcn_lite.exercises import as_number, dice, exercise
 
 ASKS = 200  # of a hidden valley's slope
 
@@ -30,7 +30,7 @@ def _count(answer) -> str | None:
 
 @exercise("0.2")
 def _filter_row(answer) -> str | None:
-    generator = torch.Generator().manual_seed(0)
+    generator = dice(0)
     for pixels, width in ((6, 3), (11, 5), (4, 1)):
         row, kernel = torch.rand(pixels, generator=generator), torch.rand(width, generator=generator)
         want = functional.conv1d(row[None, None], kernel[None, None], padding=width // 2).flatten()
@@ -53,7 +53,7 @@ def _filter_row(answer) -> str | None:
 
 @exercise("0.3")
 def _standard(answer) -> str | None:
-    generator = torch.Generator().manual_seed(0)
+    generator = dice(0)
     batch = torch.rand(3, 2, 12, 10, generator=generator) * torch.tensor([0.2, 0.5, 1.0]).view(3, 1, 1, 1)
     got = torch.as_tensor(answer(batch.clone()))
     if got.shape != batch.shape:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mffcn_lite.degrade import KERNEL_NAMES, downsample, resampling_matrices
-from mffcn_lite.exercises import as_number, exercise
+from mffcn_lite.exercises import as_number, dice, exercise
 
 NOISE = 0.004  # of a new camera: about one grey level
 
@@ -68,7 +68,7 @@ def new_camera(kernel: str) -> Callable[[Tensor], Tensor]:
 
     def camera(scene: Tensor) -> Tensor:
         small = downsample(scene, 3, kernel=kernel)
-        noise = torch.randn(small.shape, generator=torch.Generator().manual_seed(5))
+        noise = torch.randn(small.shape, generator=dice(5))
         return small + NOISE * noise.to(small)
 
     return camera

@@ -3,13 +3,13 @@
 import torch
 
 from mffcn_lite.degrade import downsample, upsample
-from mffcn_lite.exercises import as_number, exercise
+from mffcn_lite.exercises import as_number, dice, exercise
 from mffcn_lite.models.reconstruction import BackProjection, ForwardModel, project_data
 
 
 def _pictures(count: int, height: int, width: int) -> torch.Tensor:
     """Pictures with waves of every frequency, the same each time."""
-    return torch.rand(count, 1, height, width, generator=torch.Generator().manual_seed(0))
+    return torch.rand(count, 1, height, width, generator=dice(0))
 
 
 @exercise("5.1")

@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from mffcn_lite.exercises import as_number, exercise
+from mffcn_lite.exercises import as_number, dice, exercise
 from mffcn_lite.models.sparse import orthogonal_matching_pursuit
 
 
@@ -27,7 +27,7 @@ def _megabytes(answer) -> str | None:
 
 
 def _noise(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(shape, generator=dice(seed))
 
 
 @exercise("6.2")

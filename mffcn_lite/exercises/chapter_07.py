@@ -9,7 +9,7 @@ from torch.nn import functional
 from mffcn_lite.data import load_faces
 from mffcn_lite.degrade import degrade
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.exercises import as_number, exercise
+from mffcn_lite.exercises import as_number, dice, exercise
 from mffcn_lite.models import create_model
 
 RATES = {"short steps": 1e-6, "dead": 0.2}  # elsewhere 0.002
@@ -79,7 +79,7 @@ def _order(answer) -> str | None:
 
 @exercise("7.4")
 def _fold(answer) -> str | None:
-    generator = torch.Generator().manual_seed(0)
+    generator = dice(0)
     for maps, k, m in ((1, 3, 3), (4, 3, 5), (6, 5, 1), (3, 1, 3)):
         first = torch.randn(maps, 1, k, k, generator=generator)
         second = torch.randn(1, maps, m, m, generator=generator)
@@ -117,7 +117,7 @@ def _descended(network, blurred: Tensor, hr: Tensor, steps: int, rate: float, ki
 
 @exercise("7.5")
 def _descend(answer) -> str | None:
-    generator = torch.Generator().manual_seed(0)
+    generator = dice(0)
     for steps in (1, 2, 5):
         # Bright and dark photos, so that what comes out lies beyond [0, 1] too.
         hr = torch.rand(2, 1, 12, 11, generator=generator) * 1.6 - 0.3

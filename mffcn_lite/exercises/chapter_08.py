@@ -5,7 +5,7 @@ import math
 import torch
 from torch.nn import functional
 
-from mffcn_lite.exercises import as_number, exercise
+from mffcn_lite.exercises import as_number, dice, exercise
 from mffcn_lite.models import MFF
 
 
@@ -31,7 +31,7 @@ def _width(answer) -> str | None:
 
 
 def _noise(*shape: int, seed: int) -> torch.Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.randn(shape, generator=dice(seed), dtype=torch.float64)
 
 
 def _padded(kernels, place) -> torch.Tensor:

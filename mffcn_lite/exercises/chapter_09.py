@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mffcn_lite.exercises import as_number, exercise
+from mffcn_lite.exercises import as_number, dice, exercise
 from mffcn_lite.models import MFFCN, count_multiplications, count_parameters
 
 
@@ -86,7 +86,7 @@ def _count(answer) -> str | None:
 
 @exercise("9.3")
 def _kernel_for_the_pile(answer) -> str | None:
-    generator = torch.Generator().manual_seed(0)
+    generator = dice(0)
     for outputs, channels, side in ((5, 3, 3), (2, 4, 1)):
         kernel = torch.rand(outputs, channels, side, side, generator=generator) - 0.5
         x, early = torch.rand(2, 2, channels, 9, 8, generator=generator).unbind(0)
@@ -112,7 +112,7 @@ def _kernel_for_the_pile(answer) -> str | None:
 
 @exercise("9.4")
 def _step(answer) -> str | None:
-    generator = torch.Generator().manual_seed(0)
+    generator = dice(0)
     hr = torch.rand(3, 1, 8, 7, generator=generator)
     blurred = 0.5 * hr + 0.2
     with torch.random.fork_rng(devices=[]):

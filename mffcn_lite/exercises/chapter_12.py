@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from mffcn_lite.exercises import as_number, exercise
+from mffcn_lite.exercises import as_number, dice, exercise
 from mffcn_lite.features import IMAGENET_MEAN, IMAGENET_STD
 
 FREEZING = (
@@ -21,7 +21,7 @@ def downloaded_network(seed: int = 0) -> nn.Sequential:
     It is in train mode, has dropout, its activations write in place, and its weights take gradients. It wants photos
     N×3×H×W that were normalised as ImageNet's, and ends with the activation after its last convolution.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = dice(seed)
     layers = nn.Sequential(
         nn.Conv2d(3, 8, 3, padding=1),
         nn.ReLU(inplace=True),
@@ -76,7 +76,7 @@ def _positions_and_side(answer) -> str | None:
 
 @exercise("12.2")
 def _as_imagenet(answer) -> str | None:
-    generator = torch.Generator().manual_seed(0)
+    generator = dice(0)
     for shape, white in (((2, 1, 6, 5), 1), ((1, 3, 4, 7), 1), ((2, 1, 5, 5), 255), ((1, 3, 6, 4), 255)):
         share = torch.rand(shape, generator=generator)
         photos = white * share
@@ -194,7 +194,7 @@ def _before_the_activation(network: nn.Sequential, x: Tensor) -> Tensor:
 
 @exercise("12.5")
 def _make_loss(answer) -> str | None:
-    generator = torch.Generator().manual_seed(0)
+    generator = dice(0)
     for seed, shape in ((1, (1, 1, 12, 10)), (2, (3, 1, 8, 8)), (3, (2, 3, 8, 12))):
         network = downloaded_network(seed)
         untouched = copy.deepcopy(network)

@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from mffcn_lite.exercises import as_number, exercise
+from mffcn_lite.exercises import as_number, dice, exercise
 from mffcn_lite.features import create_features
 from mffcn_lite.losses import Objective
 
@@ -41,7 +41,7 @@ def _times_as_hard(answer) -> str | None:
 
 def _programs():
     """Small objectives, each with a photo and its original."""
-    generator = torch.Generator().manual_seed(0)
+    generator = dice(0)
     no_features = {"perceptual": 0, "texture": 0}
     phi = create_features("random", layer="conv1_1")
     for features, options in (
@@ -197,7 +197,7 @@ def _rest(answer) -> str | None:
         (0.5, -1.0, 3.0, 1.0),
         (2.0, 1.0, 1, 1),
     ]
-    generator = torch.Generator().manual_seed(0)
+    generator = dice(0)
     for a, p, b, q in torch.rand(40, 4, generator=generator, dtype=torch.float64).tolist():
         cases.append((a + 0.1, 4 * p - 2, 3 * b + 0.05, 4 * q - 2))
     for a, p, b, q in cases:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mffcn_lite.data import FaceSet
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.exercises import as_number, exercise
+from mffcn_lite.exercises import as_number, dice, exercise
 from mffcn_lite.models import create_model
 from mffcn_lite.training import TrainingConfig, TrainingState, train
 
@@ -112,7 +112,7 @@ def _by_hand(weight: Tensor, slopes: list[Tensor], rate: float, betas: tuple[flo
 
 @exercise("15.2")
 def _adam(answer) -> str | None:
-    generator = torch.Generator().manual_seed(0)
+    generator = dice(0)
     for shape, betas, rate, steps in (
         ((5,), (0.5, 0.999), 0.01, 1),
         ((3, 4), (0.9, 0.999), 0.1, 6),

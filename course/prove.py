@@ -1,0 +1,205 @@
+"""Prove the grading end to end, with nbgrader's own commands: make coursework-check, about twenty minutes.
+
+python course/prove.py [chapter ...]
+
+Hands in, for each chapter, the solutions, the stubs and ten typical wrong answers, and for one chapter what hostile
+students may hand in; marks all of it, is killed half-way and goes on; prints what came out as JSON. The wrong answers
+are those of the book's tests.
+"""
+
+import copy
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import grade
+import nbformat
+
+ROOT = Path(__file__).parent.parent
+TESTS, BOOK = ROOT / "tests", ROOT / "book"
+COUNT, VICTIM = 10, "chapter-08"
+# An answer to exercise 8.2, and how many of its four marks, and of the chapter's others, it deserves.
+HOSTILE = {
+    "loops for ever": ("while True: pass", 0, True),
+    "loops and will not be interrupted": (
+        "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+        0,
+        False,
+    ),
+    "prints megabytes": ("for _ in range(50): print('x' * 10**6)", 4, True),
+    "prints for ever": ("while True: print('x' * 10**4)", 0, False),
+    "takes all memory": ("del fuse\nhoard = [bytearray(10**9) for _ in range(10**3)]", 0, True),
+    "fills the disk": ("del fuse\nopen('/tmp/f', 'wb').write(bytes(10**9))", 0, True),
+    "ends the kernel": ("import os\nos._exit(0)", 0, False),
+    "deletes the tests": ("del fuse", 0, True),
+    "replaces the checks": (
+        "del fuse\nimport mffcn_lite.exercises as e\ne.check = e._CHECKS = lambda *a, **k: True\nfuse = 1",
+        0,
+        True,
+    ),
+    "reads the solutions": (f"del fuse\nexec(open({str(BOOK / 'solutions/chapter_08.py')!r}).read())", 0, True),
+    "looks for the marks": (
+        "del fuse\nimport glob\nfuse = open(glob.glob('/**/gradebook.db', recursive=True)[0], 'ab')",
+        0,
+        True,
+    ),
+}
+
+
+def ids(notebook) -> dict[str, nbformat.NotebookNode]:
+    """A notebook's cells by nbgrader's names."""
+    return {c.metadata.nbgrader.grade_id: c for c in notebook.cells if "nbgrader" in c.metadata}
+
+
+def read(edition: str, assignment: str) -> nbformat.NotebookNode:
+    """The release, or the source with its solutions, of an assignment."""
+    return nbformat.read(grade.COURSE / edition / assignment / f"{assignment}.ipynb", as_version=4)
+
+
+def filled(assignment: str) -> nbformat.NotebookNode:
+    """The release with the reference solutions."""
+    notebook, solved = read("release", assignment), ids(read("source", assignment))
+    for name, cell in ids(notebook).items():
+        if name.startswith("answer"):
+            cell.source = solved[name].source
+    return notebook
+
+
+def hand_in(folder: Path, student: str, assignment: str, notebook) -> None:
+    """Write a submission."""
+    path = folder / student / assignment / f"{assignment}.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(notebook, path)
+
+
+def wrong(assignment: str) -> dict[str, tuple[str, nbformat.NotebookNode]]:
+    """Ten of a chapter's wrong answers, from its first exercise to its last: student to (exercise, notebook)."""
+    module = f"test_exercises_{assignment[-2:]}"
+    ask = f"import json, {module}; print(json.dumps([w[0] for w in {module}.WRONG]))"
+    paths = os.pathsep.join(map(str, (TESTS, BOOK)))
+    listed = subprocess.run(
+        [grade.PYTHON, "-c", ask], env={**os.environ, "PYTHONPATH": paths}, check=True, capture_output=True, text=True
+    )
+    exercises = json.loads(listed.stdout)
+    made = {}
+    for i in range(COUNT):
+        place = i * len(exercises) // COUNT
+        notebook, label = filled(assignment), exercises[place].replace(".", "-")
+        stub = ids(read("release", assignment))[f"answer-{label}"].source
+        names = ids(notebook)[f"marks-{label}"].source.split(",", 1)[1].strip()[:-1]
+        ids(notebook)[f"answer-{label}"].source = (
+            f"{stub}\nimport sys\nsys.path[:0] = {[str(TESTS), str(BOOK)]}\n"
+            f"from {module} import WRONG\n{names} = WRONG[{place}][1]"
+        )
+        made[f"wrong-{i}"] = exercises[place], notebook
+    return made
+
+
+def hostile(assignment: str) -> dict[str, nbformat.NotebookNode]:
+    """What must not get marks, nor keep others from theirs."""
+    made = {}
+    for name, (attack, _, _) in HOSTILE.items():
+        notebook = filled(assignment)
+        ids(notebook)["answer-8-2"].source += f"\n{attack}"
+        if name == "deletes the tests":
+            notebook.cells = [
+                c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") != "marks-8-2"
+            ]
+        made[name] = notebook
+    return made
+
+
+def run(submitted: Path, grading: Path, readable: tuple[Path, ...] = (), stop_after: int | None = None) -> dict:
+    """Mark in a process of its own, killed when `stop_after` are marked; the journal."""
+    call = f"import grade; from pathlib import Path; grade.SECONDS = 240; grade.main(Path({str(submitted)!r}), "
+    call += f"Path({str(grading)!r}), readable=tuple(map(Path, {[str(p) for p in readable]})))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", call], cwd=Path(__file__).parent, stdout=sys.stderr, start_new_session=True
+    )
+    journal = grading / "journal.json"
+    while process.poll() is None:
+        time.sleep(0.2)
+        if stop_after and journal.exists() and len(json.loads(journal.read_text())) >= stop_after:
+            os.killpg(process.pid, signal.SIGKILL)
+    if process.returncode and not stop_after:
+        sys.exit(f"grading ended with status {process.returncode}")
+    return json.loads(journal.read_text())
+
+
+def total(entry: dict, but: str = "") -> tuple[float, float]:
+    """(marks, marks that there are) of a submission, without one exercise's."""
+    rows = [row for row in entry["marks"] if row["exercise"] != but]
+    return sum(row["mark"] for row in rows), sum(row["of"] for row in rows)
+
+
+def share(entries: list[dict]) -> float:
+    """Marks as a part of those that there are."""
+    got, most = map(sum, zip(*map(total, entries), strict=True))
+    return got / most
+
+
+def main(assignments: list[str], work: Path) -> dict:
+    """Hand in, mark, compare with what is deserved."""
+    deserved = {}
+    for assignment in assignments:
+        hand_in(work / "first", "solutions", assignment, filled(assignment))
+        hand_in(work / "first", "stubs", assignment, read("release", assignment))
+        for student, (exercise, notebook) in wrong(assignment).items():
+            hand_in(work / "first", student, assignment, notebook)
+            deserved[f"{student}/{assignment}"] = exercise
+    count, start = len(deserved) + 2 * len(assignments), time.perf_counter()
+    before = run(work / "first", work / "a", (TESTS, BOOK), stop_after=count // 2)
+    before = copy.deepcopy(before)
+    marked = run(work / "first", work / "a", (TESTS, BOOK))
+    seconds = time.perf_counter() - start
+    as_deserved = {
+        name: total(marked[name], exercise)[0] == total(marked[name], exercise)[1]
+        and total(marked[name]) == (total(marked[name], exercise)[0], total(marked[name])[1])
+        for name, exercise in deserved.items()
+    }
+    result = {
+        "solutions": share([marked[f"solutions/{a}"] for a in assignments]),
+        "stubs": share([marked[f"stubs/{a}"] for a in assignments]),
+        "wrong": {
+            "answers": len(deserved),
+            "marked as they deserve": sum(as_deserved.values()),
+            "not": [f"{name}, exercise {deserved[name]}" for name, right in as_deserved.items() if not right],
+        },
+        "batch": {
+            "submissions": count,
+            "seconds": round(seconds),
+            "processors": os.cpu_count(),
+            "killed after": len(before),
+            "kept as they were": sum(marked[name] == entry for name, entry in before.items()),
+        },
+    }
+    result["hostile"] = {}
+    for student, notebook in hostile(VICTIM).items():
+        hand_in(work / "second", student, VICTIM, notebook)
+    hand_in(work / "second", "zuletzt", VICTIM, filled(VICTIM))
+    marked = run(work / "second", work / "b")
+    for name, (_, mark, others) in HOSTILE.items():
+        entry = marked[f"{name}/{VICTIM}"]
+        rest, most = total(entry, "8.2")
+        own = total(entry)[0] - rest
+        right = own == mark and (rest == most if others else rest < most)
+        said = entry["marks"][0]["said"] or f"{own:g} of 4 for it, {rest:g} of {most:g} for the others"
+        result["hostile"][name] = f"{'as deserved' if right else 'WRONG'}: {said}"
+    result["the next is marked"] = share([marked[f"zuletzt/{VICTIM}"]])
+    return result
+
+
+if __name__ == "__main__":
+    every = sorted(path.name for path in (grade.COURSE / "source").glob("chapter-*"))
+    wanted = [f"chapter-{int(word):02d}" for word in sys.argv[1:]] or every
+    folder = Path(tempfile.mkdtemp(prefix="mffcn-"))
+    try:
+        print(json.dumps(main(wanted, folder), indent=1))
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
