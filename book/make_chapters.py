@@ -32,6 +32,7 @@ if importlib.util.find_spec("mffcn_lite") is None:  # in Colab; elsewhere it is 
     source = os.environ.get("MFFCN_LITE_SOURCE", "git+{ADDRESS}")
     %pip install --quiet "mffcn-lite[notebook] @ {{source}}"
 """.strip()
+SAY = "from mffcn_lite.environment import say_device\n\nsay_device()"
 
 
 def badge(name: str) -> str:
@@ -58,7 +59,7 @@ def read_text(name: str) -> nbformat.NotebookNode:
     """
     notebook = jupytext.read(BOOK / "text" / f"{name}.md")
     sources = [cell.source for cell in notebook.cells]
-    for what, wanted in (("badge", badge(name)), ("install cell", INSTALL)):
+    for what, wanted in (("badge", badge(name)), ("install cell", INSTALL), ("last lines of the install cell", SAY)):
         if not any(wanted in source for source in sources):
             sys.exit(f"book/text/{name}.md lacks the {what} that follows from the address in pyproject.toml:\n{wanted}")
     for i, cell in enumerate(notebook.cells):

@@ -3,6 +3,7 @@
 import ast
 import functools
 import hashlib
+import os
 import platform
 from collections.abc import Iterable
 from importlib.metadata import version
@@ -74,6 +75,31 @@ def describe_environment(device: str | torch.device = "cpu") -> dict:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {platform.machine()}",
         "threads": torch.get_num_threads(),
     }
+
+
+PROFILES = ("quick", "full")
+
+
+def profile() -> str:
+    """`quick`, or what the variable MFFCN_LITE_PROFILE says: with `full`, a chapter trains larger networks, on a GPU.
+
+    Raises:
+        MffcnLiteError: if the variable holds another word.
+    """
+    word = os.environ.get("MFFCN_LITE_PROFILE", "quick")
+    if word not in PROFILES:
+        raise MffcnLiteError(f'MFFCN_LITE_PROFILE is "{word}"; choose {" or ".join(PROFILES)}')
+    return word
+
+
+def say_device() -> None:
+    """Print what a chapter runs on, and what to do for more."""
+    device = choose_device()
+    if device.type == "cuda":
+        found, advice = torch.cuda.get_device_name(device), "Chapters use it with MFFCN_LITE_PROFILE=full alone."
+    else:
+        found, advice = "a CPU", "That is enough for every chapter. In Colab: Runtime > Change runtime type for a GPU."
+    print(f"PyTorch {torch.__version__} on {found}; profile: {profile()}. {advice}")
 
 
 def choose_device(name: str = "auto") -> torch.device:

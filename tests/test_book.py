@@ -114,6 +114,7 @@ def test_the_address_is_one_setting():
         text = (ROOT / "book" / "text" / f"{name}.md").read_text(encoding="utf-8")
         assert make_chapters.badge(name) in text
         assert make_chapters.INSTALL in text
+        assert make_chapters.SAY in text
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "index"])

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mffcn_lite import environment
-from mffcn_lite.environment import choose_device, describe_environment, modules_hash
+from mffcn_lite.environment import choose_device, describe_environment, modules_hash, profile, say_device
 from mffcn_lite.errors import MffcnLiteError
 
 
@@ -46,3 +46,21 @@ def test_a_hash_of_modules_changes_with_what_they_compute_and_not_with_words(tmp
     assert modules_hash(["one"]) != modules_hash(["models.two"])
     with pytest.raises(MffcnLiteError, match="no module three"):
         modules_hash(["three"])
+
+
+def test_the_profile_is_quick_unless_the_variable_says_full(monkeypatch, refuses):
+    monkeypatch.delenv("MFFCN_LITE_PROFILE", raising=False)
+    assert profile() == "quick"
+    monkeypatch.setenv("MFFCN_LITE_PROFILE", "full")
+    assert profile() == "full"
+    monkeypatch.setenv("MFFCN_LITE_PROFILE", "fast")
+    refuses(profile, '"fast"', "quick or full")
+
+
+@pytest.mark.parametrize(("gpu", "words"), [(False, "a CPU; profile: quick. That is enough"), (True, "A card; profile")])
+def test_a_chapter_says_its_device_and_what_to_do(gpu, words, monkeypatch, capsys):
+    monkeypatch.delenv("MFFCN_LITE_PROFILE", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "A card")
+    say_device()
+    assert words in capsys.readouterr().out
