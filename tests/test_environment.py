@@ -57,7 +57,7 @@ def test_the_profile_is_quick_unless_the_variable_says_full(monkeypatch, refuses
     refuses(profile, '"fast"', "quick or full")
 
 
-@pytest.mark.parametrize(("gpu", "words"), [(False, "a CPU; profile: quick. That is enough"), (True, "A card; profile")])
+@pytest.mark.parametrize(("gpu", "words"), [(False, "a CPU; profile: quick. That"), (True, "A card; profile: quick.")])
 def test_a_chapter_says_its_device_and_what_to_do(gpu, words, monkeypatch, capsys):
     monkeypatch.delenv("MFFCN_LITE_PROFILE", raising=False)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)

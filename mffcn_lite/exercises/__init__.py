@@ -13,7 +13,7 @@ _set_of_numbers = 0
 
 
 def dice(seed: int) -> torch.Generator:
-    """The random numbers that an answer is tried on: the same for a seed, others in each set of numbers (see `check`)."""
+    """The random numbers that an answer is tried on: one set for a seed, others for other `numbers` of `check`."""
     return torch.Generator().manual_seed(seed + 1000 * _set_of_numbers)
 
 
