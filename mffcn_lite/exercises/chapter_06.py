@@ -52,7 +52,7 @@ def _best_filter(answer) -> str | None:
                 return "the filter is turned upside down; conv2d does not turn it"
             return (
                 f"it is not the best one for {side}×{side} pixels; is the original's pixel the one in the middle of "
-                "the window, and are windows that stand out left aside?"
+                "the window, and are windows that reach beyond the photo left out?"
             )
     return None
 
