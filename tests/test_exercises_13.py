@@ -172,6 +172,7 @@ WRONG = [
     ("13.4", lambda *arguments: 1e9, "too large"),
     ("13.4", lambda *arguments: None, "one number"),
     ("13.5", rolled, "in a new order"),
+    ("13.5", lambda maps: -maps, "with the other sign"),
     ("13.5", own_orders, "an order of its own"),
     ("13.5", mixed_channels, "where positions should be mixed"),
     ("13.5", without_means, "covariance"),

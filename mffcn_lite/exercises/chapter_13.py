@@ -200,7 +200,10 @@ def _same_texture(answer) -> str | None:
             if abs(gram.trace() / want.trace() - 1) < 1e-3:
                 return "the energy is right and the rest is not: did you mix channels where positions should be mixed?"
             return f"maps of the shape {shape}: their Gram matrix differs by {wrong:.2g} of its length"
-        apart = torch.cdist(new.T, old.T).min(1)[0] / old.norm(dim=0).mean()
+        nearest = torch.cdist(new.T, torch.cat([old, -old], dim=1).T).min(1)  # with either sign
+        apart = nearest.values / old.norm(dim=0).mean()
+        if (apart < 1e-3).all() and (nearest.indices >= old.shape[1]).any():
+            return "those are the old positions, some with the other sign; mix them with each other instead"
         if (apart < 1e-3).all():
             return "those are the old positions in a new order; mix them with each other instead"
         if (apart < 1e-3).any():
