@@ -138,14 +138,13 @@ def test_a_quiz_answers(page):
     # The right answer of every other question stays chosen, the first wrong one of the rest, for the tests of contrast.
     wrong = page.evaluate("""[...document.querySelectorAll(".Quiz")].flatMap((quiz, i) => {
       const answers = [...quiz.querySelectorAll(".MCButton")], said = quiz.querySelector(".Feedback");
-      const words = new Set(), right = answers.filter((answer) => answer.dataset.correct === "true");
+      const right = answers.filter((answer) => answer.dataset.correct === "true");
       const answersAsItShould = answers.every((answer) => {
         answer.click();
-        words.add(said.innerText);
         return said.innerText.trim() && said.classList.contains("correct") === right.includes(answer);
       });
       answers.find((answer) => right.includes(answer) === (i % 2 === 0)).click();
-      return answersAsItShould && right.length === 1 && words.size === answers.length ? [] : [quiz.innerText];
+      return answersAsItShould && right.length === 1 ? [] : [quiz.innerText];
     })""")
     assert wrong == []
 
