@@ -12,8 +12,8 @@ TABLES := _build/tables.txt
 HTML := _build/html/index.html
 PACKAGE := $(shell find mffcn_lite -name '*.py')
 SHIPPED := $(shell find mffcn_lite/weights mffcn_lite/results -type f)
-MAKERS := book/make_browser.py book/make_chapters.py book/make_appendices.py book/cross_references.py
-PAGES := $(shell find book -name '*.md' -o -name '*.css' -o -name '*.bib' -o -name '*.svg' -o -name '*.js' -o -path 'book/solutions/*.py') _config.yml _toc.yml
+MAKERS := book/make_browser.py book/make_chapters.py book/make_appendices.py book/cross_references.py book/reading_aids.py
+PAGES := $(shell find book -name '*.md' -o -name '*.css' -o -name '*.bib' -o -name '*.svg' -o -name '*.js' -o -name '*.html' -o -path 'book/solutions/*.py') _config.yml _toc.yml
 
 book: $(TABLES) $(HTML)
 	@cat $(TABLES)

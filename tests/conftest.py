@@ -1,8 +1,11 @@
 """Before the package is imported: every shape in its annotations is checked in all tests."""
 
 import contextlib
+import importlib
 import resource
 import signal
+import sys
+from pathlib import Path
 
 import jaxtyping
 import pytest
@@ -20,6 +23,30 @@ def orl():
     from mffcn_lite.data import load_faces
 
     return load_faces("orl")
+
+
+@pytest.fixture(scope="module")
+def site():
+    """The folder of the built pages."""
+    folder = Path(__file__).parent.parent / "_build" / "html"
+    if not folder.is_dir():
+        pytest.skip("the pages are not built; run make book")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def browser(site):
+    """Chromium, which calls nobody by itself."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is missing")
+    sys.path.insert(0, str(Path(__file__).parent.parent / "book"))
+    chromium = importlib.import_module("make_pdf").find_browser()
+    if chromium is None:
+        pytest.skip("Chromium is missing; name it in the variable CHROMIUM")
+    offline = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    with sync_api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=chromium, args=offline)
+        yield started
+        started.close()
 
 
 @pytest.fixture

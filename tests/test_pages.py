@@ -1,9 +1,5 @@
 """The built pages in a real browser: the reader's own photo, and that nothing leaves the page's folder."""
 
-import importlib
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -13,34 +9,15 @@ from mffcn_lite.checkpoint import load_model
 from mffcn_lite.degrade import degrade
 from mffcn_lite.metrics import psnr
 
-PAGES = Path(__file__).parent.parent / "_build" / "html" / "book" / "chapters"
-sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is missing")
-sys.path.insert(0, str(Path(__file__).parent.parent / "book"))
-CHROMIUM = importlib.import_module("make_pdf").find_browser()
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is missing; name it in the variable CHROMIUM"),
-    pytest.mark.skipif(not PAGES.is_dir(), reason="the pages are not built; run make book"),
-]
-OFFLINE = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=OFFLINE)
-        yield chromium
-        chromium.close()
-
 
 @pytest.fixture
-def page(browser):
+def page(browser, site):
     """The index page, opened from the disk; at the end, nothing was asked for outside the book, or went wrong."""
     tab, wrong = browser.new_page(viewport={"width": 1280, "height": 900}), []
-    root = PAGES.parents[1].as_uri()
-    tab.on("request", lambda r: r.url.startswith((root, "blob:", "data:")) or wrong.append(r.url[:100]))
+    tab.on("request", lambda r: r.url.startswith((site.as_uri(), "blob:", "data:")) or wrong.append(r.url[:100]))
     tab.on("pageerror", lambda error: wrong.append(str(error)))
     tab.on("console", lambda message: message.type == "error" and wrong.append(message.text))
-    tab.goto((PAGES / "index.html").as_uri())
+    tab.goto((site / "book" / "chapters" / "index.html").as_uri())
     yield tab
     assert wrong == []
     tab.close()
