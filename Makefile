@@ -1,8 +1,8 @@
 # Two commands are enough: make book, make test. Each sets up what it needs.
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: book chapters test test-release lint results results-list train bench lock dist pdf coursework coursework-check \
-  grade clean
+.PHONY: book chapters test test-release test-ranges lint results results-list train bench lock dist reader pdf coursework \
+  coursework-check grade clean
 PYTHON ?= $(shell for p in python3.11 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PY := .venv/bin/python
@@ -13,7 +13,8 @@ HTML := _build/html/index.html
 PACKAGE := $(shell find mffcn_lite -name '*.py')
 SHIPPED := $(shell find mffcn_lite/weights mffcn_lite/results -type f)
 MAKERS := book/make_browser.py book/make_chapters.py book/make_appendices.py book/cross_references.py book/reading_aids.py
-PAGES := $(shell find book -name '*.md' -o -name '*.css' -o -name '*.bib' -o -name '*.svg' -o -name '*.js' -o -name '*.html' -o -path 'book/solutions/*.py') _config.yml _toc.yml
+DOWNLOADS := $(wildcard _build/downloads/mffcn_lite-*.zip)
+PAGES := $(shell find book -name '*.md' -o -name '*.css' -o -name '*.bib' -o -name '*.svg' -o -name '*.js' -o -name '*.html' -o -name tested_versions.json -o -path 'book/solutions/*.py') _config.yml _toc.yml
 
 book: $(TABLES) $(HTML)
 	@cat $(TABLES)
@@ -25,7 +26,7 @@ $(TABLES): $(READY) $(PACKAGE) $(SHIPPED)
 	@.venv/bin/mffcn-lite evaluate --data orl --models bilinear,bicubic,srcnn,mffcn --factors 2,3,4 > $@
 
 # Chapters are executed where their text or the package changed; the pages are built from the stored outputs.
-$(HTML): $(READY) $(PACKAGE) $(SHIPPED) $(PAGES) $(MAKERS)
+$(HTML): $(READY) $(PACKAGE) $(SHIPPED) $(PAGES) $(MAKERS) $(DOWNLOADS)
 	@$(PY) book/make_browser.py
 	@$(PY) book/make_chapters.py
 	@.venv/bin/jupyter-book build . --all --warningiserror --nitpick --keep-going --quiet
@@ -44,6 +45,11 @@ test: $(READY) $(HTML)
 test-release: test dist
 	MFFCN_LITE_KILLS=20 $(PY) -m pytest tests/test_runs.py -k killed
 	$(PY) book/run_outside.py
+
+# Chapters and tests at both ends of the version ranges in pyproject.toml; ENDS="newest --python 3.12" tries this one
+# alone, on another Python. Needs a network, some 10 GB at a time, and half an hour an end on a free machine.
+test-ranges: dist
+	$(PY) book/run_versions.py $(ENDS)
 
 lint: $(READY)
 	$(PY) -m ruff check .
@@ -97,10 +103,15 @@ grade: $(READY) $(NBGRADER)
 coursework-check: coursework
 	@.venv-nbgrader/bin/python course/prove.py $(CHAPTERS)
 
-# The package as it is published.
+# All notebooks in a zip that runs on its own, _build/downloads/mffcn_lite-reader.zip; the pages offer it where it is
+# there when they are built.
+reader: dist
+	$(PY) book/make_reader.py
+
+# The package as it is published; the same bytes from the same files.
 dist: $(READY)
 	rm -rf dist
-	$(PY) -m uv build --quiet --out-dir dist .
+	SOURCE_DATE_EPOCH=315532800 $(PY) -m uv build --quiet --out-dir dist .
 
 # What was built. The set-up (.venv) and what was trained (runs) stay.
 clean:

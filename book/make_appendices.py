@@ -10,6 +10,7 @@ import functools
 import importlib
 import json
 import re
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from mffcn_lite.training import RECIPES
 BOOK = Path(__file__).parent
 MARK = re.compile(r"<!-- make_appendices: (\w+) -->")
 FACTORS = (2, 3, 4)
+TRIED = BOOK / "tested_versions.json"
+READER = BOOK.parent / "_build" / "downloads" / "mffcn_lite-reader.zip"
 
 
 @dataclass(frozen=True)
@@ -268,6 +271,32 @@ def prepare_speed() -> str:
     )
 
 
+# Versions, and what is there to be downloaded.
+
+
+def tested_versions() -> str:
+    """The versions at the ends of the ranges that were tried, and what ran with them."""
+    if not TRIED.exists():
+        return "These ranges were not tried yet."
+    ends = json.loads(TRIED.read_text(encoding="utf-8"))
+    rows = [
+        [f"`{name}`", *(end["versions"][name] for end in ends.values())]
+        for name in next(iter(ends.values()))["versions"]
+    ]
+    rows.append(["Python", *(end["python"] for end in ends.values())])
+    rows.append(["chapters that ran", *(end["chapters"] for end in ends.values())])
+    rows.append(["tests that passed", *(f"{end['tests']:,}" for end in ends.values())])
+    rows.append(["tried on", *(end["date"] for end in ends.values())])
+    return table(["", *ends], rows)
+
+
+def downloads() -> str:
+    """A link to the zip of all notebooks, where this site has it."""
+    if READER.exists():
+        return f'<a href="../downloads/{READER.name}" download>All notebooks as a zip</a>, with the package'
+    return "All notebooks as a zip, with the package: `make reader` writes it to `_build/downloads`"
+
+
 # What Sphinx calls.
 
 
@@ -288,7 +317,8 @@ def fill(text: str) -> str:
 
 PAGES = (cost_card, exercise_list, solutions, convention, model_cards)
 MADE = {
-    function.__name__: function for function in (*PAGES, gpu_speed, gpu_devices, gpu_shipped, gpu_sizes, prepare_speed)
+    function.__name__: function
+    for function in (*PAGES, gpu_speed, gpu_devices, gpu_shipped, gpu_sizes, prepare_speed, tested_versions, downloads)
 }
 
 
@@ -296,9 +326,16 @@ def _read_page(app, name: str, content: list[str]) -> None:
     content[0] = fill(content[0])
 
 
+def _copy_downloads(app, failure: Exception | None) -> None:
+    if failure is None and app.builder.format == "html" and READER.exists():
+        (Path(app.outdir) / "downloads").mkdir(exist_ok=True)
+        shutil.copy(READER, Path(app.outdir) / "downloads")
+
+
 def setup(app) -> dict:
     """Called by Sphinx; see `_config.yml`."""
     sys.path.insert(0, str(BOOK))  # for the solutions
+    app.connect("build-finished", _copy_downloads)
     app.connect("source-read", _read_page)
     return {"parallel_read_safe": True}
 

@@ -52,8 +52,19 @@ def make_environment(folder: Path) -> Path:
     return python
 
 
+def brought(python: Path) -> list[str]:
+    """What was installed into an environment beside the package: nothing, since its libraries were there already."""
+    (own,) = python.parents[1].glob("lib/python3.*/site-packages")
+    names = {path.name.split("-")[0] for path in own.glob("*.dist-info")}
+    return sorted(names - {"pip", "setuptools", "mffcn_lite"})
+
+
 def run(name: str, wheel: Path) -> None:
-    """Run one chapter in an environment and a folder that hold nothing of this repository."""
+    """Run one chapter in an environment and a folder that hold nothing of this repository.
+
+    Raises:
+        SystemExit: if the install cell touched more than the package: torch, which is there, stays as it is.
+    """
     with tempfile.TemporaryDirectory() as temporary:
         folder, start = Path(temporary), time.perf_counter()
         python = make_environment(folder / "environment")
@@ -66,6 +77,8 @@ def run(name: str, wheel: Path) -> None:
         notebook = nbformat.read(CHAPTERS / f"{name}.ipynb", as_version=4)
         options = {"timeout": 600, "kernel_name": "outside", "resources": {"metadata": {"path": str(work)}}}
         NotebookClient(notebook, **options).execute(env=environment)
+        if more := brought(python):
+            sys.exit(f"{name}: the install cell replaced what was there: {', '.join(more)}")
         print(f"{name}: ran in {time.perf_counter() - start:.0f} s", flush=True)
 
 

@@ -2,9 +2,11 @@
 
 import importlib
 import json
+import os
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -137,3 +139,28 @@ def test_links_between_the_books_pages_have_a_file(page):
     text = made.fill(page.read_text(encoding="utf-8"))
     for target in re.findall(r"\]\(([\w./-]+\.(?:md|ipynb))\)", text):
         assert (BOOK / target).exists(), target
+
+
+def test_the_zip_is_offered_and_copied_where_it_is_there(monkeypatch, tmp_path):
+    app = SimpleNamespace(builder=SimpleNamespace(format="html"), outdir=tmp_path / "html")
+    app.outdir.mkdir()
+    monkeypatch.setattr(made, "READER", tmp_path / "mffcn_lite-reader.zip")
+    made._copy_downloads(app, None)
+    assert "make reader" in made.downloads()
+    assert list(app.outdir.iterdir()) == []
+    made.READER.write_bytes(b"zip")
+    made._copy_downloads(app, None)
+    (link,) = re.findall(r'href="([^"]+)"', made.downloads())
+    page = app.outdir / "book" / "colab-and-gpu.html"  # holds the mark
+    assert Path(os.path.normpath(page.parent / link)).read_bytes() == b"zip"
+
+
+def test_what_was_tried_is_shown_and_nothing_where_nothing_was(monkeypatch, tmp_path):
+    monkeypatch.setattr(made, "TRIED", tmp_path / "tried.json")
+    assert "not tried yet" in made.tested_versions()
+    end = {"date": "2026-01-02", "python": "3.11.7", "chapters": 20, "tests": 1234, "versions": {"torch": "2.4.0"}}
+    made.TRIED.write_text(json.dumps({"lowest": end, "newest": {**end, "versions": {"torch": "2.9.1"}}}))
+    lines = made.tested_versions().splitlines()
+    assert lines[0] == "|  | lowest | newest |"
+    assert "| `torch` | 2.4.0 | 2.9.1 |" in lines
+    assert "| tests that passed | 1,234 | 1,234 |" in lines

@@ -1,11 +1,15 @@
 """What stands around the package says what is true: workflows, citation, licences."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -48,3 +52,22 @@ def test_the_readme_and_the_guide_name_only_targets_that_there_are():
     for name in ("README.md", "CONTRIBUTING.md"):
         for target in re.findall(r"`make ([a-z-]+)", (ROOT / name).read_text(encoding="utf-8")):
             assert target in targets, f"{name}: make {target}"
+
+
+def test_the_versions_that_were_tried_are_the_ends_of_the_ranges():
+    record = ROOT / "book" / "tested_versions.json"
+    if not record.exists():
+        pytest.skip("run make test-ranges")
+    tried = json.loads(record.read_text(encoding="utf-8"))
+    assert list(tried) == ["lowest", "newest"], "run make test-ranges"
+    needed = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["notebook"]]
+    ranges = {requirement.name: requirement.specifier for requirement in map(Requirement, needed)}
+    for end in tried.values():
+        assert list(end["versions"]) == list(ranges), "run make test-ranges"
+        for name, version in end["versions"].items():
+            assert ranges[name].contains(version), f"{name} {version}: run make test-ranges"
+    for name, specifier in ranges.items():
+        (bound,) = [one.version for one in specifier if one.operator in (">=", "==")]
+        assert Version(tried["lowest"]["versions"][name]) == Version(bound), f"{name}: run make test-ranges"
+        assert Version(tried["newest"]["versions"][name]) >= Version(bound)
+    assert SpecifierSet(PROJECT["requires-python"]).contains(tried["lowest"]["python"])
