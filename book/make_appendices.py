@@ -27,7 +27,11 @@ BOOK = Path(__file__).parent
 MARK = re.compile(r"<!-- make_appendices: (\w+) -->")
 FACTORS = (2, 3, 4)
 TRIED = BOOK / "tested_versions.json"
-READER = BOOK.parent / "_build" / "downloads" / "mffcn_lite-reader.zip"
+DOWNLOADS = BOOK.parent / "_build" / "downloads"
+ZIPS = {  # name: (for whom, what it is, the command that makes it)
+    "mffcn_lite-reader.zip": ("Away from the repository", "All notebooks as a zip", "make reader"),
+    "mffcn_lite-course.zip": ("With a course", "All exercises as a zip, as students get them", "make coursework"),
+}
 
 
 @dataclass(frozen=True)
@@ -291,10 +295,13 @@ def tested_versions() -> str:
 
 
 def downloads() -> str:
-    """A link to the zip of all notebooks, where this site has it."""
-    if READER.exists():
-        return f'<a href="../downloads/{READER.name}" download>All notebooks as a zip</a>, with the package'
-    return "All notebooks as a zip, with the package: `make reader` writes it to `_build/downloads`"
+    """Each zip, as a link where this site has it. A README.md in it says how to begin."""
+    lines = []
+    for name, (who, what, command) in ZIPS.items():
+        link = f'<a href="../downloads/{name}" download>{what}</a>.'
+        made = (DOWNLOADS / name).exists()
+        lines.append(f"- **{who}:** {link if made else f'{what}: `{command}` writes it to `_build/downloads`.'}")
+    return "\n".join(lines)
 
 
 # What Sphinx calls.
@@ -327,9 +334,11 @@ def _read_page(app, name: str, content: list[str]) -> None:
 
 
 def _copy_downloads(app, failure: Exception | None) -> None:
-    if failure is None and app.builder.format == "html" and READER.exists():
+    there = [DOWNLOADS / name for name in ZIPS if (DOWNLOADS / name).exists()]
+    if failure is None and app.builder.format == "html" and there:
         (Path(app.outdir) / "downloads").mkdir(exist_ok=True)
-        shutil.copy(READER, Path(app.outdir) / "downloads")
+        for path in there:
+            shutil.copy(path, Path(app.outdir) / "downloads")
 
 
 def setup(app) -> dict:

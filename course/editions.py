@@ -37,6 +37,7 @@ from make_appendices import Chapter, chapters  # noqa: E402
 from make_chapters import ADDRESS, BOOK, INSTALL  # noqa: E402
 
 NBGRADER = ROOT / ".venv-nbgrader" / "bin"
+ZIP = ROOT / "_build" / "downloads" / "mffcn_lite-course.zip"
 WEEKS = 12
 IMPORTS = (ast.Import, ast.ImportFrom)
 BEGIN, END = "### BEGIN {}", "### END {}"
@@ -377,7 +378,7 @@ def main(target: Path) -> None:
         built.rename(target)
     student = target / "student"
     files = {path.relative_to(student).as_posix(): path for path in student.rglob("*") if path.is_file()}
-    write_zip(target / "mffcn_lite-course.zip", {f"mffcn_lite-course/{name}": path for name, path in files.items()})
+    write_zip(ZIP, {f"{ZIP.stem}/{name}": path for name, path in files.items()})
     print(f"The course is ready: {target}")
 
 

@@ -141,14 +141,15 @@ def test_links_between_the_books_pages_have_a_file(page):
         assert (BOOK / target).exists(), target
 
 
-def test_the_zip_is_offered_and_copied_where_it_is_there(monkeypatch, tmp_path):
+def test_a_zip_is_offered_and_copied_where_it_is_there(monkeypatch, tmp_path):
     app = SimpleNamespace(builder=SimpleNamespace(format="html"), outdir=tmp_path / "html")
     app.outdir.mkdir()
-    monkeypatch.setattr(made, "READER", tmp_path / "mffcn_lite-reader.zip")
+    monkeypatch.setattr(made, "DOWNLOADS", tmp_path)
     made._copy_downloads(app, None)
-    assert "make reader" in made.downloads()
+    assert "`make reader`" in made.downloads()
+    assert "`make coursework`" in made.downloads()
     assert list(app.outdir.iterdir()) == []
-    made.READER.write_bytes(b"zip")
+    (tmp_path / "mffcn_lite-reader.zip").write_bytes(b"zip")
     made._copy_downloads(app, None)
     (link,) = re.findall(r'href="([^"]+)"', made.downloads())
     page = app.outdir / "book" / "colab-and-gpu.html"  # holds the mark
