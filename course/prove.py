@@ -26,9 +26,9 @@ TESTS, BOOK = ROOT / "tests", ROOT / "book"
 COUNT, VICTIM = 10, "chapter-08"
 # An answer to exercise 8.2, and how many of its four marks, and of the chapter's others, it deserves.
 HOSTILE = {
-    "loops for ever": ("while True: pass", 0, True),
+    "loops for ever": ("del fuse\nwhile True: pass", 0, True),
     "loops and will not be interrupted": (
-        "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+        "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass",
         0,
         False,
     ),
@@ -39,7 +39,7 @@ HOSTILE = {
     "ends the kernel": ("import os\nos._exit(0)", 0, False),
     "deletes the tests": ("del fuse", 0, True),
     "replaces the checks": (
-        "del fuse\nimport mffcn_lite.exercises as e\ne.check = e._CHECKS = lambda *a, **k: True\nfuse = 1",
+        "import mffcn_lite.exercises as e\nfuse, check = 1, lambda *a, **k: True\ne.check = check",
         0,
         True,
     ),
