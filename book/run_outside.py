@@ -75,7 +75,12 @@ def run(name: str, wheel: Path) -> None:
         environment["PATH"] = f"{python.parent}{os.pathsep}{environment['PATH']}"
         os.environ["JUPYTER_PATH"] = str(folder / "environment" / "share" / "jupyter")  # where the kernel is looked up
         notebook = nbformat.read(CHAPTERS / f"{name}.ipynb", as_version=4)
-        options = {"timeout": 600, "kernel_name": "outside", "resources": {"metadata": {"path": str(work)}}}
+        options = {
+            "timeout": 600,
+            "startup_timeout": 600,
+            "kernel_name": "outside",
+            "resources": {"metadata": {"path": str(work)}},
+        }
         NotebookClient(notebook, **options).execute(env=environment)
         if more := brought(python):
             sys.exit(f"{name}: the install cell replaced what was there: {', '.join(more)}")
