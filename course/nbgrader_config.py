@@ -6,4 +6,3 @@ c.ClearSolutions.code_stub = {"python": ""}  # the stub stands before the soluti
 c.OverwriteCells.add_missing_cells = True  # a test that was deleted comes back
 c.Execute.timeout = 120  # seconds a cell; the slowest check takes six on a free core
 c.LimitOutput.max_lines = 200
-c.ExportApp.plugin_class = "nbgrader.plugins.CsvExportPlugin"

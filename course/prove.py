@@ -7,7 +7,6 @@ students may hand in; marks all of it, is killed half-way and goes on; prints wh
 are those of the book's tests.
 """
 
-import copy
 import json
 import os
 import shutil
@@ -24,7 +23,8 @@ import nbformat
 ROOT = Path(__file__).parent.parent
 TESTS, BOOK = ROOT / "tests", ROOT / "book"
 COUNT, VICTIM = 10, "chapter-08"
-# An answer to exercise 8.2, and how many of its four marks, and of the chapter's others, it deserves.
+# What stands behind the right answer to exercise 8.2; how many of its four marks that deserves; whether the chapter's
+# other exercises get theirs.
 HOSTILE = {
     "loops for ever": ("del fuse\nwhile True: pass", 0, True),
     "loops and will not be interrupted": (
@@ -155,7 +155,6 @@ def main(assignments: list[str], work: Path) -> dict:
             deserved[f"{student}/{assignment}"] = exercise
     count, start = len(deserved) + 2 * len(assignments), time.perf_counter()
     before = run(work / "first", work / "a", (TESTS, BOOK), stop_after=count // 2)
-    before = copy.deepcopy(before)
     marked = run(work / "first", work / "a", (TESTS, BOOK))
     seconds = time.perf_counter() - start
     as_deserved = {
