@@ -37,7 +37,9 @@ def grade(name: str, course: Path, kernel: Path) -> str | None:
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     with tempfile.TemporaryDirectory() as sockets:
         environment |= {"JUPYTER_PATH": str(kernel)}
-        command = ["prlimit", f"--data={MEMORY}:", sys.executable, "-m", "nbgrader", "autograde", assignment, "--force"]
+        # It ends with this process, so that what goes on later finds nobody at work.
+        command = ["setpriv", "--pdeathsig", "KILL", "prlimit", f"--data={MEMORY}:"]
+        command += [sys.executable, "-m", "nbgrader", "autograde", assignment, "--force"]
         command += [f"--{key}={value}" for key, value in box.talk(sockets).items()]
         command += [f"--student={student}", f"--db=sqlite:///{course}/gradebook.db?timeout=60"]
         options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.PIPE, "text": True, "start_new_session": True}

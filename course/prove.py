@@ -132,15 +132,16 @@ def run(submitted: Path, grading: Path, readable: tuple[Path, ...] = (), stop_af
     return json.loads(journal.read_text())
 
 
-def total(entry: dict, but: str = "") -> tuple[float, float]:
-    """(marks, marks that there are) of a submission, without one exercise's."""
-    rows = [row for row in entry["marks"] if row["exercise"] != but]
-    return sum(row["mark"] for row in rows), sum(row["of"] for row in rows)
+def marks(entry: dict, exercise: str = "") -> tuple[float, float, float]:
+    """(marks of one exercise, of the others, what the others can have) of a submission."""
+    own = sum(row["mark"] for row in entry["marks"] if row["exercise"] == exercise)
+    others = [row for row in entry["marks"] if row["exercise"] != exercise]
+    return own, sum(row["mark"] for row in others), sum(row["of"] for row in others)
 
 
 def share(entries: list[dict]) -> float:
     """Marks as a part of those that there are."""
-    got, most = map(sum, zip(*map(total, entries), strict=True))
+    _, got, most = map(sum, zip(*map(marks, entries), strict=True))
     return got / most
 
 
@@ -157,11 +158,10 @@ def main(assignments: list[str], work: Path) -> dict:
     before = run(work / "first", work / "a", (TESTS, BOOK), stop_after=count // 2)
     marked = run(work / "first", work / "a", (TESTS, BOOK))
     seconds = time.perf_counter() - start
-    as_deserved = {
-        name: total(marked[name], exercise)[0] == total(marked[name], exercise)[1]
-        and total(marked[name]) == (total(marked[name], exercise)[0], total(marked[name])[1])
-        for name, exercise in deserved.items()
-    }
+    as_deserved = {}
+    for name, exercise in deserved.items():
+        own, others, most = marks(marked[name], exercise)
+        as_deserved[name] = own == 0 and others == most
     result = {
         "solutions": share([marked[f"solutions/{a}"] for a in assignments]),
         "stubs": share([marked[f"stubs/{a}"] for a in assignments]),
@@ -181,16 +181,15 @@ def main(assignments: list[str], work: Path) -> dict:
     result["hostile"] = {}
     for student, notebook in hostile(VICTIM).items():
         hand_in(work / "second", student, VICTIM, notebook)
-    hand_in(work / "second", "zuletzt", VICTIM, filled(VICTIM))
+    hand_in(work / "second", "z-last", VICTIM, filled(VICTIM))
     marked = run(work / "second", work / "b")
     for name, (_, mark, others) in HOSTILE.items():
         entry = marked[f"{name}/{VICTIM}"]
-        rest, most = total(entry, "8.2")
-        own = total(entry)[0] - rest
+        own, rest, most = marks(entry, "8.2")
         right = own == mark and (rest == most if others else rest < most)
         said = entry["marks"][0]["said"] or f"{own:g} of 4 for it, {rest:g} of {most:g} for the others"
         result["hostile"][name] = f"{'as deserved' if right else 'WRONG'}: {said}"
-    result["the next is marked"] = share([marked[f"zuletzt/{VICTIM}"]])
+    result["the next is marked"] = share([marked[f"z-last/{VICTIM}"]])
     return result
 
 
