@@ -9,6 +9,7 @@ stays marked until it is handed in anew.
 
 import csv
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -51,8 +52,9 @@ def grade(name: str, course: Path, kernel: Path) -> str | None:
                 return f"stopped after {SECONDS} seconds"
     if process.returncode == 0:
         return None
-    lines = [line for line in said.splitlines() if "Error" in line] or said.splitlines() or ["it was killed"]
-    return f"nbgrader could not mark it: {lines[-1].strip()[:200]}"
+    raised = re.findall(r"^[\w.]*(?:Error|Exception|Timeout)\w*:? .*", said, re.MULTILINE)
+    reason = (raised or said.splitlines() or ["it was killed"])[-1]
+    return f"nbgrader could not mark it: {reason.strip()[:200]}"
 
 
 def marks(course: Path, assignment: str, student: str, fault: str | None) -> list[dict]:
