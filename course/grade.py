@@ -52,7 +52,7 @@ def grade(name: str, course: Path, kernel: Path) -> str | None:
                 return f"stopped after {SECONDS} seconds"
     if process.returncode == 0:
         return None
-    raised = re.findall(r"^[\w.]*(?:Error|Exception|Timeout)\w*:? .*", said, re.MULTILINE)
+    raised = re.findall(r"^ *([\w.]*(?:Error|Exception|Timeout)\w*(?::.*)?)$", said, re.MULTILINE)
     reason = (raised or said.splitlines() or ["it was killed"])[-1]
     return f"nbgrader could not mark it: {reason.strip()[:200]}"
 
