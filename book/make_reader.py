@@ -13,12 +13,13 @@ from pathlib import Path, PurePosixPath
 
 import nbformat
 from archives import write_zip
+from make_appendices import DOWNLOADS
 from make_chapters import ADDRESS
 from run_outside import find_wheel
 
 BOOK = Path(__file__).parent
 ROOT = BOOK.parent
-ZIP = ROOT / "_build" / "downloads" / "mffcn_lite-reader.zip"
+ZIP = DOWNLOADS / "mffcn_lite-reader.zip"
 OWNER, REPOSITORY = ADDRESS.removeprefix("https://github.com/").split("/")
 SITE = f"https://{OWNER}.github.io/{REPOSITORY}/book/"  # where GitHub publishes what the workflow `pages` builds
 LINK = re.compile(r"\]\((?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?\)")

@@ -20,12 +20,13 @@ import tomllib
 from pathlib import Path
 from xml.etree import ElementTree
 
+from make_appendices import TRIED
 from run_outside import CHAPTERS, find_wheel
 
 from mffcn_lite.files import read_json, write_json
 
 BOOK = Path(__file__).parent
-ROOT, RECORD = BOOK.parent, BOOK / "tested_versions.json"
+ROOT = BOOK.parent
 ENDS = {"lowest": "lowest-direct", "newest": "highest"}  # uv's names
 # What runs chapters and tests, in versions that fit; no dependency of the package.
 TOOLS = ["nbclient", "ipykernel", "pytest", "hypothesis", "beartype", "pyyaml"]
@@ -109,10 +110,10 @@ def main() -> None:
     parser.add_argument("ends", nargs="*", choices=[[], *ENDS], help="lowest or newest; both without")
     parser.add_argument("--python", default=sys.executable, help="the Python to try them on: 3.12, or a path")
     arguments = parser.parse_args()
-    tried = read_json(RECORD) if RECORD.exists() else {}
+    tried = read_json(TRIED) if TRIED.exists() else {}
     for end in arguments.ends or ENDS:
         tried[end] = try_end(end, arguments.python)
-        write_json(RECORD, {end: tried[end] for end in ENDS if end in tried})
+        write_json(TRIED, {end: tried[end] for end in ENDS if end in tried})
 
 
 if __name__ == "__main__":

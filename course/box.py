@@ -42,20 +42,8 @@ def boxed(command: list[str], readable: Iterable[str | Path] = (), writable: Ite
         sys.exit("no box to run students' programs in: install bubblewrap (Debian, Ubuntu: apt-get install bubblewrap)")
     limits = [f"--data={MEMORY}", f"--fsize={FILE}", f"--cpu={PROCESSOR}", f"--nproc={PROCESSES}", "--core=0"]
     box = [tool, "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
-    box += [
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-        "--size",
-        str(SCRATCH),
-        "--tmpfs",
-        "/tmp",
-        "--dir",
-        "/tmp/work",
-        "--chdir",
-        "/tmp/work",
-    ]
+    box += ["--proc", "/proc", "--dev", "/dev", "--size", str(SCRATCH), "--tmpfs", "/tmp"]
+    box += ["--dir", "/tmp/work", "--chdir", "/tmp/work"]
     for path in dict.fromkeys(str(path) for path in (*SYSTEM, *readable) if Path(path).exists()):
         link = os.path.islink(path)
         box += ["--symlink", os.readlink(path), path] if link else ["--ro-bind", path, path]

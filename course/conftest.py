@@ -32,10 +32,8 @@ def with_tests(notebook: nbformat.NotebookNode, tests: dict[str, str]) -> dict[s
     cells, left = [], dict(placed)
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            cells.append(nbformat.v4.new_code_cell(cell.source))
-            cells += [
-                left.pop(name) for name in list(left) if re.search(rf"check\(\s*.{re.escape(name)}.", cell.source)
-            ]
+            checked = [name for name in left if re.search(rf"check\(\s*.{re.escape(name)}.", cell.source)]
+            cells += [nbformat.v4.new_code_cell(cell.source), *(left.pop(name) for name in checked)]
     notebook.cells = [*cells, *left.values()]
     return placed
 

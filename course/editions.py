@@ -12,7 +12,6 @@ Marks, minutes and outcomes are the metadata of the exercises' cells in `book/te
 import ast
 import csv
 import functools
-import hashlib
 import importlib
 import io
 import json
@@ -33,11 +32,13 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "book"), str(ROOT / "tests")]
 from archives import write_zip  # noqa: E402
-from make_appendices import Chapter, chapters  # noqa: E402
+from make_appendices import DOWNLOADS, Chapter, chapters  # noqa: E402
 from make_chapters import ADDRESS, BOOK, INSTALL  # noqa: E402
 
+from mffcn_lite.files import sha256  # noqa: E402
+
 NBGRADER = ROOT / ".venv-nbgrader" / "bin"
-ZIP = ROOT / "_build" / "downloads" / "mffcn_lite-course.zip"
+ZIP = DOWNLOADS / "mffcn_lite-course.zip"
 WEEKS = 12
 IMPORTS = (ast.Import, ast.ImportFrom)
 BEGIN, END = "### BEGIN {}", "### END {}"
@@ -66,10 +67,8 @@ def solution(source: str, identifier: str, names: str) -> str:
                 wanted.add(node.id)
                 todo.append(makers[node.id])
     needed = [node for node in body if set(defined(node)) & wanted]
-    imports, rest = (
-        [n for n in needed if isinstance(n, ast.Import | ast.ImportFrom) is kind] for kind in (True, False)
-    )
-    parts = ["\n".join(ast.unparse(node) for node in imports), *(ast.get_source_segment(source, n) for n in rest)]
+    parts = ["\n".join(ast.unparse(node) for node in needed if isinstance(node, IMPORTS))]
+    parts += [ast.get_source_segment(source, node) for node in needed if not isinstance(node, IMPORTS)]
     value = ast.unparse(answer)
     return "\n\n".join(filter(None, [*parts, "" if value == names else f"{names} = {value}"]))
 
@@ -109,11 +108,16 @@ def portable(text: str) -> str:
     return re.sub(r" ?\{[\w:]+\}`~?(?:mffcn_lite\.)?([^`]+)`", r" `\1`", text)
 
 
+@functools.cache
+def cells_of(name: str) -> list[nbformat.NotebookNode]:
+    """A chapter's cells, read once."""
+    return jupytext.read(BOOK / "text" / f"{name}.md").cells
+
+
 def parts_of(chapter: Chapter) -> Iterator[tuple[str, dict | None, str]]:
     """(text before an exercise, its metadata, its stub) of each, in order; at last what comes behind them."""
-    cells = jupytext.read(BOOK / "text" / f"{chapter.name}.md").cells
     text, begun = [], False
-    for cell in cells:
+    for cell in cells_of(chapter.name):
         if cell.cell_type == "markdown":
             source = cell.source
             if "## Exercises" in source:
@@ -132,7 +136,7 @@ def parts_of(chapter: Chapter) -> Iterator[tuple[str, dict | None, str]]:
 
 def imports_of(chapter: Chapter) -> str:
     """The chapter's cells of imports, but for what installs the package."""
-    cells = [c.source for c in jupytext.read(BOOK / "text" / f"{chapter.name}.md").cells if c.cell_type == "code"]
+    cells = [cell.source for cell in cells_of(chapter.name) if cell.cell_type == "code"]
     return "\n".join(s for s in cells if INSTALL not in s and all(isinstance(n, IMPORTS) for n in ast.parse(s).body))
 
 
@@ -303,10 +307,14 @@ def release(course: Path) -> None:
             sys.exit(f"nbgrader did not release {assignment(c)}:\n{done.stderr}")
 
 
+def files_in(folder: Path) -> dict[str, Path]:
+    """All files below a folder, by name."""
+    return {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
 def manifest(student: Path) -> dict:
     """What the student edition holds: each file with its hash, each exercise with its marks."""
-    files = sorted(path for path in student.rglob("*") if path.is_file())
-    hashes = {path.relative_to(student).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    hashes = {name: sha256(path) for name, path in files_in(student).items()}
     about = [{"assignment": assignment(c), "title": c.title, "exercises": c.exercises} for c in chapters()]
     return {"assignments": about, "sha256": hashes}
 
@@ -351,7 +359,7 @@ def find_solutions(student: Path) -> list[str]:
     told = " ".join(text + stub for c in chapters() for text, _, stub in parts_of(c))  # a loop with a bug to be found
     lines = [line for line in telling_lines() if line not in told]
     found = []
-    for path in sorted(path for path in student.rglob("*") if path.is_file()):
+    for path in files_in(student).values():
         text = path.read_text(encoding="utf-8")
         found += [f"{path}: {line}" for line in lines if line in text or json.dumps(line)[1:-1] in text]
     return found
@@ -376,9 +384,7 @@ def main(target: Path) -> None:
         if target.exists():
             target.rename(Path(temporary) / "before")
         built.rename(target)
-    student = target / "student"
-    files = {path.relative_to(student).as_posix(): path for path in student.rglob("*") if path.is_file()}
-    write_zip(ZIP, {f"{ZIP.stem}/{name}": path for name, path in files.items()})
+    write_zip(ZIP, {f"{ZIP.stem}/{name}": path for name, path in files_in(target / "student").items()})
     print(f"The course is ready: {target}")
 
 

@@ -24,7 +24,7 @@ sys.path.insert(0, str(ROOT))
 import box  # noqa: E402
 from nbgrader.api import Gradebook  # noqa: E402
 
-from mffcn_lite.files import read_json, sha256, write_json  # noqa: E402
+from mffcn_lite.files import read_json, replacing, sha256, write_json  # noqa: E402
 
 COURSE = ROOT / "coursework" / "instructor" / "nbgrader"
 PYTHON = ROOT / ".venv" / "bin" / "python"
@@ -85,12 +85,10 @@ def marks(course: Path, assignment: str, student: str, fault: str | None) -> lis
 def write_marks(grading: Path, journal: dict) -> None:
     """All marks as CSV, written beside and renamed."""
     rows = [row for name in sorted(journal) for row in journal[name]["marks"]]
-    temporary = grading / "marks.csv.new"
-    with temporary.open("w", newline="", encoding="utf-8") as file:
+    with replacing(grading / "marks.csv") as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    os.replace(temporary, grading / "marks.csv")
 
 
 def main(submitted: Path, grading: Path, workers: int | None = None, readable: tuple[Path, ...] = ()) -> dict:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from test_site import new_tab
 
 from mffcn_lite.checkpoint import load_model
 from mffcn_lite.degrade import degrade
@@ -13,14 +14,11 @@ from mffcn_lite.metrics import psnr
 @pytest.fixture
 def page(browser, site):
     """The index page, opened from the disk; at the end, nothing was asked for outside the book, or went wrong."""
-    tab, wrong = browser.new_page(viewport={"width": 1280, "height": 900}), []
-    tab.on("request", lambda r: r.url.startswith((site.as_uri(), "blob:", "data:")) or wrong.append(r.url[:100]))
-    tab.on("pageerror", lambda error: wrong.append(str(error)))
-    tab.on("console", lambda message: message.type == "error" and wrong.append(message.text))
+    tab = new_tab(browser, site.as_uri())
     tab.goto((site / "book" / "chapters" / "index.html").as_uri())
     yield tab
-    assert wrong == []
-    tab.close()
+    assert tab.wrong == []
+    tab.context.close()
 
 
 def planes(tab, side):
