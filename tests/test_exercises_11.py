@@ -90,7 +90,7 @@ WRONG = [
     ("11.4", table("same", "weaker", "stronger", "same", "same", "same"), "more entries"),
     ("11.4", table("same", "weaker", "stronger", "same", "stronger", "stronger"), "only the ratio"),
     ("11.4", table("same", "weaker", "stronger", "same", "stronger", ...), "into each line"),
-    ("11.4", {"same": "same"}, "keep the six lines"),
+    ("11.4", {"same": "same"}, "keep the 6 lines"),
     ("11.5", lambda program, h, w: 1 / (1 + 8 * 1e-5), "looks negligible"),
     ("11.5", lambda program, h, w: 1 - 1 / (1 + 8 * probe(program, h, w)), "what is lost"),
     ("11.5", lambda program, h, w: 1 / (1 + 4 * probe(program, h, w)), "stripes"),

@@ -138,7 +138,7 @@ WRONG = [
     ("12.3", diagnosis(line4="not frozen"), "what goes in"),
     ("12.3", diagnosis(line5="not normalised"), "negative numbers"),
     ("12.3", diagnosis(line5="magic"), "write one of these"),
-    ("12.3", {"magic": "no gradient"}, "keep the six lines"),
+    ("12.3", {"magic": "no gradient"}, "keep the 6 lines"),
     ("12.4", controls("SB", "BR", "AS", "BW"), "400 steps as well"),
     ("12.4", controls("AB", "AB", "AS", "BW"), "an untaught one too"),
     ("12.4", controls("AB", "AR", "AS", "BW"), "one thing"),

@@ -162,7 +162,7 @@ WRONG = [
     ("13.3", but("turn the sign of all maps"), "products of two"),
     ("13.3", but("add 1 to all maps"), "no covariance"),
     ("13.3", table(*RIGHT[:-1], ...), "into each line"),
-    ("13.3", {"same": "same"}, "keep the eight lines"),
+    ("13.3", {"same": "same"}, "keep the 8 lines"),
     ("13.4", scale(entries=1), "how does it grow with both"),
     ("13.4", scale(divided=False), "divides by the positions"),
     ("13.4", scale(squares=""), "squared here"),

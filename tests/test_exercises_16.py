@@ -148,7 +148,7 @@ WRONG = [
     ("16.2", sentences(F, C, C, T, F, T), "no causes in it"),
     ("16.2", sentences(F, C, C, T, T, C), "which cell would look different"),
     ("16.2", sentences(F, C, C, T, T, ...), "write one of"),
-    ("16.2", {"all": F}, "keep the six sentences"),
+    ("16.2", {"all": F}, "keep the 6 lines"),
     ("16.3", over_photos, "photos are not the sample"),
     ("16.3", unpaired, "pair them"),
     ("16.3", overlap, "overlap say nothing"),

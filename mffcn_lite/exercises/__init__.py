@@ -2,7 +2,7 @@
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import torch
 
@@ -71,6 +71,34 @@ def as_number(answer: object) -> float | None:
         return float(answer)
     except (TypeError, ValueError):
         return None
+
+
+def wrong_line(
+    answer: object, lines: dict[str, tuple[str, str]], words: Collection[str], all_alike: dict[str, str] | None = None
+) -> str | None:
+    """Check a table into each of whose lines a word is written: a hint for the first that is not right, or None.
+
+    Args:
+        answer: the reader's words by their lines; the hint says so where it is something else.
+        lines: the right word of each line, and a hint for who wrote another.
+        words: those to choose from.
+        all_alike: a hint for who wrote this word into every line.
+
+    Raises:
+        NotImplementedError: if every line still holds `...`.
+    """
+    choice = ", ".join(f'"{word}"' for word in words)
+    if not isinstance(answer, dict) or set(answer) != set(lines):
+        return f"keep the {len(lines)} lines, and write one of these into each: {choice}"
+    if all(word is ... for word in answer.values()):
+        raise NotImplementedError
+    if any(word not in words for word in answer.values()):
+        return f"write one of these into each line: {choice}"
+    for word, hint in (all_alike or {}).items():
+        if set(answer.values()) == {word}:
+            return hint
+    wrong = (f'"{line}" is not right: {hint}' for line, (word, hint) in lines.items() if answer[line] != word)
+    return next(wrong, None)
 
 
 for _chapter in sorted(module.name for module in pkgutil.iter_modules(__path__)):

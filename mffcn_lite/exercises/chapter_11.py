@@ -5,7 +5,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from mffcn_lite.exercises import as_number, dice, exercise
+from mffcn_lite.exercises import as_number, dice, exercise, wrong_line
 from mffcn_lite.losses import l2_loss, total_variation
 
 RATIO = 0.0001 / 10  # of the paper's weights
@@ -150,18 +150,8 @@ _CHANGES = {
 
 @exercise("11.4")
 def _table(answer) -> str | None:
-    if not isinstance(answer, dict) or set(answer) != set(_CHANGES):
-        return 'keep the six lines, and write "weaker", "same" or "stronger" into each'
-    if all(value is ... for value in answer.values()):
-        raise NotImplementedError
-    if any(value not in ("weaker", "same", "stronger") for value in answer.values()):
-        return 'write "weaker", "same" or "stronger" into each line'
-    if set(answer.values()) == {"stronger"}:
-        return "a larger number in one term means nothing before you have looked at the other term"
-    for change, (want, why) in _CHANGES.items():
-        if answer[change] != want:
-            return f'"{change}" is not right: {why}'
-    return None
+    hint = "a larger number in one term means nothing before you have looked at the other term"
+    return wrong_line(answer, _CHANGES, ("weaker", "same", "stronger"), {"stronger": hint})
 
 
 @exercise("11.5")

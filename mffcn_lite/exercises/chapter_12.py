@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from mffcn_lite.exercises import as_number, dice, exercise
+from mffcn_lite.exercises import as_number, dice, exercise, wrong_line
 from mffcn_lite.features import IMAGENET_MEAN, IMAGENET_STD
 
 FREEZING = (
@@ -141,16 +141,7 @@ _SYMPTOMS = {
 
 @exercise("12.3")
 def _diagnosis(answer) -> str | None:
-    if not isinstance(answer, dict) or set(answer) != set(_SYMPTOMS):
-        return "keep the six lines, and write one of the four causes into each"
-    if all(value is ... for value in answer.values()):
-        raise NotImplementedError
-    if any(value not in CAUSES for value in answer.values()):
-        return f"write one of these into each line: {', '.join(CAUSES)}"
-    for symptom, (want, why) in _SYMPTOMS.items():
-        if answer[symptom] != want:
-            return f'"{symptom}" is not right: {why}'
-    return None
+    return wrong_line(answer, _SYMPTOMS, CAUSES)
 
 
 _CLAIMS = {

@@ -5,7 +5,7 @@ import itertools
 import torch
 from torch import Tensor
 
-from mffcn_lite.exercises import as_number, dice, exercise
+from mffcn_lite.exercises import as_number, dice, exercise, wrong_line
 
 # line: (channels, positions)
 _LAYERS = {
@@ -119,16 +119,7 @@ _CHANGES = {
 
 @exercise("13.3")
 def _table(answer) -> str | None:
-    if not isinstance(answer, dict) or set(answer) != set(_CHANGES):
-        return 'keep the eight lines, and write "same" or "changes" into each'
-    if all(value is ... for value in answer.values()):
-        raise NotImplementedError
-    if any(value not in ("same", "changes") for value in answer.values()):
-        return 'write "same" or "changes" into each line'
-    for change, (want, why) in _CHANGES.items():
-        if answer[change] != want:
-            return f'"{change}" is not right: {why}'
-    return None
+    return wrong_line(answer, _CHANGES, ("same", "changes"))
 
 
 @exercise("13.4")

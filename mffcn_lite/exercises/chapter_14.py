@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from mffcn_lite.exercises import as_number, dice, exercise
+from mffcn_lite.exercises import as_number, dice, exercise, wrong_line
 from mffcn_lite.features import create_features
 from mffcn_lite.losses import Objective
 
@@ -121,18 +121,7 @@ _PROGRAMS = {
 
 @exercise("14.3")
 def _table(answer) -> str | None:
-    if not isinstance(answer, dict) or set(answer) != set(_PROGRAMS):
-        return f'keep the {len(_PROGRAMS)} lines, and write "negligible" or "counts" into each'
-    if all(value is ... for value in answer.values()):
-        raise NotImplementedError
-    if any(value not in ("negligible", "counts") for value in answer.values()):
-        return 'write "negligible" or "counts" into each line'
-    if set(answer.values()) == {"negligible"}:
-        return NEGLIGIBLE
-    for program, (want, why) in _PROGRAMS.items():
-        if answer[program] != want:
-            return f'"{program}" is not right: {why}'
-    return None
+    return wrong_line(answer, _PROGRAMS, ("negligible", "counts"), {"negligible": NEGLIGIBLE})
 
 
 def growth(old: float | int, new: float | int, tv_form: str) -> dict[str, float]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from mffcn_lite.exercises import as_number, exercise
+from mffcn_lite.exercises import as_number, exercise, wrong_line
 from mffcn_lite.statistics import t_interval
 
 EVIDENCE = ("paper", "tables", "forensics", "ablations", "leak", "seen_and_guessed", "off_protocol")
@@ -69,17 +69,7 @@ _SENTENCES = {
 
 @exercise("16.2")
 def _sentences(answer) -> str | None:
-    words = ("follows", "contradicted", "can't tell")
-    if not isinstance(answer, dict) or set(answer) != set(_SENTENCES):
-        return "keep the six sentences, and write one of the three words to each"
-    if all(value is ... for value in answer.values()):
-        raise NotImplementedError
-    if any(value not in words for value in answer.values()):
-        return f"write one of {', '.join(map(repr, words))} to each sentence"
-    for sentence, (want, why) in _SENTENCES.items():
-        if answer[sentence] != want:
-            return f'"{sentence}" is not right: {why}'
-    return None
+    return wrong_line(answer, _SENTENCES, ("follows", "contradicted", "can't tell"))
 
 
 def _explain(got: list, ways: dict[str, list]) -> str | None:

@@ -7,7 +7,7 @@ from scipy import stats
 
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.evaluation import load_results
-from mffcn_lite.exercises import as_number, exercise
+from mffcn_lite.exercises import as_number, exercise, wrong_line
 
 HIT, FALSE, SOUGHT, CROWD = 0.9, 0.001, 5, 50_000
 
@@ -123,19 +123,7 @@ _CLAIMS = {
 
 @exercise("17.4")
 def _review(answer) -> str | None:
-    if not isinstance(answer, dict) or set(answer) != set(_CLAIMS):
-        return "keep the seven sentences, and write a mistake beside each"
-    if all(value is ... for value in answer.values()):
-        raise NotImplementedError
-    for claim, value in answer.items():
-        if value not in KINDS:
-            return f'"{claim}": write one of {", ".join(KINDS)}'
-    for claim, want in _CLAIMS.items():
-        if answer[claim] != want:
-            if answer[claim] == "none":
-                return f'"{claim}" is not harmless: {KINDS[want]}'
-            return f'"{claim}" is not right: {KINDS[want]}'
-    return None
+    return wrong_line(answer, {claim: (kind, KINDS[kind]) for claim, kind in _CLAIMS.items()}, KINDS)
 
 
 PARTS = ("to", "use", "answer", "reasons", "who pays for a wrong guess", "instead", "what would change my mind")
