@@ -25,6 +25,7 @@ SIZE = (112, 92)
 SHORT = dataclasses.replace(BASE, steps=2000, warmup=50, ema=0.99)
 RATES, SEEDS = (1e-3, 3e-3), (0, 1, 2)
 PLAIN = {"block": "conv3", "skip": "none"}
+HOW = ("start", "range", "factors", "steps")  # arguments that say how an arm's network is used or trained
 # (group, arm, system, its arguments); the widths are those whose counts come nearest (tests/test_experiments.py).
 ARMS = [
     ("mff", "mff", "mffcn", {}),
@@ -53,7 +54,9 @@ ARMS = [
     ("size", "width 8", "mffcn", {"width": 8}),
     ("size", "width 32", "mffcn", {"width": 32}),
     ("range", "pixels from −1 to 1", "mffcn", {"range": "signed"}),
+    # Three networks take three times the steps in all: the control takes as many, and they are of 6,000.
     ("factors", "one network a factor", "mffcn", {"factors": "each"}),
+    ("factors", "three times the steps", "mffcn", {"steps": 6000}),
 ]
 
 
@@ -73,7 +76,7 @@ class Signed(SuperResolver):
 
 def drawn(system: str, arguments: dict) -> SuperResolver:
     """The system with those of an arm's arguments that are its own; the others are how it is used."""
-    return create_model(system, **{k: v for k, v in arguments.items() if k not in ("start", "range", "factors")})
+    return create_model(system, **{k: v for k, v in arguments.items() if k not in HOW})
 
 
 def create(system: str, arguments: dict) -> SuperResolver:
@@ -95,9 +98,9 @@ def count(system: str, arguments: dict) -> tuple[int, int]:
 def run(system: str, arguments: dict, seed: int, rate: float) -> dict:
     """Train one arm once, and measure it on the validation people."""
     faces, validation, _ = people_for_training(load_faces("orl"), hold_out=True)
-    start, scores = time.perf_counter(), {}
+    start, scores, steps = time.perf_counter(), {}, arguments.get("steps", SHORT.steps)
     for factors in [(f,) for f in SHORT.factors] if arguments.get("factors") == "each" else [SHORT.factors]:
-        config = dataclasses.replace(SHORT, seed=seed, lr=rate, factors=factors)
+        config = dataclasses.replace(SHORT, steps=steps, seed=seed, lr=rate, factors=factors)
         torch.manual_seed(seed)
         best = train(create(system, arguments).to(DEVICE), faces, config).best
         scores |= validate(best, validation, config, DEVICE)
