@@ -54,7 +54,7 @@ ARMS = [
     ("size", "width 8", "mffcn", {"width": 8}),
     ("size", "width 32", "mffcn", {"width": 32}),
     ("range", "pixels from −1 to 1", "mffcn", {"range": "signed"}),
-    # Three networks take three times the steps in all: the control takes as many, and they are of 6,000.
+    # Three networks of 2,000 steps each take 6,000 in all; their control is one network that takes as many.
     ("factors", "one network a factor", "mffcn", {"factors": "each"}),
     ("factors", "three times the steps", "mffcn", {"steps": 6000}),
 ]
