@@ -10,7 +10,6 @@ import torch
 from experiments import load_systems, store
 
 from mffcn_lite.data import load_faces, split_by_person
-from mffcn_lite.degrade import downsample
 from mffcn_lite.evaluation import CONVENTION
 from mffcn_lite.metrics import LPIPS, band_energy_ratio, psnr, ssim
 from mffcn_lite.statistics import compare, t_interval
@@ -26,7 +25,7 @@ def main() -> None:
     for name, model in load_systems().items():
         for factor in FACTORS:
             with torch.inference_mode():
-                sr = model.upscale(downsample(hr, factor), tuple(hr.shape[-2:])).clamp(0, 1)
+                sr = model.reconstruct(hr, factor).clamp(0, 1)
                 values = {"psnr": psnr(sr, hr, data_range=1.0), "ssim": ssim(sr, hr, data_range=1.0)}
                 values = {key: value.numpy() for key, value in {**values, "lpips": judge(sr, hr)}.items()}
                 bands = band_energy_ratio(sr, hr).mean(0).tolist()

@@ -348,6 +348,9 @@ def test_interpolation_enlarges_with_its_kernel_and_leaves_the_enlarged_photo_al
     small = torch.rand(2, 3, 7, 6)
     assert torch.equal(create_model(name).upscale(small, (20, 20)), upsample(small, (20, 20), kernel=name))
     assert torch.equal(create_model(name)(small), small)
+    hr = torch.rand(2, 1, 12, 11)
+    want = upsample(downsample(hr, 3, "area"), (12, 11), kernel=name)
+    assert torch.equal(create_model(name).reconstruct(hr, 3, "area"), want)
 
 
 @pytest.mark.parametrize("name", ["srcnn", "mffcn"])

@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor
 
-from mffcn_lite.degrade import upsample
+from mffcn_lite.degrade import downsample, upsample
 from mffcn_lite.models.base import SuperResolver
 
 
@@ -19,6 +19,12 @@ class Interpolation(SuperResolver):
     ) -> Float[Tensor, "batch channel height width"]:
         """Enlarge a batch to `size` = (height, width)."""
         return upsample(small, size, kernel=self.name)
+
+    def reconstruct(
+        self, hr: Float[Tensor, "batch channel height width"], factor: int, kernel: str = "bicubic"
+    ) -> Float[Tensor, "batch channel height width"]:
+        """What is left of `hr` after down-sampling with `kernel` and enlarging with its own."""
+        return self.upscale(downsample(hr, factor, kernel), tuple(hr.shape[-2:]))
 
     def forward(
         self, blurred: Float[Tensor, "batch channel height width"]
