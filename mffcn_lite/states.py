@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import torch
+
 from mffcn_lite.checkpoint import load_tensors, save_tensors
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import read_json, replacing, sha256, write_json
@@ -64,9 +66,12 @@ def restore_checkpoint(folder: Path, state: TrainingState) -> bool:
         state.model.load_state_dict(model)
         state.generator.set_state(optimizer.pop("generator"))
         restored = state.optimizer.state_dict()
-        for number, (name, _) in enumerate(state.model.named_parameters()):
+        for number, (name, weight) in enumerate(state.model.named_parameters()):
             if f"{name}.step" in optimizer:  # not of a weight that no step has used yet, such as a tail of FSRCNN
-                restored["state"][number] = {k: optimizer[f"{name}.{k}"] for k in ("step", "exp_avg", "exp_avg_sq")}
+                restored["state"][number] = {"step": optimizer[f"{name}.step"]}
+                for moment in ("exp_avg", "exp_avg_sq"):  # in the weight's memory format: fused Adam wants it
+                    like = torch.empty_like(weight, requires_grad=False)
+                    restored["state"][number][moment] = like.copy_(optimizer[f"{name}.{moment}"])
         state.optimizer.load_state_dict(restored)
         if ema is not None:
             state.ema.load_state_dict(ema)

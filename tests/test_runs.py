@@ -385,6 +385,26 @@ def test_the_newest_is_the_highest_step_also_beyond_six_digits(data, tmp_path):
     assert again.step == 1_000_001
 
 
+def test_a_fused_adam_goes_on_as_if_it_had_not_stopped(data, tmp_path):
+    """As on a GPU: it goes through weights and moments in the order of memory, so their formats must be the same."""
+
+    def begin() -> TrainingState:
+        torch.manual_seed(0)
+        state = TrainingState.start(create_model("srcnn"), CONFIG)
+        state.optimizer.param_groups[0]["fused"] = True
+        return state
+
+    faces, _ = split_by_person(load_faces(data))
+    whole, again = begin(), begin()
+    train(whole.model, faces, CONFIG, state=whole, stop_after=3)
+    save_checkpoint(tmp_path, whole)
+    assert restore_checkpoint(tmp_path, again)
+    for state in (whole, again):
+        train(state.model, faces, CONFIG, state=state, stop_after=6)
+    for one, other in zip(whole.model.parameters(), again.model.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
 def test_a_full_disk_is_one_sentence_and_the_run_goes_on_later(data, whole, tmp_path, refuses, full_disk):
     folder = tmp_path / "run"
     run_training(folder, data, "mffcn", CONFIG, stop_after=4)
