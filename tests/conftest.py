@@ -50,14 +50,15 @@ def browser(site):
 
 
 @pytest.fixture
-def refuses(monkeypatch):
-    """Assert that a call raises a MffcnLiteError of one line that holds the given words.
-
-    The annotations are not checked in such a test: a user has no checker, and meets the package's own errors.
-    """
-    from mffcn_lite.errors import MffcnLiteError
-
+def unchecked(monkeypatch):
+    """The annotations are not checked in such a test: a user has no checker."""
     monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+
+
+@pytest.fixture
+def refuses(unchecked):
+    """Assert that a call raises a MffcnLiteError of one line that holds the given words: the package's own errors."""
+    from mffcn_lite.errors import MffcnLiteError
 
     def check(call, *words):
         with pytest.raises(MffcnLiteError) as caught:

@@ -9,7 +9,6 @@ import sys
 import time
 from pathlib import Path
 
-import jaxtyping
 import numpy as np
 import pytest
 import torch
@@ -25,10 +24,9 @@ TINY = ["--set", "crop=12", "--set", "batch=2", "--set", "checkpoint_every=2"]
 
 
 @pytest.fixture(autouse=True)
-def as_a_user(tmp_path, monkeypatch):
-    """In a folder of its own, without the checker of annotations, which no user has."""
+def as_a_user(tmp_path, monkeypatch, unchecked):
+    """In a folder of its own, without the checker of annotations."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import sys
 import time
 from pathlib import Path
 
-import jaxtyping
 import numpy as np
 import photo_trees
 import pytest
@@ -24,10 +23,9 @@ TRAIN += ["--set", "model.width=4", "--set", "model.depth=2"]
 
 
 @pytest.fixture(autouse=True)
-def as_a_user(tmp_path, monkeypatch):
-    """In a folder of its own, without the checker of annotations, which no user has."""
+def as_a_user(tmp_path, monkeypatch, unchecked):
+    """In a folder of its own, without the checker of annotations."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
 
 
 @pytest.fixture

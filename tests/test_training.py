@@ -211,7 +211,7 @@ def test_bf16_is_the_same_training_but_for_rounding(faces):
 
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 @pytest.mark.skipif(torch.__version__ < "2.5", reason="PyTorch 2.4 can't compile the checks of shapes in these tests")
-def test_a_compiled_training_is_the_same_but_for_rounding(faces):
+def test_a_compiled_training_is_the_same_but_for_rounding(faces, unchecked):
     plain, compiled = trained(faces, SMALL), trained(faces, dataclasses.replace(SMALL, compile="default"))
     torch.testing.assert_close(weights(compiled.model), weights(plain.model), rtol=0, atol=1e-4)
 
@@ -220,7 +220,7 @@ def test_a_compiled_training_is_the_same_but_for_rounding(faces):
 @pytest.mark.parametrize(
     "options", [{}, {"precision": "bf16"}, {"compile": "reduce-overhead"}, {"channels_last": True}]
 )
-def test_a_training_on_a_gpu_is_the_one_on_a_cpu_but_for_rounding(faces, options):
+def test_a_training_on_a_gpu_is_the_one_on_a_cpu_but_for_rounding(faces, unchecked, options):
     torch.manual_seed(SMALL.seed)
     model = create_model("mffcn", width=4, depth=3)
     cpu = train(copy.deepcopy(model), faces, SMALL)
