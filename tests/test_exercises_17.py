@@ -116,7 +116,7 @@ WRONG = [
     ("17.3", lambda rate: math.log(0.025) / math.log(1 - rate), "whole number"),
     ("17.3", lambda rate: 40, "the interval reaches"),
     ("17.3", lambda rate: None, "whole number"),
-    ("17.4", review(*["none"] * 7), "chosen by what it did there"),
+    ("17.4", review(*["none"] * 7), "not harmless"),
     ("17.4", changed(0, "none"), "partly by luck"),
     ("17.4", changed(1, "none"), "takes the truth to measure"),
     ("17.4", changed(2, "sharper is truer"), "A, B and D"),

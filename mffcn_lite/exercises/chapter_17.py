@@ -101,8 +101,8 @@ def _people_needed(answer) -> str | None:
 
 
 KINDS = {
-    "tuned on test people": "chosen by what it did there, it is best there partly by luck, also if only one thing "
-    "was chosen",
+    "tuned on test people": "a choice on test people is not harmless: what is best there is so partly by luck, also "
+    "if only one thing was chosen",
     "sharper is truer": "sharpness says how sure a picture looks; nearness to the truth takes the truth to measure",
     "agreement is truth": "A, B and D of the first figure agree with the small photo too",
     "photos for people": "how many independent people are behind the number?",
