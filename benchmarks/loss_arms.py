@@ -51,6 +51,8 @@ ARMS = {
     "balanced, l2 + texture": ("vgg16-imagenet", {"perceptual": 0, "tv": 0, "balanced": True}),
     "balanced, all, random features": ("random", {"balanced": True}),
     "tv alone": (None, {**ALONE, "tv": 1}),
+    "balanced, all but tv": ("vgg16-imagenet", {"tv": 0, "balanced": True}),
+    "balanced, l2 + perceptual, random features": ("random", {"texture": 0, "tv": 0, "balanced": True}),
 }
 
 
