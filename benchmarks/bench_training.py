@@ -41,6 +41,9 @@ NAME = "bench_training_gpu" if DEVICE.type == "cuda" else "bench_training"
 NETWORKS = ("srcnn", "mffcn")
 ROUNDS, STEPS = 7, 12  # of each side, in turn
 PATIENCE = 200  # seconds of the first loop, whose best score then is to be reached by ours
+MODES = {None: "", "default": ", compiled"}  # of torch.compile
+if DEVICE.type == "cuda":
+    MODES["reduce-overhead"] = ", compiled, CUDA graphs"
 PHOTOS = (400, 10_000, 100_000)
 
 
@@ -121,10 +124,10 @@ def bench_speed(files: list[Path], faces: FaceSet) -> dict:
     rows = []
     for name in NETWORKS:
         _, theirs = first_loop(name, files)
-        for mode in (None, "default"):
+        for mode in MODES:
             config = dataclasses.replace(recipe_for(name, "paper"), compile=mode)
             seconds = in_turn(name, config, faces, theirs)
-            title = f"training {name}, batch {config.batch}{', compiled' if mode else ''}"
+            title = f"training {name}, batch {config.batch}{MODES[mode]}"
             row = compare(title, seconds["first"], seconds["ours"])
             for side, values in seconds.items():
                 row[f"{side}_photos_a_second"] = round(config.batch * STEPS / statistics.median(values), 1)

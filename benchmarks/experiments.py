@@ -134,6 +134,15 @@ EXPERIMENTS = dict(
             alone=True,
         ),
         result(
+            "paper_recipe",
+            "paper_recipe.py",
+            modules=(*TRAINING, *OWN["mffcn"], *OWN["srcnn"]),
+            hours=8,
+            needs=("trials_mffcn", "trials_srcnn"),
+            alone=True,
+            gpu=True,
+        ),
+        result(
             "larger",
             "larger.py",
             modules=(*TRAINING, *MEASURES, "statistics", *OWN["mffcn"], *OWN["wiener"]),
@@ -252,6 +261,7 @@ EXPERIMENTS = dict(
             alone=True,
         ),
         result("bench_training_gpu", "bench_training.py", "speed", modules=TIMED, hours=0.1, alone=True, gpu=True),
+        result("bench_sharing", "bench_sharing.py", modules=TIMED, hours=0.1, alone=True, gpu=True),
         result(
             "bench_prepare",
             "bench_prepare.py",
