@@ -92,6 +92,16 @@ def profile() -> str:
     return word
 
 
+def by_profile(quick: int, full: int) -> int:
+    """The number of the profile that is set, of steps for instance."""
+    return full if profile() == "full" else quick
+
+
+def chapter_device() -> torch.device:
+    """What a chapter trains on: the CPU, where outputs agree everywhere; with `full` a GPU, where there is one."""
+    return choose_device("auto" if profile() == "full" else "cpu")
+
+
 def say_device() -> None:
     """Print what a chapter runs on, and what to do for more."""
     device = choose_device()

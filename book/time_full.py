@@ -1,0 +1,43 @@
+"""Seconds of each chapter in the profile `full` on a GPU: the table of times in the guide to Colab and GPUs.
+
+python book/time_full.py                     every chapter
+python book/time_full.py 07-srcnn 09-skips   these alone
+
+Runs the stored notebooks from their folder, with their assertions, and keeps nothing of their outputs. Writes
+book/full_cost.json after each chapter.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+
+from mffcn_lite.environment import choose_device, describe_environment
+from mffcn_lite.files import read_json, write_json
+
+BOOK = Path(__file__).parent
+COST = BOOK / "full_cost.json"
+
+
+def seconds_of(name: str) -> float:
+    """Run one chapter.
+
+    Raises:
+        CellExecutionError: if one of its cells fails.
+    """
+    notebook = nbformat.read(BOOK / "chapters" / f"{name}.ipynb", as_version=4)
+    client = NotebookClient(notebook, timeout=600, resources={"metadata": {"path": str(BOOK / "chapters")}})
+    start = time.perf_counter()
+    client.execute(env={**os.environ, "MFFCN_LITE_PROFILE": "full"})
+    return round(time.perf_counter() - start, 1)
+
+
+if __name__ == "__main__":
+    for chapter in sys.argv[1:] or sorted(path.stem for path in (BOOK / "chapters").glob("*.ipynb")):
+        found = read_json(COST)["seconds"] if COST.exists() else {}
+        found[chapter] = seconds_of(chapter)
+        write_json(COST, {"seconds": found, "environment": describe_environment(choose_device())})
+        print(chapter, found[chapter], flush=True)
