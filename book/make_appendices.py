@@ -258,11 +258,33 @@ def gpu_speed() -> str:
     """Photos a second in training, on a CPU and on a GPU, each alone on its machine."""
     results = [load_results(name) for name in ("bench_training", "bench_training_gpu")]
     speeds = [{row["what"]: row["ours_photos_a_second"] for row in result["speed"]} for result in results]
-    rows = [[what, *(f"{speed[what]:,.0f}" for speed in speeds)] for what in speeds[1] if what in speeds[0]]
-    rows = [[*row, f"{speeds[1][row[0]] / speeds[0][row[0]]:.0f}"] for row in rows]
+    rows = [[what, *(f"{speed[what]:,.0f}" if what in speed else "–" for speed in speeds)] for what in speeds[1]]
+    rows = [[*row, f"{speeds[1][row[0]] / speeds[0][row[0]]:.0f}" if row[0] in speeds[0] else "–"] for row in rows]
     cpu, gpu = (result["environment"] for result in results)
     head = ["photos a second", f"{cpu['device']}, {cpu['threads']} threads", gpu["device"], "ratio"]
     return table(head, rows)
+
+
+def gpu_sharing() -> str:
+    """Steps a second of several trainings together on one GPU, with and without the multi-process service."""
+    content = load_results("bench_sharing")
+    found = {(row["trainings"], row["service"]): row["steps_a_second"] for row in content["rows"]}
+    rows = [[n, *(f"{found[n, service]:,.0f}" for service in (False, True))] for n, service in found if service]
+    head = ["trainings at a time", "steps a second, all together", "with the service"]
+    said = f"{content['environment']['device']}, `{content['system']}` with `fast`, {content['batch']} photos a step."
+    return f"{table(head, rows)}\n\n{said}"
+
+
+def gpu_chapters() -> str:
+    """Seconds of each chapter in the two profiles, `full` as far as it was timed on a GPU."""
+    quick, full = (json.loads((BOOK / file).read_text(encoding="utf-8")) for file in ("cost.json", "full_cost.json"))
+    rows = []
+    for chapter in chapters():
+        longer = "yes" if "by_profile" in chapter.code else "no"
+        seconds = f"{full['seconds'][chapter.name]:.0f}" if chapter.name in full["seconds"] else "not timed"
+        rows.append([chapter.number, longer, f"{quick[chapter.name]:.0f}", seconds])
+    head = ["chapter", "trains longer in `full`", "seconds, `quick`, two cores of a CPU"]
+    return table([*head, f"seconds, `full`, {full['environment']['device']}"], rows)
 
 
 def prepare_speed() -> str:
@@ -325,7 +347,18 @@ def fill(text: str) -> str:
 PAGES = (cost_card, exercise_list, solutions, convention, model_cards)
 MADE = {
     function.__name__: function
-    for function in (*PAGES, gpu_speed, gpu_devices, gpu_shipped, gpu_sizes, prepare_speed, tested_versions, downloads)
+    for function in (
+        *PAGES,
+        gpu_speed,
+        gpu_devices,
+        gpu_shipped,
+        gpu_sizes,
+        gpu_sharing,
+        gpu_chapters,
+        prepare_speed,
+        tested_versions,
+        downloads,
+    )
 }
 
 

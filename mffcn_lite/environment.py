@@ -81,7 +81,7 @@ PROFILES = ("quick", "full")
 
 
 def profile() -> str:
-    """`quick`, or what the variable MFFCN_LITE_PROFILE says: with `full`, a chapter trains larger networks, on a GPU.
+    """`quick`, or what the variable MFFCN_LITE_PROFILE says: with `full`, chapters train longer, on a GPU.
 
     Raises:
         MffcnLiteError: if the variable holds another word.

@@ -4,7 +4,15 @@ import pytest
 import torch
 
 from mffcn_lite import environment
-from mffcn_lite.environment import choose_device, describe_environment, modules_hash, profile, say_device
+from mffcn_lite.environment import (
+    by_profile,
+    chapter_device,
+    choose_device,
+    describe_environment,
+    modules_hash,
+    profile,
+    say_device,
+)
 from mffcn_lite.errors import MffcnLiteError
 
 
@@ -51,10 +59,21 @@ def test_a_hash_of_modules_changes_with_what_they_compute_and_not_with_words(tmp
 def test_the_profile_is_quick_unless_the_variable_says_full(monkeypatch, refuses):
     monkeypatch.delenv("MFFCN_LITE_PROFILE", raising=False)
     assert profile() == "quick"
+    assert by_profile(quick=3, full=40) == 3
     monkeypatch.setenv("MFFCN_LITE_PROFILE", "full")
     assert profile() == "full"
+    assert by_profile(quick=3, full=40) == 40
     monkeypatch.setenv("MFFCN_LITE_PROFILE", "fast")
     refuses(profile, '"fast"', "quick or full")
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_a_chapter_trains_on_a_gpu_in_the_profile_full_alone(gpu, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setenv("MFFCN_LITE_PROFILE", "quick")
+    assert chapter_device().type == "cpu"
+    monkeypatch.setenv("MFFCN_LITE_PROFILE", "full")
+    assert chapter_device().type == ("cuda" if gpu else "cpu")
 
 
 @pytest.mark.parametrize(("gpu", "words"), [(False, "a CPU; profile: quick. That"), (True, "A card; profile: quick.")])
