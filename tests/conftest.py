@@ -35,18 +35,28 @@ def site():
 
 
 @pytest.fixture(scope="module")
-def browser(site):
-    """Chromium, which calls nobody by itself."""
+def launch(site):
+    """Start a Chromium, which calls nobody by itself; with more arguments of its command line."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is missing")
     sys.path.insert(0, str(Path(__file__).parent.parent / "book"))
     chromium = importlib.import_module("make_pdf").find_browser()
     if chromium is None:
         pytest.skip("Chromium is missing; name it in the variable CHROMIUM")
     offline = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=chromium, args=offline)
-        yield started
-        started.close()
+    with sync_api.sync_playwright() as playwright, contextlib.ExitStack() as started:
+
+        def start(*arguments):
+            browser = playwright.chromium.launch(executable_path=chromium, args=[*offline, *arguments])
+            started.callback(browser.close)
+            return browser
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def browser(launch):
+    """Chromium, as it is."""
+    return launch()
 
 
 @pytest.fixture

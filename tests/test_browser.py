@@ -31,8 +31,8 @@ def run(script, **given):
     const f = require({json.dumps(str(STATIC / "network.js"))}).faceNetworks();
     const picture = ({{ height, width, data }}) => ({{ height, width, data: Float32Array.from(data) }});
     const given = JSON.parse(require("fs").readFileSync(0));
-    const result = (() => {{ {script} }})();
-    console.log(JSON.stringify({{ ...result, data: Array.from(result.data) }}));
+    (async () => {{ {script} }})().then((result) =>
+      console.log(JSON.stringify({{ ...result, data: Array.from(result.data) }})));
     """
     done = subprocess.run([NODE, "-e", program], input=json.dumps(given), capture_output=True, text=True, check=True)
     result = json.loads(done.stdout)
@@ -97,6 +97,23 @@ def test_other_networks_are_pytorchs(model):
         want = model(blurred)
     got = run(script, network=make_browser.describe(model), blurred=picture(blurred))
     assert torch.allclose(got, want, atol=1e-5)
+
+
+@needs_node
+@pytest.mark.parametrize(
+    "adapter",
+    ["null", "Promise.reject(Error())", "({ requestDevice: async () => ({}) })"],
+    ids=["no card", "a card that fails", "a card that can do nothing"],
+)
+def test_without_a_card_that_works_the_loops_compute(adapter):
+    script = f"""
+    Object.defineProperty(global, "navigator", {{ value: {{ gpu: {{ requestAdapter: async () => {adapter} }} }} }});
+    const mine = picture(given.blurred), network = f.unpack(FACE_NETWORKS.srcnn);
+    if ((await f.fastest(network, mine)) !== f.forward) throw Error("another way was taken");
+    return mine;
+    """
+    blurred = noise(30, 20)
+    assert torch.equal(run(script, blurred=picture(blurred)), blurred)
 
 
 def test_no_photo_of_training_travels_with_the_page():

@@ -14,6 +14,17 @@ from mffcn_lite.metrics import psnr
 @pytest.fixture
 def page(browser, site):
     """The index page, opened from the disk; at the end, nothing was asked for outside the book, or went wrong."""
+    yield from open_index(browser, site)
+
+
+@pytest.fixture
+def page_with_a_card(launch, site):
+    """The index page in a Chromium that computes as a graphics card would, in software."""
+    drawn = "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader", "--enable-features=Vulkan"
+    yield from open_index(launch(*drawn), site)
+
+
+def open_index(browser, site):
     tab = new_tab(browser, site.as_uri())
     tab.goto((site / "book" / "chapters" / "index.html").as_uri())
     yield tab
@@ -34,9 +45,13 @@ def restore(tab, path):
     tab.wait_for_selector(".try-network .result:not([hidden])", timeout=60_000)
 
 
-def test_a_grey_photo_is_restored_as_by_pytorch(page, tmp_path, orl):
+@pytest.mark.parametrize("kind", ["page", "page_with_a_card"])
+def test_a_grey_photo_is_restored_as_by_pytorch(request, kind, tmp_path, orl):
+    page = request.getfixturevalue(kind)
     Image.fromarray(orl.images[205, 0]).save(tmp_path / "mine.png")
     restore(page, tmp_path / "mine.png")
+    on_card = "on the graphics card" in page.inner_text(".try-network .said")
+    assert on_card == page.evaluate("Promise.resolve(navigator.gpu?.requestAdapter()).then(Boolean)")
     hr = orl[205:206].floats()
     with torch.no_grad():
         want = {name: load_model(name).reconstruct(hr, 3).clamp(0, 1) for name in ("bicubic", "srcnn", "mffcn")}

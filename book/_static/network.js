@@ -111,7 +111,7 @@ function faceNetworks() {
   }
 
   // mffcn_lite.pictures.enlarge: tiles that overlap by as far as the network looks, so that no seam is left.
-  function restore(network, picture, onTile = () => {}) {
+  async function restore(network, picture, onTile = () => {}, compute = forward) {
     const { height, width } = picture, data = new Float32Array(height * width), r = network.radius;
     const tiles = Math.ceil(height / TILE) * Math.ceil(width / TILE);
     let done = 0;
@@ -120,7 +120,7 @@ function faceNetworks() {
         const bottom = Math.min(height, top + TILE), right = Math.min(width, left + TILE);
         const y = Math.max(0, top - r), x = Math.max(0, left - r);
         const around = cut(picture, y, x, Math.min(height, bottom + r) - y, Math.min(width, right + r) - x);
-        const tile = cut(forward(network, around), top - y, left - x, bottom - top, right - left);
+        const tile = cut(await compute(network, around), top - y, left - x, bottom - top, right - left);
         for (let row = 0; row < tile.height; row++) {
           data.set(tile.data.subarray(row * tile.width, (row + 1) * tile.width), (top + row) * width + left);
         }
@@ -128,6 +128,89 @@ function faceNetworks() {
       }
     }
     return { height, width, data };
+  }
+
+  // `convolve` for a graphics card: a thread for each pixel of each map. `numbers` are the weights, then the bias.
+  const SHADER = `
+    struct Layer { height: i32, width: i32, inputs: i32, outputs: i32, side: i32, relu: i32 };
+    @group(0) @binding(0) var<uniform> layer: Layer;
+    @group(0) @binding(1) var<storage, read> maps: array<f32>;
+    @group(0) @binding(2) var<storage, read> numbers: array<f32>;
+    @group(0) @binding(3) var<storage, read_write> result: array<f32>;
+
+    @compute @workgroup_size(8, 8) fn convolve(@builtin(global_invocation_id) id: vec3<u32>) {
+      let at = vec3<i32>(id);
+      if (at.x >= layer.width || at.y >= layer.height) { return; }
+      let taps = layer.side * layer.side;
+      var sum = numbers[layer.outputs * layer.inputs * taps + at.z];
+      for (var i = 0; i < layer.inputs; i++) {
+        for (var k = 0; k < taps; k++) {
+          let y = at.y + k / layer.side - layer.side / 2;
+          let x = at.x + k % layer.side - layer.side / 2;
+          if (y >= 0 && y < layer.height && x >= 0 && x < layer.width) {
+            sum += numbers[(at.z * layer.inputs + i) * taps + k] * maps[(i * layer.height + y) * layer.width + x];
+          }
+        }
+      }
+      if (layer.relu == 1 && sum < 0) { sum = 0; }
+      result[(at.z * layer.height + at.y) * layer.width + at.x] = sum;
+    }`;
+
+  // `forward` on the graphics card, by WebGPU; null where the browser has none.
+  async function graphicsCard() {
+    const device = await (await navigator.gpu?.requestAdapter())?.requestDevice();
+    if (!device) return null;
+    const module = device.createShaderModule({ code: SHADER });
+    const pipeline = await device.createComputePipelineAsync({ layout: "auto", compute: { module, entryPoint: "convolve" } });
+    const { UNIFORM, STORAGE, COPY_SRC, COPY_DST, MAP_READ } = GPUBufferUsage;
+
+    return async (network, { height, width, data }) => {
+      const plane = 4 * height * width, buffers = []; // a plane in bytes
+      const create = (size, usage) => (buffers.push(device.createBuffer({ size, usage })), buffers.at(-1));
+      const send = (numbers, usage) => {
+        const buffer = create(numbers.byteLength, usage | COPY_DST);
+        device.queue.writeBuffer(buffer, 0, numbers);
+        return buffer;
+      };
+      const commands = device.createCommandEncoder(), maps = [send(data, STORAGE | COPY_SRC)];
+      network.layers.forEach(({ inputs, outputs, side, relu, weights, bias }, j) => {
+        const given = create(plane * inputs, STORAGE | COPY_DST), out = create(plane * outputs, STORAGE | COPY_SRC);
+        let to = 0; // the predecessor's maps, and below them those of a partner
+        for (const from of [maps[j], maps[network.skips[j + 1]]].filter(Boolean)) {
+          commands.copyBufferToBuffer(from, 0, given, to, from.size);
+          to += from.size;
+        }
+        const facts = send(new Int32Array([height, width, inputs, outputs, side, Number(relu)]), UNIFORM);
+        const resources = [facts, given, send(Float32Array.of(...weights, ...bias), STORAGE), out];
+        const entries = resources.map((buffer, binding) => ({ binding, resource: { buffer } }));
+        const pass = commands.beginComputePass();
+        pass.setPipeline(pipeline);
+        pass.setBindGroup(0, device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries }));
+        pass.dispatchWorkgroups(Math.ceil(width / 8), Math.ceil(height / 8), outputs);
+        pass.end();
+        maps.push(out);
+      });
+      const read = create(plane, MAP_READ | COPY_DST);
+      commands.copyBufferToBuffer(maps.at(-1), 0, read, 0, plane);
+      device.queue.submit([commands.finish()]);
+      await read.mapAsync(GPUMapMode.READ);
+      const out = Float32Array.from(new Float32Array(read.getMappedRange()), (v, p) => (network.residual ? v + data[p] : v));
+      buffers.forEach((buffer) => buffer.destroy());
+      return { height, width, data: out };
+    };
+  }
+
+  // The card, if it gives what the loops above give for a corner of the picture; else, and should it fail, the loops.
+  async function fastest(network, picture) {
+    const corner = cut(picture, 0, 0, Math.min(48, picture.height), Math.min(48, picture.width));
+    const far = ({ data }, other) => Math.max(...data.map((value, p) => Math.abs(value - other.data[p])));
+    try {
+      const card = await graphicsCard();
+      if (!card || !(far(await card(network, corner), forward(network, corner)) < 1e-3)) return forward;
+      return (...given) => card(...given).catch(() => forward(...given));
+    } catch {
+      return forward;
+    }
   }
 
   // Base64 of little-endian float32, as book/make_browser.py writes it, to the layers of a network.
@@ -144,25 +227,29 @@ function faceNetworks() {
     return { ...network, layers };
   }
 
-  return { resample, downsample, forward, restore, unpack };
+  return { resample, downsample, forward, graphicsCard, fastest, restore, unpack };
 }
 
 // In a worker: a photo comes in, pictures and progress go out. The page stays alive meanwhile, and ends the
 // worker to cancel. Of a colour photo the networks get the luminance; its colours are enlarged bicubically.
 function faceWorker() {
-  const { downsample, resample, restore, unpack } = faceNetworks();
+  const { downsample, resample, forward, fastest, restore, unpack } = faceNetworks();
 
-  self.onmessage = ({ data: { planes, factor, shrink, networks } }) => {
+  self.onunhandledrejection = ({ reason }) => { throw reason; }; // what fails below is this worker's error
+  self.onmessage = async ({ data: { planes, factor, shrink, networks } }) => {
     const small = shrink ? planes.map((plane) => downsample(plane, factor)) : planes;
     const height = shrink ? planes[0].height : planes[0].height * factor;
     const width = shrink ? planes[0].width : planes[0].width * factor;
     const [blurred, ...colours] = small.map((plane) => resample(plane, height, width));
     self.postMessage({ name: "bicubic", planes: [blurred, ...colours] });
+    let onCard = true;
     for (const [name, packed] of Object.entries(networks)) {
       const onTile = (share) => self.postMessage({ name, share });
-      self.postMessage({ name, planes: [restore(unpack(packed), blurred, onTile), ...colours] });
+      const network = unpack(packed), compute = await fastest(network, blurred);
+      onCard &&= compute !== forward;
+      self.postMessage({ name, planes: [await restore(network, blurred, onTile, compute), ...colours] });
     }
-    self.postMessage({ finished: true });
+    self.postMessage({ finished: true, onCard });
   };
 }
 

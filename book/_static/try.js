@@ -82,7 +82,7 @@
       }
     }
 
-    function finish(compare) {
+    function finish(compare, onCard) {
       stop();
       for (const select of [left, right]) {
         select.innerHTML = Object.keys(pictures).map((name) => `<option value="${name}">${TITLES[name]}`).join("");
@@ -93,7 +93,7 @@
       find("figcaption").textContent = compare
         ? `PSNR of the luminance against your photo: ${words.join(", ")}. One photo decides nothing.`
         : "Nothing to compare with: what the networks add is a guess.";
-      said.textContent = "Done. Move the border, or choose other pictures.";
+      said.textContent = `Done${onCard ? " on the graphics card" : ""}. Move the border, or choose other pictures.`;
       result.hidden = false;
       show();
     }
@@ -115,11 +115,11 @@
       const code = new Blob([`"use strict";${faceNetworks}\n(${faceWorker})();`], { type: "text/javascript" });
       worker = new Worker(URL.createObjectURL(code));
       worker.onerror = () => (stop(), (said.textContent = "This browser could not compute it; try another."));
-      worker.onmessage = ({ data: { name, planes, share, finished } }) => {
+      worker.onmessage = ({ data: { name, planes, share, finished, onCard } }) => {
         if (planes) pictures[name] = planes;
         // SRCNN takes about a third of the time.
         if (share) progress.value = name === "srcnn" ? share / 3 : 1 / 3 + (share * 2) / 3;
-        if (finished) finish(shrink);
+        if (finished) finish(shrink, onCard);
       };
       worker.postMessage({ planes: photo, factor, shrink, networks: self.FACE_NETWORKS });
     }
