@@ -158,7 +158,7 @@ EXPERIMENTS = dict(
             needs=("trials_mffcn",),
             alone=True,
         ),
-        result("starts", "starts.py", modules=(*TRAINING, *OWN["mffcn"], "models.interpolation"), hours=0.2),
+        result("starts", "starts.py", modules=(*TRAINING, *OWN["mffcn"], "models.interpolation"), hours=0.3),
         result("srcnn_at_2", "srcnn_at_2.py", modules=(*TRAINING, *OWN["srcnn"], *OWN["wiener"]), hours=0.3),
         result(
             "folds",

@@ -1,6 +1,6 @@
 """Skips or initialisation? A deep, narrow MFFCN from two starts, with and without skips, on validation people.
 
-    python benchmarks/starts.py          (about ten minutes on one core that is free)
+    python benchmarks/starts.py          (about twenty minutes on one core that is free)
 
 Writes mffcn_lite/results/starts.json after each trial, and goes on from there. The test people are not touched.
 """
@@ -28,6 +28,9 @@ TRIALS = [
     *[(start, skip, CONFIG.lr, seed) for seed in (0, 1, 2) for start, skip in PAIRS],
     *[("default", "none", rate, 0) for rate in (1e-3, 1.6e-2)],
     ("he", "none", 1e-3, 1),
+    # How often does a chain from He's start die, with skips and without, and at a quarter of the rate?
+    *[("he", skip, CONFIG.lr, seed) for seed in range(3, 10) for skip in ("none", "concat")],
+    *[("he", "none", 1e-3, seed) for seed in (0, *range(2, 10))],
 ]
 
 

@@ -222,7 +222,7 @@ def gpu_sizes() -> str:
         for name in shown
         if all("CPU" not in run.get("device", "CPU") for run in arms[name]["runs"])
     ]
-    steps, device = content["budget"]["steps"], content["environment"]["device"]
+    steps, device = content["budget"]["steps"], arms["mff"]["runs"][0]["device"]
     head = ["arm of the ablation", "million multiplications a photo, forward", f"seconds for {steps:,} steps"]
     return f"{table(head, rows)}\n\n{device}, three seeds each, several trainings on it at a time."
 

@@ -152,11 +152,12 @@ def test_what_chapter_9_says_of_starts_and_of_the_residual():
         key = trial["start"], trial["skip"], trial["lr"] == starts["budget"]["lr"]
         gains.setdefault(key, []).append(trial["validation_psnr"][-1] - starts["bicubic"])
     assert max(map(abs, gains["default", "none", True] + gains["default", "none", False])) < 0.05
-    dead, *alive = sorted(gains["he", "none", True])
-    assert abs(dead) < 0.05
-    assert min(gains["he", "none", False]) > 1  # with another rate the dead one lives
+    alive = [gain for gain in gains["he", "none", True] if abs(gain) > 0.05]
+    assert (len(alive), len(gains["he", "none", True])) == (8, 10)
+    assert min(gains["he", "concat", True]) > 0.8
+    assert min(gains["he", "none", False]) > 0.9  # at a lower rate all ten live
     assert min(gains["default", "concat", True]) > 0.5
-    assert max(gains["default", "concat", True]) < min(alive + gains["he", "concat", True])
+    assert max(gains["default", "concat", True]) < min(alive)
     assert not set(starts["validation_people"]) & set(load_model("mffcn").card["test_people"])
     wide = [trial for trial in load_results("trials_mffcn")["trials"] if set(trial["options"]) == {"lr"}]
     for rate in {trial["options"]["lr"] for trial in wide}:
