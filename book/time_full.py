@@ -36,8 +36,13 @@ def seconds_of(name: str) -> float:
 
 
 if __name__ == "__main__":
+    environment = describe_environment(choose_device())
+    if environment["device"].startswith("CPU"):
+        sys.exit("no CUDA device was found, and the table says what one brings; run this where there is one")
     for chapter in sys.argv[1:] or sorted(path.stem for path in (BOOK / "chapters").glob("*.ipynb")):
-        found = read_json(COST)["seconds"] if COST.exists() else {}
+        stored = read_json(COST)
+        same = stored["environment"]["device"] == environment["device"]
+        found = stored["seconds"] if same else {}
         found[chapter] = seconds_of(chapter)
-        write_json(COST, {"seconds": found, "environment": describe_environment(choose_device())})
+        write_json(COST, {"seconds": found, "environment": environment})
         print(chapter, found[chapter], flush=True)
