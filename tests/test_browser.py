@@ -36,7 +36,7 @@ def run(script, **given):
     """
     done = subprocess.run([NODE, "-e", program], input=json.dumps(given), capture_output=True, text=True, check=True)
     result = json.loads(done.stdout)
-    return torch.tensor(result["data"]).view(1, 1, result["height"], result["width"])
+    return torch.tensor(result["data"], dtype=torch.float32).view(1, 1, result["height"], result["width"])
 
 
 def picture(image):
@@ -83,7 +83,7 @@ def test_a_shipped_network_is_pytorchs_in_tiles_too(name):
 
 OTHERS = {
     "odd depth": MFFCN(width=3, depth=5, zero_last=False),
-    "no skips": MFFCN(width=2, depth=4, skip="none", residual=False),
+    "no skips": MFFCN(width=2, depth=4, skip="none", residual=False, zero_last=False),
     "other kernels": SRCNN((3, 7, 1), (4, 2)),
 }
 
