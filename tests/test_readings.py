@@ -209,17 +209,18 @@ def test_fusing_pays_where_it_multiplies_less_and_with_few_maps(in_channels, out
 
 
 def test_the_clock_says_where_fusing_pays():
-    """The rule agrees with what was measured, wherever that is clear: a fifth either way in both of its directions.
+    """The rule agrees with what was measured, wherever that is clear: 10% either way in both of its directions.
 
-    Between 16 and 64 maps processors differ by more than a tenth.
+    In between, with 32 maps, processors differ by more than that: there it is 20%.
     """
     cases = load_results("bench_fusing")["branches"]
     assert len(cases) == 24
     for case in cases:
         highest = max(case[what]["highest"] for what in ("forward", "step"))
         lowest = min(case[what]["lowest"] for what in ("forward", "step"))
-        if lowest > 1.2 or highest < 0.8:
-            assert case["fusing_pays"] == (lowest > 1.2), case
+        clear = 0.2 if case["width"] == 32 else 0.1
+        if lowest > 1 + clear or highest < 1 - clear:
+            assert case["fusing_pays"] == (lowest > 1 + clear), case
 
 
 @pytest.mark.parametrize("dtype_atol", [(torch.float64, 1e-12), (torch.float32, 1e-5)])
