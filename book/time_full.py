@@ -36,9 +36,10 @@ def seconds_of(name: str) -> float:
 
 
 if __name__ == "__main__":
-    environment = describe_environment(choose_device())
-    if environment["device"].startswith("CPU"):
+    device = choose_device()
+    if device.type == "cpu":
         sys.exit("no CUDA device was found, and the table says what one brings; run this where there is one")
+    environment = describe_environment(device)
     for chapter in sys.argv[1:] or sorted(path.stem for path in (BOOK / "chapters").glob("*.ipynb")):
         stored = read_json(COST)
         same = stored["environment"]["device"] == environment["device"]

@@ -179,7 +179,7 @@ function faceNetworks() {
       };
       const commands = device.createCommandEncoder();
       const maps = [send(data, STORAGE | COPY_SRC)];
-      network.layers.forEach(({ inputs, outputs, side, relu, weights, bias }, j) => {
+      network.layers.forEach(({ inputs, outputs, side, relu, numbers }, j) => {
         const given = create(plane * inputs, STORAGE | COPY_DST);
         const out = create(plane * outputs, STORAGE | COPY_SRC);
         let to = 0; // the predecessor's maps, and below them those of a partner
@@ -188,8 +188,8 @@ function faceNetworks() {
           to += from.size;
         }
         const facts = send(new Int32Array([height, width, inputs, outputs, side, Number(relu)]), UNIFORM);
-        const numbers = send(Float32Array.of(...weights, ...bias), STORAGE);
-        const entries = [facts, given, numbers, out].map((buffer, binding) => ({ binding, resource: { buffer } }));
+        const resources = [facts, given, send(numbers, STORAGE), out];
+        const entries = resources.map((buffer, binding) => ({ binding, resource: { buffer } }));
         const layout = pipeline.getBindGroupLayout(0), pass = commands.beginComputePass();
         pass.setPipeline(pipeline);
         pass.setBindGroup(0, device.createBindGroup({ layout, entries }));
@@ -208,15 +208,17 @@ function faceNetworks() {
     };
   }
 
+  let card; // asked for once, whatever the number of networks
+
   // The card, if it gives what the loops above give for a corner of the picture; else the loops.
   async function fastest(network, picture) {
     const corner = cut(picture, 0, 0, Math.min(48, picture.height), Math.min(48, picture.width));
     try {
-      const card = await graphicsCard();
-      if (!card) return forward;
-      const want = forward(network, corner).data, { data } = await card(network, corner);
+      const compute = await (card ??= graphicsCard());
+      if (!compute) return forward;
+      const want = forward(network, corner).data, { data } = await compute(network, corner);
       if (!data.every((value, p) => Math.abs(value - want[p]) < 1e-3)) return forward;
-      return (...given) => card(...given).catch(() => forward(...given)); // should it fail later
+      return (...given) => compute(...given).catch(() => forward(...given)); // should it fail later
     } catch {
       return forward;
     }
@@ -228,15 +230,14 @@ function faceNetworks() {
     const numbers = new Float32Array(bytes.buffer);
     let at = 0;
     const take = (count) => numbers.subarray(at, (at += count));
-    const layers = network.layers.map((layer) => ({
-      ...layer,
-      weights: take(layer.outputs * layer.inputs * layer.side ** 2),
-      bias: take(layer.outputs),
-    }));
+    const layers = network.layers.map((layer) => {
+      const count = layer.outputs * layer.inputs * layer.side ** 2, own = take(count + layer.outputs);
+      return { ...layer, numbers: own, weights: own.subarray(0, count), bias: own.subarray(count) };
+    });
     return { ...network, layers };
   }
 
-  return { resample, downsample, forward, graphicsCard, fastest, restore, unpack };
+  return { resample, downsample, forward, fastest, restore, unpack };
 }
 
 // In a worker: a photo comes in, pictures and progress go out. The page stays alive meanwhile, and ends the
