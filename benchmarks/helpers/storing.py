@@ -1,0 +1,37 @@
+"""How experiments store what came out, with what it was made with, and how they go on."""
+
+from pathlib import Path
+
+from benchmarks.helpers.results import DEVICE
+from benchmarks.stamps import ROOT
+from benchmarks.table import EXPERIMENTS, Ledger, digest_of
+from mffcn_lite.environment import describe_environment
+from mffcn_lite.files import read_json, write_json
+
+LEDGER = Ledger()  # of the code that this process runs, whatever is written to the files meanwhile
+
+
+def is_made(path: Path, stamp: dict) -> bool:
+    """Whether a network lies at `path` whose card holds all of `stamp`."""
+    card = path.with_suffix(".json")
+    return path.exists() and card.exists() and {key: read_json(card).get(key) for key in stamp} == stamp
+
+
+def made_with(name: str) -> str:
+    """A hash of all that an experiment depends on, for what it keeps in several files."""
+    return digest_of(LEDGER.stamp(name))
+
+
+def begun(name: str) -> dict:
+    """What an experiment that goes on has stored already; nothing where the code has changed since."""
+    return {} if LEDGER.own_changes(name) else LEDGER.stored(name)
+
+
+def store(name: str, content: dict, unfinished: int = 0) -> None:
+    """Write an experiment's result with what it was made with.
+
+    Args:
+        unfinished: how many parts are still to be made.
+    """
+    provenance = {"stamp": LEDGER.stamp(name), "unfinished": unfinished, "environment": describe_environment(DEVICE)}
+    write_json(ROOT / EXPERIMENTS[name].file, content | provenance)

@@ -1,0 +1,287 @@
+"""Probes: a short, deterministic part of each experiment, by which a change that changes no number is recognised.
+
+A probe is the function `probe` beside what makes the result; it returns numbers. Its digest is taken over their bits,
+and over the values of the constants on which the result depends, since a probe takes fewer steps than they say. Where
+the digest is what it was, and everything that changed was executed in the probe, the result is stamped anew.
+
+A digest belongs to a processor, its libraries and one thread. Where these are others, both sides are computed: from the
+commit in which the stamp was stored, and from the files of now.
+"""
+
+import dataclasses
+import hashlib
+import importlib
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from benchmarks.stamps import FOLDERS, ROOT, TABLES, Key, Reader, Tree, Walk
+from benchmarks.table import EXPERIMENTS, Experiment, Ledger, digest_of, read
+
+# ------------------------------------------------------------------------------------------------ a digest
+
+
+def plain(value: object) -> Iterator[bytes]:
+    """The bits of numbers, words, arrays, tensors and tables in any nesting of lists and dictionaries.
+
+    Raises:
+        TypeError: for anything else.
+    """
+    import numpy as np
+    import pandas as pd
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu().contiguous().numpy()
+    if isinstance(value, pd.DataFrame):
+        value = value.to_dict("list")
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, np.ndarray | np.generic) and value.dtype != object:
+        yield f"{value.dtype}{value.shape}".encode() + np.ascontiguousarray(value).tobytes()
+    elif isinstance(value, Mapping):
+        yield b"{"
+        for key in value:
+            yield from plain(key)
+            yield from plain(value[key])
+        yield b"}"
+    elif isinstance(value, list | tuple | set | frozenset | range):
+        yield b"["
+        for one in sorted(value, key=repr) if isinstance(value, set | frozenset) else value:
+            yield from plain(one)
+        yield b"]"
+    elif value is None or isinstance(value, bool | int | float | str | bytes):
+        yield repr(value.hex() if isinstance(value, float) else value).encode() + b";"
+    else:
+        raise TypeError(f"a probe returned {type(value).__name__}; give numbers, words, arrays or tensors")
+
+
+def digest(value: object) -> str:
+    """The hash of a probe's numbers."""
+    found = hashlib.sha256()
+    for part in plain(value):
+        found.update(part)
+    return found.hexdigest()[:24]
+
+
+def is_words(value: object) -> bool:
+    """Whether a constant is words alone, in any nesting."""
+    if isinstance(value, Mapping):
+        return all(map(is_words, [*value, *value.values()]))
+    return all(map(is_words, value)) if isinstance(value, list | tuple | set) else isinstance(value, str | None)
+
+
+def values(keys: Iterable[Key]) -> dict[Key, tuple[str, bool]]:
+    """Of each constant, and of the fields of each class, a hash of the value and whether it is words alone."""
+    found = {}
+    for key in keys:
+        module, name = key
+        value = getattr(importlib.import_module(module), name, None) if "." not in name and name[0] != "(" else None
+        if isinstance(value, type):
+            value = {name: one for name, one in vars(value).items() if not name.startswith("_") and not callable(one)}
+            value = {name: one for name, one in value.items() if not hasattr(one, "__get__")}
+        elif callable(value):
+            continue
+        try:
+            found[key] = digest(value)[:8], is_words(value)
+        except TypeError:
+            continue  # a table of functions: these are definitions of their own
+    return found
+
+
+# ------------------------------------------------------------------------------------------------ running a probe
+
+
+def machine() -> dict[str, str]:
+    """What the bits of a probe depend on, beside the code."""
+    import numpy
+    import torch
+
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
+    name = next((line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine())
+    capability = torch.backends.cpu.get_cpu_capability()
+    return {"processor": f"{name}, {capability}", "torch": torch.__version__, "numpy": numpy.__version__}
+
+
+class Executed:
+    """While it is entered, notes which definitions of the repository are executed."""
+
+    def __init__(self, root: Path):
+        self.root, self.keys, self.seen = f"{root}{os.sep}", set(), set()
+
+    def __enter__(self) -> "Executed":
+        threading.setprofile(self._note)
+        sys.setprofile(self._note)
+        return self
+
+    def __exit__(self, *_) -> None:
+        sys.setprofile(None)
+        threading.setprofile(None)
+
+    def _note(self, frame, event, _) -> None:
+        code = frame.f_code
+        if event != "call" or code in self.seen:
+            return
+        self.seen.add(code)
+        name = code.co_qualname.split(".<locals>")[0]
+        # Not what runs when a module is imported: its body, its classes' bodies, lambdas and comprehensions there.
+        if code.co_filename.startswith(self.root) and name[0] != "<" and code.co_flags & 1:  # CO_OPTIMIZED
+            parts = Path(code.co_filename).relative_to(self.root).with_suffix("").parts
+            if parts[0] in FOLDERS:
+                self.keys.add((".".join(parts[:-1] if parts[-1] == "__init__" else parts), name))
+
+
+def run_probe(experiment: Experiment) -> dict:
+    """In this process: the digest, and which definitions were executed."""
+    import torch
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    probe = importlib.import_module(f"benchmarks.{experiment.module}").probe
+    with Executed(ROOT) as executed:
+        found = probe(*experiment.arguments)
+    known = values(reach(Ledger().tree, experiment))
+    return {
+        "digest": digest(found),
+        "machine": machine(),
+        "executed": sorted(map(list, executed.keys)),
+        "values": [[*key, value, words] for key, (value, words) in known.items()],
+    }
+
+
+def reach(tree: Tree, experiment: Experiment) -> dict:
+    """Every definition on which an experiment depends."""
+    starts = tuple((f"benchmarks.{experiment.module}", start) for start in experiment.starts)
+    return Walk(tree, starts, frozenset(experiment.names)).reached
+
+
+def in_a_process(name: str, root: Path = ROOT) -> dict:
+    """The probe of an experiment as the files below `root` have it, on one thread, without a GPU.
+
+    Raises:
+        RuntimeError: if it fails; with its last line.
+    """
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": str(root)}
+    command = [sys.executable, "-m", "benchmarks", "probe", name]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError((done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1])
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def probe_code(tree: Tree, experiment: Experiment) -> str:
+    """A hash of the probe itself."""
+    module = f"benchmarks.{experiment.module}"
+    return digest_of(
+        repr(Reader(tree, module, set(), set(), False, None).read(tree.module(module).definitions["probe"]))
+    )
+
+
+# ------------------------------------------------------------------------------------------------ stamping anew
+
+
+def before(name: str) -> tuple[dict, str]:
+    """(the probe of the code with which the result was stamped, its commit).
+
+    Raises:
+        RuntimeError: if that commit is not here, or its stamp is another.
+    """
+    file = EXPERIMENTS[name].file.as_posix()
+
+    def git(*arguments: str) -> str:
+        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"git {arguments[0]}: {done.stderr.strip()}")
+        return done.stdout.strip()
+
+    commit = git("log", "-1", "--format=%H", "--", file)
+    if not commit:
+        raise RuntimeError(f"{file} is in no commit here; fetch the whole history")
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder, "then")
+        git("worktree", "add", "--detach", str(place), commit)
+        try:
+            if read(place / file).get("stamp") != read(ROOT / file).get("stamp"):
+                raise RuntimeError(f"{file} was stamped after its last commit; commit it first")
+            return in_a_process(name, place), commit[:12]
+        finally:
+            git("worktree", "remove", "--force", str(place))
+
+
+def unproven(ledger: Ledger, name: str, now: dict) -> list[str]:
+    """Of what is not as it was, that of which the probe can say nothing.
+
+    A function is proven when the probe executes it; a constant, or a class's fields, when the value is one that was
+    there before, since a probe replaces some, such as the number of steps; words of the package when they are used.
+    """
+    stored, reached = ledger.stored(name), reach(ledger.tree, EXPERIMENTS[name])
+    before = {value.split("-")[0] for value in stored["stamp"]["definitions"].values()}
+    executed = {tuple(key) for key in now["executed"]}
+    used = {key for caller in executed & set(reached) for key in reached[caller].keys}
+    titles = {ledger.tree.title(key): key for key in reached}
+    known = {(module, name): (value, words) for module, name, value, words in now["values"]}
+
+    def proven(key: Key) -> bool:
+        value, words = known.get(key, (None, False))
+        if value is None:
+            return key in executed or key[1] in TABLES
+        return value in stored["probe"]["values"] or (words and key in used and key[0].startswith("mffcn_lite"))
+
+    own = {title: value.split("-")[0] for title, value in ledger.stamp(name)["definitions"].items()}
+    return [title for title, value in own.items() if value not in before and not proven(titles[title])]
+
+
+def restamp(name: str, ledger: Ledger) -> tuple[str, dict | None]:
+    """Run a result's probe, and say what follows; with what is to be written into its file, or None."""
+    stored, experiment = ledger.stored(name), EXPERIMENTS[name]
+    changed, old = ledger.own_changes(name), stored.get("probe")
+    code = probe_code(ledger.tree, experiment)
+    files = [one for one in changed if one in stored.get("stamp", {}).get("files", {})]
+    if not changed and old is not None and old["code"] == code:
+        return "up to date", None
+    if not stored or files or (changed and old is None):
+        return f"left out of date: {', '.join(files or changed or ['it is missing'])}", None
+    now = in_a_process(name)
+    kept = sorted({value for _, _, value, _ in now["values"]})
+    found = {"digest": now["digest"], "values": kept, "machine": now["machine"], "code": code}
+    if not changed:
+        return "its probe is stored", stored | {"probe": found}
+    said = {"changed": changed, "because": "its probe gives the same bits", "on": now["machine"]["processor"]}
+    if "CPU" not in stored["environment"]["device"]:
+        said["made on"] = f"{stored['environment']['device']}; both sides of the probe on a CPU"
+    then = old["digest"]
+    if (old["machine"], old["code"]) != (now["machine"], code):
+        there, commit = before(name)
+        then, said["against"] = there["digest"], f"the code of {commit}, on this processor"
+    if then != now["digest"]:
+        return f"left out of date: its probe gives other numbers ({', '.join(changed)})", None
+    if blind := unproven(ledger, name, now):
+        return f"left out of date: its probe says nothing of {', '.join(blind)}", None
+    return "stamped anew", stored | {"stamp": ledger.stamp(name), "probe": found, "restamped": said}
+
+
+def restamp_all(names: Iterable[str]) -> None:
+    """Each of the results, two at a time; a line a result."""
+    from mffcn_lite.files import write_json
+
+    ledger = Ledger()
+
+    def one(name: str) -> None:
+        try:
+            said, content = restamp(name, ledger)
+        except RuntimeError as error:
+            said, content = f"left out of date: {error}", None
+        if content is not None:
+            write_json(ROOT / EXPERIMENTS[name].file, content)
+        print(f"{name:20} {said}", flush=True)
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(one, names))

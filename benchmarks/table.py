@@ -1,0 +1,250 @@
+"""Every experiment behind a number of the book: what makes it, what it depends on, and whether it is up to date.
+
+Nothing here imports torch, nor anything else outside the standard library: `make results-list` needs no set-up.
+"""
+
+import hashlib
+import itertools
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.stamps import DIGITS, ROOT, Tree, changes, stamp
+
+RESULTS, WEIGHTS, KEPT = Path("mffcn_lite/results"), Path("mffcn_lite/weights"), Path("benchmarks")  # below the root
+# Of a file, what says how it was made and not what came out.
+PROVENANCE = ("stamp", "probe", "restamped", "environment", "unfinished")
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
+NETWORKS, FITTED = ("srcnn", "nie", "fsrcnn", "mffcn"), ("wiener", "example", "sparse", "forest")
+# The systems of the book's tables, in their order. A new one enters a table when it is written here.
+SYSTEMS = (*INTERPOLATIONS, "wiener", "ibp", "pocs", "example", "sparse", "forest", *NETWORKS)
+SHIPPED = tuple(f"weights/{name}" for name in (*FITTED, *NETWORKS, "mffcn-full"))
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One JSON file.
+
+    Attributes:
+        name: of the result; or "weights/mffcn", whose file is the card of a shipped system.
+        module: of Python that makes it, below `benchmarks`, such as "experiments.tables".
+        arguments: of its command line.
+        starts: the functions that make the numbers; what they reach is what the result depends on.
+        hours: of one core, roughly; on a GPU far less.
+        names: of the systems, losses and grids that it uses.
+        needs: experiments whose files it reads.
+        keeps: networks that it trains and keeps, below `benchmarks`.
+        alone: it uses all cores, or measures time.
+        gpu: it is made on a GPU only; elsewhere what is stored stays.
+    """
+
+    name: str
+    module: str
+    hours: float
+    arguments: tuple[str, ...] = ()
+    starts: tuple[str, ...] = ("main",)
+    names: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    keeps: str = ""
+    alone: bool = False
+    gpu: bool = False
+
+    @property
+    def file(self) -> Path:
+        """The result, below the root."""
+        return WEIGHTS / f"{Path(self.name).name}.json" if "/" in self.name else RESULTS / f"{self.name}.json"
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """Arguments of Python."""
+        return "-m", f"benchmarks.{self.module}", *self.arguments
+
+    def definitions(self, tree: Tree) -> dict[str, str]:
+        """The stamp of each definition on which the numbers depend, in the code of `tree`."""
+        return stamp(tree, (f"benchmarks.{self.module}:{start}" for start in self.starts), self.names)
+
+    def files(self, root: Path) -> dict[str, str]:
+        """The hash of what it reads from other experiments, by name."""
+        found = {}
+        for need in map(EXPERIMENTS.get, self.needs):
+            content = read(root / need.file)
+            if "/" in need.name:
+                content = {key: content.get(key) for key in ("model", "arguments", "weights_sha256")}
+                found[need.name] = sha256((root / need.file).with_suffix(".safetensors"))
+            found[f"{need.name}.json"] = digest_of({k: v for k, v in content.items() if k not in PROVENANCE})
+            for path in sorted((root / KEPT).glob(need.keeps)) if need.keeps else ():
+                found[f"{need.name}/{path.stem}"] = sha256(path)
+        return found
+
+
+def read(path: Path) -> dict:
+    """A JSON object, an empty one where there is no file."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def sha256(path: Path) -> str:
+    """The first digits of a file's hash; "missing" where there is none."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:DIGITS] if path.is_file() else "missing"
+
+
+def digest_of(content: object) -> str:
+    """The first digits of the hash of what JSON says, in whatever order its keys are."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:DIGITS]
+
+
+def recipe_trials(name: str, hours: float) -> Experiment:
+    """The trials of a network."""
+    names = (name, "nie" if name == "nie" else "l2")
+    return Experiment(f"trials_{name}", "experiments.recipe_trials", hours, (name,), names=names, alone=True)
+
+
+def patch_trials(name: str) -> Experiment:
+    """The trials of a patch system."""
+    return Experiment(f"trials_{name}", "experiments.patch_trials", 0.1, (name,), names=(name,))
+
+
+def shipped(name: str, hours: float) -> Experiment:
+    """A shipped system, trained or fitted after its trials."""
+    start = "ship_network" if name in NETWORKS else "ship_fitted"
+    names = (name, "wiener", *(() if name in FITTED else ("nie",) if name == "nie" else ("l2",)))
+    needs = () if name == "wiener" else (f"trials_{name}", "weights/wiener")
+    return Experiment(
+        f"weights/{name}", "experiments.train_shipped", hours, (name,), (start,), tuple(dict.fromkeys(names)), needs
+    )
+
+
+def speed(name: str, module: str, hours: float, **more) -> Experiment:
+    """A measurement of time."""
+    return Experiment(name, f"speed.{module}", hours, alone=True, **more)
+
+
+def measurement(name: str, hours: float, **more) -> Experiment:
+    """Something measured on every shipped system."""
+    return Experiment(name, f"experiments.{name}", hours, names=SYSTEMS, needs=SHIPPED, **more)
+
+
+TRAINED = ("mffcn", "srcnn", "l2")
+_ALL = (
+    *(recipe_trials(name, hours) for name, hours in {"mffcn": 3.5, "srcnn": 1.5, "nie": 1.5, "fsrcnn": 0.5}.items()),
+    *(patch_trials(name) for name in ("example", "sparse", "forest")),
+    *(shipped(name, hours) for name, hours in {"mffcn": 1.2, "srcnn": 0.5, "nie": 0.5, "fsrcnn": 0.2}.items()),
+    *(shipped(name, 0.02) for name in FITTED),
+    Experiment(
+        "weights/mffcn-full",
+        "experiments.train_shipped",
+        0.5,
+        ("mffcn-full",),
+        ("ship_fine_tuned",),
+        names=("mffcn", "wiener", "objective"),
+        needs=("weights/mffcn", "weights/wiener"),
+    ),
+    Experiment("ablations", "experiments.ablations", 5, names=TRAINED, alone=True),
+    Experiment(
+        "paper_recipe",
+        "experiments.paper_recipe",
+        8,
+        names=TRAINED,
+        needs=("trials_mffcn", "trials_srcnn"),
+        alone=True,
+        gpu=True,
+    ),
+    Experiment("larger", "experiments.larger", 0.1, names=("mffcn", "l2", "wiener", "bicubic"), alone=True, gpu=True),
+    Experiment(
+        "loss_arms",
+        "experiments.loss_arms",
+        3,
+        names=("mffcn", "l2", "objective"),
+        needs=("trials_mffcn",),
+        alone=True,
+    ),
+    Experiment("starts", "experiments.starts", 0.3, names=("mffcn", "l2", "bicubic")),
+    Experiment("srcnn_at_2", "experiments.srcnn_at_2", 0.3, names=("srcnn", "l2", "wiener", "bicubic")),
+    Experiment(
+        "folds",
+        "experiments.folds",
+        5,
+        names=(*TRAINED, "wiener", "bicubic"),
+        needs=("trials_mffcn", "trials_srcnn"),
+        keeps="networks/folds/*.safetensors",
+        alone=True,
+    ),
+    measurement("tables", 0.02),
+    measurement("distortion", 0.1),
+    measurement("off_protocol", 0.2),
+    measurement("systems", 0.1, starts=("main", "measure"), alone=True),
+    measurement("seen_and_guessed", 0.1),
+    measurement("failure", 0.1),
+    Experiment("forensics", "experiments.forensics", 0.5),
+    Experiment(
+        "leak",
+        "experiments.leak",
+        0.4,
+        names=("mffcn", "l2", "example", "wiener"),
+        needs=("weights/mffcn", "weights/example", "weights/wiener"),
+    ),
+    Experiment(
+        "recognition",
+        "experiments.recognition",
+        1,
+        names=(*TRAINED, "wiener", "bicubic"),
+        needs=("folds",),
+        keeps="networks/far/*.safetensors",
+    ),
+    speed("bench_fusing", "bench_fusing", 0.3, names=("mffcn", "l2"), needs=("weights/mffcn",)),
+    speed("bench_metrics", "bench_measures", 0.1, arguments=("metrics",), starts=("bench_metrics", "measure_memory")),
+    speed("costs", "bench_measures", 0.1, arguments=("objective",), starts=("bench_objective",), names=("objective",)),
+    speed("bench_training", "bench_training", 0.7, starts=("main", "train_on"), names=(*TRAINED, "fsrcnn")),
+    speed("bench_training_gpu", "bench_training", 0.1, arguments=("speed",), names=(*TRAINED, "fsrcnn"), gpu=True),
+    speed("bench_sharing", "bench_sharing", 0.1, starts=("main", "work"), names=("mffcn", "l2"), gpu=True),
+    speed("bench_prepare", "bench_prepare", 0.3),
+)
+EXPERIMENTS = {experiment.name: experiment for experiment in _ALL}
+
+
+class Ledger:
+    """The state of every result in a tree of files, whose code is read once, now.
+
+    Args:
+        root: the repository's folder.
+    """
+
+    def __init__(self, root: Path = ROOT):
+        self.root, self.tree, self._definitions = root, Tree(root).read_all(), {}
+
+    def stored(self, name: str) -> dict:
+        """The result's file."""
+        return read(self.root / EXPERIMENTS[name].file)
+
+    def stamp(self, name: str) -> dict:
+        """What the result depends on: the code as it was when this ledger was opened, and the files as they are."""
+        if name not in self._definitions:
+            self._definitions[name] = EXPERIMENTS[name].definitions(self.tree)
+        return {"definitions": self._definitions[name], "files": EXPERIMENTS[name].files(self.root)}
+
+    def own_changes(self, name: str) -> list[str]:
+        """What is not as it was when the result was made: definitions, and files that it reads."""
+        stored, now = self.stored(name).get("stamp"), self.stamp(name)
+        if stored is None:
+            return ["its stamp"]
+        old, new = stored["files"], now["files"]
+        files = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
+        return [*changes(stored["definitions"], now["definitions"]), *files]
+
+    def changes(self, name: str) -> list[str]:
+        """The same, and what is not as it was for the results that it is made from."""
+        behind = (self.changes(need) for need in EXPERIMENTS[name].needs)
+        return list(dict.fromkeys(itertools.chain(self.own_changes(name), *behind)))
+
+    def state(self, name: str) -> str:
+        """`missing`, `out of date`, `begun` or `up to date`."""
+        stored = self.stored(name)
+        if not stored:
+            return "missing"
+        if self.changes(name):
+            return "out of date"
+        return "begun" if stored.get("unfinished") else "up to date"
+
+    def line(self, name: str) -> str:
+        """Its state in words."""
+        state = self.state(name)
+        return f"{state}: {', '.join(f'{one} changed' for one in self.changes(name))}" if "out" in state else state
