@@ -16,9 +16,8 @@ from threading import Barrier
 import torch
 from experiments import DEVICE, store
 
-from mffcn_lite.data import load_faces
+from mffcn_lite.data import load_faces, people_for_training
 from mffcn_lite.models import create_model
-from mffcn_lite.runs import people_for_training
 from mffcn_lite.training import TrainingState, recipe_for, train
 
 SYSTEM, SECONDS, COUNTS, WARM_UP, AT_ONCE = "mffcn", 5, (1, 4, 12), 30, 10

@@ -21,30 +21,33 @@ from pathlib import Path
 import torch
 
 from mffcn_lite.checkpoint import load_model
-from mffcn_lite.environment import choose_device, describe_environment, modules_hash
+from mffcn_lite.device import choose_device
 from mffcn_lite.evaluation import RESULTS
 from mffcn_lite.files import read_json, sha256, write_json
 from mffcn_lite.models import SuperResolver
+from mffcn_lite.provenance import describe_environment, modules_hash
 from mffcn_lite.shipped import SHIPPED, list_models, shipped_names
 
 FOLDER = Path(__file__).parent
 DEVICE = choose_device()  # of what is trained
 BASE = ("degrade", "data.orl", "data.splits", "models.base")
 MEASURES = (*BASE, "metrics.error", "metrics.similarity", "evaluation")
-TRAINING = (*BASE, "metrics.error", "losses.terms", "sampling", "training")
+TRAINING = (*BASE, "metrics.error", "losses.terms", "training.sampling", "training.config", "training.loop")
 OBJECTIVE = ("features", "losses.terms", "losses.objective")
 OWN = {  # the modules of a system
     "srcnn": ("models.srcnn",),
     "nie": ("models.srcnn",),
     "fsrcnn": ("models.fsrcnn",),
     "mffcn": ("models.mff", "models.mffcn"),
-    "wiener": ("models.linear",),
+    "wiener": ("models.wiener",),
     "example": ("models.patches", "models.example", "models.reconstruction"),
     "sparse": ("models.patches", "models.sparse", "models.reconstruction"),
     "forest": ("models.patches", "models.forest"),
 }
-SYSTEMS = tuple(dict.fromkeys(itertools.chain(*OWN.values(), ("models.interpolation", "models.reconstruction"))))
-TIMED = (*TRAINING, *OWN["mffcn"], *OWN["srcnn"], "memory", "runs", "recording")
+SYSTEMS = tuple(
+    dict.fromkeys(itertools.chain(*OWN.values(), ("models.interpolation", "models.reconstruction", "models.convex")))
+)
+TIMED = (*TRAINING, *OWN["mffcn"], *OWN["srcnn"], "training.memory", "training.runs", "training.recording")
 NETWORKS, FITTED = ("mffcn", "srcnn", "nie", "fsrcnn"), ("example", "sparse", "forest")
 
 
@@ -265,7 +268,7 @@ EXPERIMENTS = dict(
         result(
             "bench_prepare",
             "bench_prepare.py",
-            modules=("data.warping", "data.alignment", "data.photo", "data.preparing"),
+            modules=("data.prepare.warping", "data.prepare.alignment", "data.prepare.photo", "data.prepare.preparing"),
             hours=0.3,
             alone=True,
         ),

@@ -22,10 +22,10 @@ from train_shipped import best_trial
 
 from mffcn_lite.checkpoint import load_model, save_model
 from mffcn_lite.data import folds_by_person, load_faces
-from mffcn_lite.environment import modules_hash
 from mffcn_lite.evaluation import CONVENTION, evaluate, people_means, summarize
 from mffcn_lite.files import read_json, write_json
 from mffcn_lite.models import create_model
+from mffcn_lite.provenance import modules_hash
 from mffcn_lite.statistics import compare
 from mffcn_lite.training import TrainingConfig, TrainingState, recipe_for, train
 

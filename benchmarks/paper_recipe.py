@@ -16,12 +16,11 @@ import torch
 from experiments import DEVICE, begun, store, trainers
 from train_shipped import best_trial
 
-from mffcn_lite.data import load_faces
-from mffcn_lite.environment import describe_environment
+from mffcn_lite.data import load_faces, people_for_training
 from mffcn_lite.models import create_model
-from mffcn_lite.recording import validate
-from mffcn_lite.runs import people_for_training
+from mffcn_lite.provenance import describe_environment
 from mffcn_lite.training import RECIPES, TrainingState, train
+from mffcn_lite.training.recording import validate
 
 PHOTOS = RECIPES["fast"].steps * RECIPES["fast"].batch
 LOOKS = 24

@@ -14,12 +14,11 @@ import time
 import torch
 from experiments import DEVICE, begun, store, trainers
 
-from mffcn_lite.data import FaceSet, load_faces
-from mffcn_lite.environment import describe_environment
+from mffcn_lite.data import FaceSet, load_faces, people_for_training
 from mffcn_lite.models import create_model
-from mffcn_lite.recording import validate
-from mffcn_lite.runs import people_for_training
+from mffcn_lite.provenance import describe_environment
 from mffcn_lite.training import TrainingConfig, recipe_for, train
+from mffcn_lite.training.recording import validate
 
 BASE = TrainingConfig(
     steps=6000,

@@ -11,10 +11,9 @@ import time
 import torch
 from experiments import DEVICE, begun, store, use_cores
 
-from mffcn_lite.data import load_faces
+from mffcn_lite.data import load_faces, people_for_training
 from mffcn_lite.metrics import psnr
 from mffcn_lite.models import create_model
-from mffcn_lite.runs import people_for_training
 from mffcn_lite.training import recipe_for, train
 
 BORDER = 6  # pixels: as far as SRCNN's zeros beyond the border reach

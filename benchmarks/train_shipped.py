@@ -18,12 +18,11 @@ from experiments import DEVICE, EXPERIMENTS, NETWORKS, use_cores
 from recipe_trials import mean_psnr
 
 from mffcn_lite.checkpoint import load_model, save_model
-from mffcn_lite.data import load_faces, split_by_person
-from mffcn_lite.environment import describe_environment
+from mffcn_lite.data import load_faces, people_for_training, split_by_person
 from mffcn_lite.evaluation import CONVENTION, evaluate, load_results, summarize
 from mffcn_lite.files import sha256
 from mffcn_lite.models import SuperResolver, create_model
-from mffcn_lite.runs import people_for_training
+from mffcn_lite.provenance import describe_environment
 from mffcn_lite.shipped import SHIPPED
 from mffcn_lite.training import TrainingConfig, train
 

@@ -13,36 +13,22 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from mffcn_lite import processes
 from mffcn_lite.checkpoint import save_model
-from mffcn_lite.data import FaceSet, load_faces, split_by_person
+from mffcn_lite.data import FaceSet, load_faces, people_for_training
 from mffcn_lite.degrade import small_size
-from mffcn_lite.environment import describe_environment
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import read_json, write_json
-from mffcn_lite.memory import check_memory
 from mffcn_lite.models import SuperResolver, create_model
-from mffcn_lite.recording import Recorder, load_writer
-from mffcn_lite.sampling import check_fits
-from mffcn_lite.states import restore_checkpoint
-from mffcn_lite.training import TrainingConfig, TrainingState, train
+from mffcn_lite.provenance import describe_environment
+from mffcn_lite.training import processes
+from mffcn_lite.training.config import TrainingConfig
+from mffcn_lite.training.loop import TrainingState, train
+from mffcn_lite.training.memory import check_memory
+from mffcn_lite.training.recording import Recorder, load_writer
+from mffcn_lite.training.sampling import check_fits
+from mffcn_lite.training.states import restore_state
 
 WRITTEN = ("run.json", "metrics.jsonl", "model.safetensors", "model.json")
-
-
-def people_for_training(faces: FaceSet, hold_out: bool) -> tuple[FaceSet, FaceSet | None, dict[str, list[int]]]:
-    """(training, validation or None, who is where); the test people are those of every evaluation, never seen here.
-
-    With `hold_out`, an eighth of the training people is put aside to validate on.
-    """
-    training, test = split_by_person(faces)
-    training, validation = split_by_person(training, test_fraction=1 / 8) if hold_out else (training, None)
-    people = {
-        "training_people": training.who(),
-        "validation_people": [] if validation is None else validation.who(),
-        "test_people": test.who(),
-    }
-    return training, validation, people
 
 
 class StopSignal:
@@ -238,11 +224,11 @@ def run_training(
                 write_json(folder / "run.json", {**settings, "threads": threads, "environment": environment})
         state = TrainingState.start(model, config)
         if first and resume:
-            restore_checkpoint(folder / "checkpoints", state)
+            restore_state(folder / "checkpoints", state)
         processes.wait()
         if not first:
             check_folder(folder, settings, resume=True)
-            restore_checkpoint(folder / "checkpoints", state)
+            restore_state(folder / "checkpoints", state)
         if state.step >= config.steps and all((folder / name).is_file() for name in WRITTEN):
             return True
         recorder = Recorder(folder, config, state, faces, validation, chosen, board, on_progress)

@@ -8,10 +8,10 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from mffcn_lite import processes
 from mffcn_lite.data import FaceSet
 from mffcn_lite.degrade import degrade, downsample
 from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.training import processes
 
 RESIDENT = 64 * 2**20  # bytes of mapped photos that are copied into a CPU's memory; more are read as they are needed
 
