@@ -1,4 +1,4 @@
-"""The state of a training on disk: checkpoints that are whole or not there, and no pickle."""
+"""The state of a training on disk, in a run's `checkpoints`: each is whole or not there, and there is no pickle."""
 
 import shutil
 from pathlib import Path
@@ -10,7 +10,7 @@ from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import read_json, replacing, sha256, write_json
 from mffcn_lite.training.loop import TrainingState
 
-KEPT = 2  # checkpoints: should the newest be broken, the one before is used
+KEPT = 2  # states: should the newest be broken, the one before is used
 
 
 def save_state(folder: Path, state: TrainingState) -> None:
@@ -40,17 +40,17 @@ def save_state(folder: Path, state: TrainingState) -> None:
 
 
 def list_states(folder: Path) -> list[Path]:
-    """The checkpoints under `folder`, oldest first; by number, since step-1000000 sorts before step-999999."""
+    """The states under `folder`, oldest first; by number, since step-1000000 sorts before step-999999."""
     return sorted((p for p in folder.glob("step-*") if p.name[5:].isdecimal()), key=lambda p: int(p.name[5:]))
 
 
 def restore_state(folder: Path, state: TrainingState) -> bool:
-    """Bring `state` to the newest checkpoint under `folder` that is whole; False where there is none.
+    """Bring `state` to the newest one under `folder` that is whole; False where there is none.
 
     Broken ones that are newer are removed, so that their steps can be saved again.
 
     Raises:
-        MffcnLiteError: if there are checkpoints, and none of them is whole.
+        MffcnLiteError: if there are some, and none of them is whole.
     """
     found = list_states(folder)[::-1]
     for i, checkpoint in enumerate(found):
