@@ -35,7 +35,7 @@ TABLES = {"SYSTEMS": "names", "_SYSTEMS": "names", "LOSSES": "names", "GRIDS": "
 TABLES |= dict.fromkeys(("RECIPES", "SETS", "KERNELS"), "strings")
 # Where a walk ends: what says how something was made, and whether it is up to date, has no part in the number.
 ENDS = {"benchmarks.table", "benchmarks.stamps", "benchmarks.probes", "benchmarks.helpers.storing"}
-ENDS |= {"mffcn_lite.environment", "mffcn_lite.provenance"}
+ENDS |= {"mffcn_lite.provenance"}
 REGISTRY = "exercise"  # the decorator whose argument is a key: its functions are entries of a table
 DIGITS = 12
 Key = tuple[str, str]  # (module, qualified name)

@@ -18,7 +18,7 @@ import jupytext
 import nbformat
 from nbclient import NotebookClient
 
-from mffcn_lite.environment import syntax
+from mffcn_lite.provenance import syntax
 
 BOOK = Path(__file__).parent
 ROOT = BOOK.parent
@@ -32,7 +32,7 @@ if importlib.util.find_spec("mffcn_lite") is None:  # in Colab; elsewhere it is 
     source = os.environ.get("MFFCN_LITE_SOURCE", "git+{ADDRESS}")
     %pip install --quiet "mffcn-lite[notebook] @ {{source}}"
 """.strip()
-SAY = "from mffcn_lite.environment import say_device\n\nsay_device()"
+SAY = "from mffcn_lite.profile import say_device\n\nsay_device()"
 
 
 def badge(name: str) -> str:

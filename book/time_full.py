@@ -15,8 +15,9 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-from mffcn_lite.environment import choose_device, describe_environment
+from mffcn_lite.device import choose_device
 from mffcn_lite.files import read_json, write_json
+from mffcn_lite.provenance import describe_environment
 
 BOOK = Path(__file__).parent
 COST = BOOK / "full_cost.json"

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mffcn_lite.data.alignment import Eyes, Unusable
+from mffcn_lite.data.prepare.alignment import Eyes, Unusable
 from mffcn_lite.errors import MffcnLiteError
 
 LONGEST, SMALL = 800, 400  # pixels: larger photos are made smaller to look for faces, smaller ones are enlarged

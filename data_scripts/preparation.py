@@ -47,7 +47,7 @@ def check_places(root: Path, out: Path, report: Path | None) -> None:
 def run(photos: list, out: Path, card: dict, placement, report: Path | None, counts: dict | None = None, **options):
     """Prepare the photos with a progress bar; write the report, and print what a person wants to know."""
     from mffcn_lite.data import load_faces
-    from mffcn_lite.data.preparing import prepare
+    from mffcn_lite.data.prepare.preparing import prepare
     from mffcn_lite.files import write_json
     from mffcn_lite.progress import Reporter
 

@@ -31,10 +31,10 @@ def prepare_feret(
     strict: common.Strict = False,
 ) -> None:
     """Frontal faces of FERET, aligned by their eyes. ROOT is only read; the set may not be redistributed."""
-    from mffcn_lite.data import feret
-    from mffcn_lite.data.alignment import Placement, parse_eyes
-    from mffcn_lite.data.ground_truth import read_coordinates
-    from mffcn_lite.data.sources import list_files
+    from mffcn_lite.data.prepare import feret
+    from mffcn_lite.data.prepare.alignment import Placement, parse_eyes
+    from mffcn_lite.data.prepare.ground_truth import read_coordinates
+    from mffcn_lite.data.prepare.sources import list_files
 
     check_word("resolution", resolution, tuple(feret.RESOLUTIONS))
     placement = Placement(size, align, parse_eyes(eyes, size), no_eyes, None, color)

@@ -33,9 +33,9 @@ def prepare_folder(
     strict: common.Strict = False,
 ) -> None:
     """Your own photos. ROOT is only read."""
-    from mffcn_lite.data import folder
-    from mffcn_lite.data.alignment import Placement, parse_eyes
-    from mffcn_lite.data.sources import list_files
+    from mffcn_lite.data.prepare import folder
+    from mffcn_lite.data.prepare.alignment import Placement, parse_eyes
+    from mffcn_lite.data.prepare.sources import list_files
 
     align = align or ("eyes" if detect else "crop")
     if align == "eyes" and not detect:

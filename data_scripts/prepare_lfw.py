@@ -26,9 +26,9 @@ def prepare_lfw(
     strict: common.Strict = False,
 ) -> None:
     """The centre of each photo of LFW. ROOT is only read."""
-    from mffcn_lite.data import lfw
-    from mffcn_lite.data.alignment import Placement
-    from mffcn_lite.data.sources import list_files
+    from mffcn_lite.data.prepare import lfw
+    from mffcn_lite.data.prepare.alignment import Placement
+    from mffcn_lite.data.prepare.sources import list_files
 
     placement = Placement(size, "crop", window=window, color=color)
     folder = lfw.find_lfw(root)

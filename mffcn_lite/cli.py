@@ -60,8 +60,8 @@ def train(
         raise MffcnLiteError("--recipe is part of the run that is repeated; leave it out, and change it with --set")
 
     from mffcn_lite.progress import Reporter
-    from mffcn_lite.runs import read_description, resume_command, run_training
     from mffcn_lite.training import recipe_for
+    from mffcn_lite.training.runs import read_description, resume_command, run_training
 
     if repeated is None:
         config, arguments, original = recipe_for(model, recipe or "fast"), {}, None
@@ -121,9 +121,10 @@ def evaluate(
     from mffcn_lite import evaluation
     from mffcn_lite.checkpoint import load_model
     from mffcn_lite.data import load_faces, split_by_person
-    from mffcn_lite.environment import choose_device, describe_environment
+    from mffcn_lite.device import choose_device
     from mffcn_lite.files import write_json
     from mffcn_lite.progress import Reporter
+    from mffcn_lite.provenance import describe_environment
 
     chosen = choose_device(device)
     faces = load_faces(data)
@@ -177,7 +178,7 @@ def reconstruct(
         )
 
     from mffcn_lite.checkpoint import load_model
-    from mffcn_lite.environment import choose_device
+    from mffcn_lite.device import choose_device
     from mffcn_lite.pictures import enlarge, read_picture, write_picture
     from mffcn_lite.progress import Reporter
 
@@ -236,8 +237,8 @@ def show(
 ) -> None:
     """Write a contact sheet: photos with their names, and crosses where their eyes should be."""
     from mffcn_lite.data import load_faces
-    from mffcn_lite.data.prepared import read_rows
-    from mffcn_lite.data.sheet import write_sheet
+    from mffcn_lite.data.prepare.prepared import read_rows
+    from mffcn_lite.data.prepare.sheet import write_sheet
 
     faces = load_faces(data)
     folder = Path(data)

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from mffcn_lite.data.alignment import Placement, Unusable, crop_matrix, eyes_matrix, parse_eyes, place
-from mffcn_lite.data.warping import warp
+from mffcn_lite.data.prepare.alignment import Placement, Unusable, crop_matrix, eyes_matrix, parse_eyes, place
+from mffcn_lite.data.prepare.warping import warp
 
 
 def noise(height, width):

@@ -12,10 +12,11 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from mffcn_lite import checkpoint, files, runs, shipped
+from mffcn_lite import checkpoint, files, shipped
 from mffcn_lite.checkpoint import load_model, load_tensors, save_model, save_tensors
 from mffcn_lite.models import UNTRAINED, create_model
 from mffcn_lite.shipped import shipped_models
+from mffcn_lite.training import runs
 
 
 @torch.no_grad()

@@ -249,9 +249,9 @@ def test_memory_stays_flat_over_many_photos(orl, tmp_path):
         photo_trees.add_color(tmp_path / "t", f"{i:05d}_930831_fa", Image.fromarray(pixels), eyes, bz=False)
     code = """
 import resource, sys
-from mffcn_lite.data import preparing
-from mffcn_lite.data.feret import find_feret
-from mffcn_lite.data.sources import list_files
+from mffcn_lite.data.prepare import preparing
+from mffcn_lite.data.prepare.feret import find_feret
+from mffcn_lite.data.prepare.sources import list_files
 photos = find_feret(list_files("t"))[0]
 peaks = []
 def look(done):

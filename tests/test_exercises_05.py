@@ -4,7 +4,8 @@ import pytest
 
 from mffcn_lite.degrade import downsample, resample, upsample
 from mffcn_lite.exercises import check
-from mffcn_lite.models.reconstruction import ForwardModel, project_data
+from mffcn_lite.models.convex import project_data
+from mffcn_lite.models.reconstruction import ForwardModel
 
 
 def forgetful(small, size, steps):

@@ -9,14 +9,13 @@ import pytest
 import torch
 
 from mffcn_lite.checkpoint import save_model
-from mffcn_lite.data import load_faces
+from mffcn_lite.data import load_faces, people_for_training
 from mffcn_lite.degrade import degrade
 from mffcn_lite.evaluation import RESULTS, load_results
 from mffcn_lite.features import create_features
 from mffcn_lite.losses import Objective
 from mffcn_lite.metrics import psnr
 from mffcn_lite.models import count_multiplications, count_parameters, create_model
-from mffcn_lite.runs import people_for_training
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
 import ablations

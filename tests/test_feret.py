@@ -8,10 +8,10 @@ import photo_trees
 import pytest
 from PIL import Image
 
-from mffcn_lite.data.alignment import Unusable
-from mffcn_lite.data.feret import find_feret, parse_name, parse_poses
-from mffcn_lite.data.ground_truth import find_eyes, read_coordinates, read_truth
-from mffcn_lite.data.sources import list_files
+from mffcn_lite.data.prepare.alignment import Unusable
+from mffcn_lite.data.prepare.feret import find_feret, parse_name, parse_poses
+from mffcn_lite.data.prepare.ground_truth import find_eyes, read_coordinates, read_truth
+from mffcn_lite.data.prepare.sources import list_files
 
 EYES = ((180.0, 360.0), (336.0, 364.0))
 STEM = "00001_930831_fa_a"
@@ -130,7 +130,7 @@ def test_the_counts_test_the_rules_for_3122(tmp_path):
 
 
 def test_the_counts_on_record_give_3122_by_one_rule_of_colour_and_grey():
-    from mffcn_lite.data.feret import count_groups
+    from mffcn_lite.data.prepare.feret import count_groups
 
     path, made = Path(), {("color", "fa"): 1364, ("color", "fb"): 1358, ("grey", "fa"): 1762, ("grey", "fb"): 1518}
     made |= {("grey", pose): 200 for pose in ("ba", "bj", "bk")}

@@ -10,8 +10,8 @@ from mffcn_lite.data import FaceSet
 from mffcn_lite.degrade import resample, upsample
 from mffcn_lite.models import FSRCNN, Nie, count_parameters, create_model
 from mffcn_lite.pictures import enlarge
-from mffcn_lite.states import restore_checkpoint, save_checkpoint
 from mffcn_lite.training import TrainingConfig, TrainingState, recipe_for, train
+from mffcn_lite.training.states import restore_state, save_state
 
 FACTORS = (2, 3, 4)
 
@@ -94,9 +94,9 @@ def test_it_learns_and_a_stopped_training_goes_on_bit_for_bit(faces, tmp_path, c
     whole = train(fresh(), faces, config)
     half = train(fresh(), faces, config, stop_after=1)  # two of three tails have seen no step yet
     assert len(half.optimizer.state) < len(list(half.model.parameters()))
-    save_checkpoint(tmp_path, half)
+    save_state(tmp_path, half)
     again = TrainingState.start(fresh(), config)
-    assert restore_checkpoint(tmp_path, again)
+    assert restore_state(tmp_path, again)
     train(again.model, faces, config, state=again)
     for key, value in whole.best.state_dict().items():
         assert torch.equal(again.best.state_dict()[key], value)

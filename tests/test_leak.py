@@ -7,11 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from mffcn_lite.data import FaceSet
+from mffcn_lite.data import FaceSet, people_for_training
 from mffcn_lite.degrade import downsample
 from mffcn_lite.evaluation import RESULTS, load_results
 from mffcn_lite.models import SuperResolver
-from mffcn_lite.runs import people_for_training
 from mffcn_lite.statistics import t_interval
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))

@@ -9,8 +9,7 @@ from mffcn_lite.data import split_by_person
 from mffcn_lite.degrade import degrade
 from mffcn_lite.metrics import psnr
 from mffcn_lite.models import MFFCN, create_model
-from mffcn_lite.sampling import Sampler
-from mffcn_lite.training import RECIPES, train
+from mffcn_lite.training import RECIPES, Sampler, train
 
 STATED = {2: 0.2, 3: 0.45, 4: 0.25}  # dB over bicubic; reached with room to spare: 0.39, 0.69, 0.42
 CONFIG = dataclasses.replace(RECIPES["fast"], steps=300, lr=6e-3, warmup=10, ema=None)

@@ -5,12 +5,11 @@ import dataclasses
 import pytest
 import torch
 
-from mffcn_lite import memory
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.memory import bytes_a_pixel, check_memory, free_bytes
 from mffcn_lite.models import create_model
-from mffcn_lite.runs import out_of_memory
-from mffcn_lite.training import RECIPES, TrainingConfig
+from mffcn_lite.training import RECIPES, TrainingConfig, memory
+from mffcn_lite.training.memory import bytes_a_pixel, check_memory, free_bytes
+from mffcn_lite.training.runs import out_of_memory
 
 CPU = torch.device("cpu")
 

@@ -8,7 +8,8 @@ import torch
 
 from mffcn_lite.degrade import degrade, downsample
 from mffcn_lite.metrics import band_energy_ratio, error_by_band, error_by_place, mse, split_error
-from mffcn_lite.models.reconstruction import ForwardModel, project_data
+from mffcn_lite.models.convex import project_data
+from mffcn_lite.models.reconstruction import ForwardModel
 
 HEIGHT, WIDTH = 14, 11
 

@@ -14,14 +14,15 @@ import photo_trees
 import pytest
 from PIL import Image
 
-from mffcn_lite.data import FaceSet, load_faces, preparing
-from mffcn_lite.data.alignment import Placement
-from mffcn_lite.data.feret import CARD, find_feret
-from mffcn_lite.data.folder import folder_photos, name_prefix
-from mffcn_lite.data.lfw import PLACEMENT, lfw_photos
-from mffcn_lite.data.prepared import read_rows
-from mffcn_lite.data.sheet import write_sheet
-from mffcn_lite.data.sources import list_files
+from mffcn_lite.data import FaceSet, load_faces
+from mffcn_lite.data.prepare import preparing
+from mffcn_lite.data.prepare.alignment import Placement
+from mffcn_lite.data.prepare.feret import CARD, find_feret
+from mffcn_lite.data.prepare.folder import folder_photos, name_prefix
+from mffcn_lite.data.prepare.lfw import PLACEMENT, lfw_photos
+from mffcn_lite.data.prepare.prepared import read_rows
+from mffcn_lite.data.prepare.sheet import write_sheet
+from mffcn_lite.data.prepare.sources import list_files
 
 
 def content(folder):
@@ -77,7 +78,7 @@ def test_prepared_faces_lie_on_the_face_they_were_made_of(tree, orl, tmp_path):
     prepare(tree[0], tmp_path / "set")
     faces = load_faces(tmp_path / "set")
     # The ORL photo itself, put at the same place in one step: the way over the canvas and the disc changes little.
-    from mffcn_lite.data.alignment import place
+    from mffcn_lite.data.prepare.alignment import place
 
     for stem, image in zip(faces.names, faces.images, strict=True):
         k = {"930830_fa": 0, "930830_fb": 1, "930831_fa": 2}[stem[6:15]]
@@ -344,7 +345,7 @@ def test_a_folder_that_cannot_be_listed_is_listed(tree, tmp_path, monkeypatch):
 
 
 def test_a_bz2_bomb_is_not_unpacked(tmp_path, orl, monkeypatch):
-    from mffcn_lite.data import sources
+    from mffcn_lite.data.prepare import sources
 
     picture, eyes = photo_trees.on_canvas(orl.images[0, 0], (120, 180), 60, 0, (256, 384))
     photo_trees.add_color(tmp_path / "t", "00001_930831_fa", picture, eyes)
@@ -437,7 +438,7 @@ def test_lfw_that_cannot_be_had_is_one_sentence(tmp_path, monkeypatch, refuses):
 def test_scikit_learn_itself_unpacks_lfw_without_reading_its_photos(tmp_path, orl, monkeypatch):
     from sklearn.datasets import fetch_lfw_people
 
-    from mffcn_lite.data.lfw import EVERYBODY
+    from mffcn_lite.data.prepare.lfw import EVERYBODY
 
     lfw_tree(tmp_path, orl)
     with pytest.raises(ValueError, match="min_faces_per_person"):  # what find_lfw relies on

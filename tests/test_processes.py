@@ -9,8 +9,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from mffcn_lite import processes
-from mffcn_lite.processes import share
+from mffcn_lite.training import processes
+from mffcn_lite.training.processes import share
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 OPTIONS = ["--data", "orl", "--set", "crop=24", "--set", "warmup=1", "--set", "checkpoint_every=3", "--device", "cpu"]

@@ -10,7 +10,8 @@ from scipy.optimize import minimize
 from mffcn_lite.degrade import KERNEL_NAMES, downsample, upsample
 from mffcn_lite.metrics import psnr
 from mffcn_lite.models import create_model
-from mffcn_lite.models.reconstruction import ForwardModel, project_band, project_data, project_range
+from mffcn_lite.models.convex import project_band, project_data, project_range
+from mffcn_lite.models.reconstruction import ForwardModel
 
 FACTORS = (2, 3, 4)
 HALF_LEVEL = 0.5 / 255

@@ -8,13 +8,12 @@ import sys
 import pytest
 import torch
 
-from mffcn_lite import recording
 from mffcn_lite.data import split_by_person
 from mffcn_lite.degrade import degrade
 from mffcn_lite.models import create_model
-from mffcn_lite.recording import Watch, strip
-from mffcn_lite.runs import run_training
-from mffcn_lite.training import RECIPES, TrainingConfig
+from mffcn_lite.training import RECIPES, TrainingConfig, recording
+from mffcn_lite.training.recording import Watch, strip
+from mffcn_lite.training.runs import run_training
 
 CONFIG = dataclasses.replace(RECIPES["fast"], steps=4, batch=2, crop=24, checkpoint_every=2, validate_every=2)
 CPU = torch.device("cpu")

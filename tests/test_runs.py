@@ -19,17 +19,16 @@ from PIL import Image
 from safetensors import safe_open
 from skimage.metrics import peak_signal_noise_ratio
 
-from mffcn_lite import runs
 from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import FaceSet, load_faces, save_faces, split_by_person
 from mffcn_lite.degrade import degrade
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import sha256
 from mffcn_lite.models import create_model
-from mffcn_lite.recording import validate
-from mffcn_lite.runs import read_description, run_training
-from mffcn_lite.states import restore_checkpoint, save_checkpoint
-from mffcn_lite.training import TrainingConfig, TrainingState, train
+from mffcn_lite.training import TrainingConfig, TrainingState, runs, train
+from mffcn_lite.training.recording import validate
+from mffcn_lite.training.runs import read_description, run_training
+from mffcn_lite.training.states import restore_state, save_state
 
 CONFIG = TrainingConfig(
     steps=12,
@@ -253,7 +252,7 @@ def test_killed_at_random_moments_and_resumed_equals_uninterrupted(data, tmp_pat
     folder, moments, started = tmp_path / "b", [], [0]
     code = (
         "import sys, torch; torch.set_num_threads(1)\n"
-        "from mffcn_lite.runs import run_training; from mffcn_lite.training import TrainingConfig\n"
+        "from mffcn_lite.training.runs import run_training; from mffcn_lite.training import TrainingConfig\n"
         f"config = {config!r}\n"
         "run_training(sys.argv[1], sys.argv[2], 'srcnn', config, resume=len(sys.argv) > 3)"
     )
@@ -378,10 +377,10 @@ def test_the_newest_is_the_highest_step_also_beyond_six_digits(data, tmp_path):
     faces, _ = split_by_person(load_faces(data))
     state = train(create_model("srcnn"), faces, CONFIG, stop_after=1)
     for state.step in (999_998, 999_999, 1_000_000, 1_000_001):
-        save_checkpoint(tmp_path, state)
+        save_state(tmp_path, state)
     assert {path.name for path in tmp_path.iterdir()} == {"step-1000000", "step-1000001"}
     again = TrainingState.start(create_model("srcnn"), CONFIG)
-    assert restore_checkpoint(tmp_path, again)
+    assert restore_state(tmp_path, again)
     assert again.step == 1_000_001
 
 
@@ -397,8 +396,8 @@ def test_a_fused_adam_goes_on_as_if_it_had_not_stopped(data, tmp_path):
     faces, _ = split_by_person(load_faces(data))
     whole, again = begin(), begin()
     train(whole.model, faces, CONFIG, state=whole, stop_after=3)
-    save_checkpoint(tmp_path, whole)
-    assert restore_checkpoint(tmp_path, again)
+    save_state(tmp_path, whole)
+    assert restore_state(tmp_path, again)
     for state in (whole, again):
         train(state.model, faces, CONFIG, state=state, stop_after=6)
     for one, other in zip(whole.model.parameters(), again.model.parameters(), strict=True):
@@ -527,7 +526,7 @@ def test_a_folder_that_becomes_read_only_costs_no_checkpoint(data, whole, tmp_pa
     folder = tmp_path / "run"
     code = (
         "import os, sys; import torch; torch.set_num_threads(1)\n"
-        "from mffcn_lite.runs import run_training; from mffcn_lite.training import TrainingConfig\n"
+        "from mffcn_lite.training.runs import run_training; from mffcn_lite.training import TrainingConfig\n"
         "def lock(line):\n"
         "    if line['step'] == 6: os.chmod(sys.argv[1] + '/checkpoints', 0o555)\n"
         f"run_training(sys.argv[1], sys.argv[2], 'mffcn', {CONFIG!r}, on_progress=lock)"

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from mffcn_lite import sampling
 from mffcn_lite.data import FaceSet, load_faces, save_faces, split_by_person
 from mffcn_lite.data.faceset import MappedPhotos
 from mffcn_lite.degrade import degrade
-from mffcn_lite.sampling import Sampler, cut_out
-from mffcn_lite.training import TrainingConfig
+from mffcn_lite.training import Sampler, TrainingConfig, sampling
+from mffcn_lite.training.sampling import cut_out
 
 
 def noise(count, height, width, channels=1):

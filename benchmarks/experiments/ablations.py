@@ -14,12 +14,11 @@ import torch
 from benchmarks.experiments.recipe_trials import BASE, mean_psnr
 from benchmarks.helpers.results import DEVICE, trainers
 from benchmarks.helpers.storing import begun, store
-from mffcn_lite.data import load_faces
-from mffcn_lite.environment import describe_environment
+from mffcn_lite.data import load_faces, people_for_training
 from mffcn_lite.models import SuperResolver, count_multiplications, count_parameters, create_model
-from mffcn_lite.recording import validate
-from mffcn_lite.runs import people_for_training
+from mffcn_lite.provenance import describe_environment
 from mffcn_lite.training import train
+from mffcn_lite.training.recording import validate
 
 SIZE = (112, 92)
 # The small budget, the same for all but the last two: the recipe `fast`, shortened, and its moving average with it.

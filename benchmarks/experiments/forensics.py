@@ -1,6 +1,6 @@
 """Which protocol gives the paper's bicubic column, and its margins? All candidates of helpers/protocols.py.
 
-    python -m benchmarks.experiments.forensics    (about half an hour on one core; stop it and call it again as you like)
+    python -m benchmarks.experiments.forensics    (about half an hour on one core; stop it and call it again)
 
 First a scan of all protocols on one photo of each of the 40 people, kept line by line in the folder runs; then the
 named ones and the best on all 400 photos, with intervals over people. Nothing is learnt or chosen for a system from

@@ -16,9 +16,9 @@ from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import load_faces, split_by_person
 from mffcn_lite.evaluation import CONVENTION, evaluate, people_means, summarize
 from mffcn_lite.models import count_multiplications, create_model
-from mffcn_lite.runs import run_training
 from mffcn_lite.statistics import compare
 from mffcn_lite.training import recipe_for
+from mffcn_lite.training.runs import run_training
 
 RUN, SIZE = Path("runs/larger"), (112, 92)
 ARGUMENTS = {"width": 48, "depth": 10}

@@ -20,10 +20,9 @@ import torch
 from benchmarks.experiments.ablations import SHORT
 from benchmarks.helpers.results import use_cores
 from benchmarks.helpers.storing import begun, store
-from mffcn_lite.data import FaceSet, load_faces, split_by_person, split_by_photo
+from mffcn_lite.data import FaceSet, load_faces, people_for_training, split_by_person, split_by_photo
 from mffcn_lite.evaluation import CONVENTION, evaluate
 from mffcn_lite.models import create_model
-from mffcn_lite.runs import people_for_training
 from mffcn_lite.shipped import shipped_models
 from mffcn_lite.statistics import bca_interval, max_t_p_values, t_interval
 from mffcn_lite.training import train

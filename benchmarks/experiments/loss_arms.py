@@ -22,15 +22,13 @@ from benchmarks.experiments.train_shipped import best_trial
 from benchmarks.helpers.results import DEVICE, trainers
 from benchmarks.helpers.storing import begun, is_made, made_with, store
 from mffcn_lite.checkpoint import load_model, save_model
-from mffcn_lite.data import load_faces
+from mffcn_lite.data import load_faces, people_for_training
 from mffcn_lite.degrade import degrade
 from mffcn_lite.features import create_features
 from mffcn_lite.losses import Objective
 from mffcn_lite.metrics import LPIPS, band_energy_ratio, psnr, ssim
 from mffcn_lite.models import SuperResolver, create_model
-from mffcn_lite.runs import people_for_training
-from mffcn_lite.sampling import Sampler
-from mffcn_lite.training import TrainingConfig, train
+from mffcn_lite.training import Sampler, TrainingConfig, train
 
 START, SEEDS = Path("runs/loss_arms/start.safetensors"), (0, 1, 2)
 CONFIG = TrainingConfig(steps=400, batch=4, checkpoint_every=400)  # Adam, 1e-4, β 0.5 and 0.999, as the paper

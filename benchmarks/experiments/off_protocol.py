@@ -1,6 +1,6 @@
 """What each system gains over bicubic where the small photo was not made as in training. Inference alone.
 
-    python -m benchmarks.experiments.off_protocol    (about ten minutes on one core; stop it and call it again as you like)
+    python -m benchmarks.experiments.off_protocol    (about ten minutes on one core; stop it and call it again)
 
 Writes mffcn_lite/results/off_protocol.json after each condition, and goes on from there. Each gain is over bicubic on
 the same small photos, a mean a test person. At factor 1 bicubic is the photo itself, and what a system does to it is

@@ -17,12 +17,11 @@ import torch
 from benchmarks.experiments.train_shipped import best_trial
 from benchmarks.helpers.results import DEVICE, trainers
 from benchmarks.helpers.storing import begun, store
-from mffcn_lite.data import load_faces
-from mffcn_lite.environment import describe_environment
+from mffcn_lite.data import load_faces, people_for_training
 from mffcn_lite.models import create_model
-from mffcn_lite.recording import validate
-from mffcn_lite.runs import people_for_training
+from mffcn_lite.provenance import describe_environment
 from mffcn_lite.training import RECIPES, TrainingState, train
+from mffcn_lite.training.recording import validate
 
 PHOTOS = RECIPES["fast"].steps * RECIPES["fast"].batch
 LOOKS = 24

@@ -14,8 +14,8 @@ import torch
 from benchmarks.experiments.recipe_trials import open_trials, store_trial
 from benchmarks.helpers.results import use_cores
 from mffcn_lite.models import create_model
-from mffcn_lite.recording import validate
 from mffcn_lite.training import TrainingConfig
+from mffcn_lite.training.recording import validate
 
 # The first of each is the default; the others change one thing of it, or trade trees for leaves.
 GRIDS = {

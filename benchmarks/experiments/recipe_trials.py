@@ -15,12 +15,11 @@ import torch
 
 from benchmarks.helpers.results import DEVICE, trainers
 from benchmarks.helpers.storing import begun, store
-from mffcn_lite.data import FaceSet, load_faces
-from mffcn_lite.environment import describe_environment
+from mffcn_lite.data import FaceSet, load_faces, people_for_training
 from mffcn_lite.models import create_model
-from mffcn_lite.recording import validate
-from mffcn_lite.runs import people_for_training
+from mffcn_lite.provenance import describe_environment
 from mffcn_lite.training import TrainingConfig, recipe_for, train
+from mffcn_lite.training.recording import validate
 
 BASE = TrainingConfig(
     steps=6000,

@@ -21,7 +21,8 @@ from mffcn_lite.degrade import downsample, upsample
 from mffcn_lite.evaluation import CONSISTENCY, CONVENTION
 from mffcn_lite.metrics import psnr, split_error
 from mffcn_lite.models import SuperResolver
-from mffcn_lite.models.reconstruction import ForwardModel, project_data
+from mffcn_lite.models.convex import project_data
+from mffcn_lite.models.reconstruction import ForwardModel
 from mffcn_lite.shipped import NETWORKS
 from mffcn_lite.statistics import bca_interval, max_t_p_values, t_interval
 

@@ -12,10 +12,9 @@ import torch
 
 from benchmarks.helpers.results import DEVICE, use_cores
 from benchmarks.helpers.storing import begun, store
-from mffcn_lite.data import FaceSet, load_faces
+from mffcn_lite.data import FaceSet, load_faces, people_for_training
 from mffcn_lite.metrics import psnr
 from mffcn_lite.models import create_model
-from mffcn_lite.runs import people_for_training
 from mffcn_lite.training import recipe_for, train
 
 BORDER = 6  # pixels: as far as SRCNN's zeros beyond the border reach

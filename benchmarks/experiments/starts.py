@@ -13,11 +13,10 @@ from torch import nn
 
 from benchmarks.experiments.recipe_trials import BASE
 from benchmarks.helpers.storing import begun, store
-from mffcn_lite.data import load_faces
+from mffcn_lite.data import load_faces, people_for_training
 from mffcn_lite.models import MFFCN, create_model
-from mffcn_lite.recording import validate
-from mffcn_lite.runs import people_for_training
 from mffcn_lite.training import train
+from mffcn_lite.training.recording import validate
 
 SIZE = {"width": 8, "depth": 12}
 CONFIG = dataclasses.replace(BASE, steps=600, factors=(3,), batch=4, crop=48, lr=4e-3, warmup=10, ema=None)

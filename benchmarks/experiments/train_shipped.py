@@ -19,14 +19,14 @@ from benchmarks.helpers.results import DEVICE, use_cores
 from benchmarks.helpers.storing import LEDGER
 from benchmarks.table import EXPERIMENTS, FITTED, NETWORKS, PROVENANCE
 from mffcn_lite.checkpoint import load_model, save_model
-from mffcn_lite.data import load_faces, split_by_person
-from mffcn_lite.environment import describe_environment
+from mffcn_lite.data import load_faces, people_for_training, split_by_person
 from mffcn_lite.evaluation import CONVENTION, evaluate, load_results, summarize
 from mffcn_lite.files import sha256
 from mffcn_lite.models import SuperResolver, create_model
-from mffcn_lite.runs import people_for_training, run_training
+from mffcn_lite.provenance import describe_environment
 from mffcn_lite.shipped import SHIPPED
 from mffcn_lite.training import TrainingConfig, recipe_for, train
+from mffcn_lite.training.runs import run_training
 
 # The paper's settings, but for VGG-16 in VGG-19's place, and for the batch and the steps, which are what a CPU allows.
 WHOLE = TrainingConfig(steps=1500, batch=4, loss="objective", objective={"features": "vgg16-imagenet"})

@@ -11,7 +11,7 @@ import torch
 from benchmarks.stamps import ROOT
 from benchmarks.table import SHIPPED, SYSTEMS
 from mffcn_lite.checkpoint import load_model
-from mffcn_lite.environment import choose_device
+from mffcn_lite.device import choose_device
 from mffcn_lite.models import SuperResolver
 
 DEVICE = choose_device()  # of what is trained

@@ -5,8 +5,8 @@ from pathlib import Path
 from benchmarks.helpers.results import DEVICE
 from benchmarks.stamps import ROOT
 from benchmarks.table import EXPERIMENTS, Ledger, digest_of
-from mffcn_lite.environment import describe_environment
 from mffcn_lite.files import read_json, write_json
+from mffcn_lite.provenance import describe_environment
 
 LEDGER = Ledger()  # of the code that this process runs, whatever is written to the files meanwhile
 

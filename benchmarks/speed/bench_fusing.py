@@ -16,9 +16,9 @@ from torch import nn
 from benchmarks.helpers.storing import store
 from benchmarks.helpers.timing import compare, time_in_turn
 from mffcn_lite.checkpoint import load_model
-from mffcn_lite.environment import describe_environment
 from mffcn_lite.losses import l2_loss
 from mffcn_lite.models import MFF, MFFCN, count_multiplications
+from mffcn_lite.provenance import describe_environment
 
 SHAPE = (10, 1, 128, 128)
 FORMATS = {"default": torch.contiguous_format, "channels_last": torch.channels_last}

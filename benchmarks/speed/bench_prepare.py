@@ -24,9 +24,9 @@ from PIL import Image
 from benchmarks.helpers.storing import store
 from benchmarks.helpers.timing import compare, time_in_turn
 from mffcn_lite.data import load_faces
-from mffcn_lite.data.feret import CARD, find_feret
-from mffcn_lite.data.preparing import prepare
-from mffcn_lite.data.sources import list_files
+from mffcn_lite.data.prepare.feret import CARD, find_feret
+from mffcn_lite.data.prepare.preparing import prepare
+from mffcn_lite.data.prepare.sources import list_files
 
 ROUNDS = 5
 EYES = "left_eye_coordinates=312 371\nright_eye_coordinates=202 365\n"  # 110 pixels apart, a little turned

@@ -17,9 +17,8 @@ import torch
 
 from benchmarks.helpers.results import DEVICE
 from benchmarks.helpers.storing import store
-from mffcn_lite.data import load_faces
+from mffcn_lite.data import load_faces, people_for_training
 from mffcn_lite.models import create_model
-from mffcn_lite.runs import people_for_training
 from mffcn_lite.training import TrainingState, recipe_for, train
 
 SYSTEM, SECONDS, COUNTS, WARM_UP, AT_ONCE = "mffcn", 5, (1, 4, 12), 30, 10

@@ -30,13 +30,13 @@ from torch.utils.data import DataLoader, Dataset
 from benchmarks.helpers.results import DEVICE, in_a_process
 from benchmarks.helpers.storing import begun, store
 from benchmarks.helpers.timing import compare, peak_anonymous_megabytes
-from mffcn_lite.data import FaceSet, load_faces, save_faces
-from mffcn_lite.environment import describe_environment
+from mffcn_lite.data import FaceSet, load_faces, people_for_training, save_faces
 from mffcn_lite.losses import l2_loss
 from mffcn_lite.models import create_model
-from mffcn_lite.recording import validate
-from mffcn_lite.runs import people_for_training, run_training
+from mffcn_lite.provenance import describe_environment
 from mffcn_lite.training import RECIPES, TrainingConfig, TrainingState, recipe_for, train
+from mffcn_lite.training.recording import validate
+from mffcn_lite.training.runs import run_training
 
 NAME = "bench_training_gpu" if DEVICE.type == "cuda" else "bench_training"
 NETWORKS = ("srcnn", "mffcn")

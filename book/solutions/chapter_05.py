@@ -1,7 +1,8 @@
 """Reference solutions of chapter 5, "Can we undo the blur without learning?"."""
 
 from mffcn_lite.degrade import downsample, resample, upsample
-from mffcn_lite.models.reconstruction import ForwardModel, project_data
+from mffcn_lite.models.convex import project_data
+from mffcn_lite.models.reconstruction import ForwardModel
 
 
 def dimensions() -> int:

@@ -5,11 +5,12 @@ from pathlib import Path
 from mffcn_lite.data.faceset import FaceSet, load_prepared, save_faces
 from mffcn_lite.data.lfw import load_lfw
 from mffcn_lite.data.orl import load_orl
-from mffcn_lite.data.prepared import refuse_in_book
-from mffcn_lite.data.splits import folds_by_person, split_by_person, split_by_photo
+from mffcn_lite.data.prepare.prepared import refuse_in_book
+from mffcn_lite.data.splits import folds_by_person, people_for_training, split_by_person, split_by_photo
 from mffcn_lite.errors import MffcnLiteError
 
-__all__ = ["FaceSet", "folds_by_person", "load_faces", "save_faces", "split_by_person", "split_by_photo"]
+__all__ = ["FaceSet", "folds_by_person", "load_faces", "people_for_training", "save_faces"]
+__all__ += ["split_by_person", "split_by_photo"]
 
 
 def load_faces(source: str | Path) -> FaceSet:

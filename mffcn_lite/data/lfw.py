@@ -1,82 +1,11 @@
-"""Labeled Faces in the Wild, from scikit-learn's download or a folder like it."""
+"""Labeled Faces in the Wild, prepared once and mapped from then on."""
 
 from pathlib import Path
 
-from mffcn_lite.data.alignment import Placement
 from mffcn_lite.data.faceset import FaceSet, load_prepared
-from mffcn_lite.data.photo import Photo
-from mffcn_lite.data.preparing import prepare
-from mffcn_lite.data.sources import Files, list_files
-from mffcn_lite.errors import MffcnLiteError
-
-CARD = {
-    "source": "Labeled Faces in the Wild",
-    "licence": "photos from news pages, whose rights are their owners'; used for research",
-    "credit": "G. B. Huang, M. Ramesh, T. Berg and E. Learned-Miller, Labeled Faces in the Wild, University of "
-    "Massachusetts, Amherst, Technical Report 07-49, 2007",
-    "consent": "people of public life, who were not asked; a restored face is a guess and tells nothing about them",
-}
-# The face fills about 113 of the 250 pixels, in the centre: 128 of them are taken as they are, without resampling.
-PLACEMENT = Placement(align="crop", window=128)
-EVERYBODY = 10**9  # photos of one person: more than there are
-
-
-def find_lfw(root: str | Path | None = None) -> Path:
-    """The folder of the people's folders: below `root` (a scikit-learn data folder, its `lfw_home`, or the folder
-    itself), or in scikit-learn's own data folder, to which it is downloaded if it is missing (200 MB).
-
-    Raises:
-        MffcnLiteError: if it is not there and cannot be downloaded.
-    """
-    from sklearn.datasets import fetch_lfw_people, get_data_home
-
-    if root is None and not (found := _below(Path(get_data_home()))):
-        try:
-            # scikit-learn downloads and unpacks, and then finds nobody with so many photos: none is read into memory.
-            fetch_lfw_people(min_faces_per_person=EVERYBODY)
-        except OSError as error:
-            raise MffcnLiteError(
-                f"LFW cannot be downloaded ({error}); fetch it elsewhere and name its folder: "
-                "python data_scripts/prepare_lfw.py FOLDER --out data/lfw"
-            ) from error
-        except ValueError:
-            found = _below(Path(get_data_home()))
-    elif root is not None:
-        found = _below(Path(root)) or Path(root)
-    if not found or not found.is_dir():
-        raise MffcnLiteError(f"no LFW in {root or get_data_home()}; name the folder that holds the people's folders")
-    return found
-
-
-def _below(folder: Path) -> Path | None:
-    """The people's folders at or below a folder of scikit-learn's: the funneled photos before the original ones."""
-    places = [folder / home / name for name in ("lfw_funneled", "lfw") for home in ("lfw_home", ".")]
-    return next((place for place in places if place.is_dir()), None)
-
-
-def lfw_photos(files: Files) -> tuple[list[Photo], list[tuple[str, str]]]:
-    """(photos, problems): a folder is a person, as `George_W_Bush/George_W_Bush_0001.jpg`.
-
-    Raises:
-        MffcnLiteError: if there is no photo.
-    """
-    photos, problems = [], list(files.problems)
-    for place, path in files.pictures:
-        *folders, name = place.split("/")
-        stem = name.rsplit(".", 1)[0]
-        person = folders[-1] if folders else ""
-        if not person:
-            problems.append((place, "in no person's folder"))
-        elif stem.rsplit("_", 1)[0] != person:
-            problems.append((place, f"mislabelled: in the folder of {person}"))
-        else:
-            photos.append(Photo(place, path, stem, person))
-    if not photos:
-        raise MffcnLiteError(
-            f"no photo of LFW was found ({len(files.pictures)} pictures of other names); "
-            "they lie in folders of people: George_W_Bush/George_W_Bush_0001.jpg"
-        )
-    return photos, problems
+from mffcn_lite.data.prepare.lfw import CARD, PLACEMENT, find_lfw, lfw_photos
+from mffcn_lite.data.prepare.preparing import prepare
+from mffcn_lite.data.prepare.sources import list_files
 
 
 def load_lfw() -> FaceSet:

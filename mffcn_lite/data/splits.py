@@ -67,3 +67,18 @@ def split_by_photo(faces: FaceSet, test_fraction: float = 0.2, seed: int = 0) ->
     test = _first_by_hash(faces.names, test_fraction, seed, "photos")
     is_test = np.array([name in test for name in faces.names])
     return faces[~is_test], faces[is_test]
+
+
+def people_for_training(faces: FaceSet, hold_out: bool) -> tuple[FaceSet, FaceSet | None, dict[str, list[int]]]:
+    """(training, validation or None, who is where); the test people are those of every evaluation, never seen here.
+
+    With `hold_out`, an eighth of the training people is put aside to validate on.
+    """
+    training, test = split_by_person(faces)
+    training, validation = split_by_person(training, test_fraction=1 / 8) if hold_out else (training, None)
+    people = {
+        "training_people": training.who(),
+        "validation_people": [] if validation is None else validation.who(),
+        "test_people": test.who(),
+    }
+    return training, validation, people

@@ -4,7 +4,8 @@ import torch
 
 from mffcn_lite.degrade import downsample, upsample
 from mffcn_lite.exercises import as_number, dice, exercise
-from mffcn_lite.models.reconstruction import BackProjection, ForwardModel, project_data
+from mffcn_lite.models.convex import project_data
+from mffcn_lite.models.reconstruction import BackProjection, ForwardModel
 
 
 def _pictures(count: int, height: int, width: int) -> torch.Tensor:

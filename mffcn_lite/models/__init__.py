@@ -4,18 +4,19 @@ import functools
 
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.models.base import SuperResolver
+from mffcn_lite.models.convex import ConvexProjections
 from mffcn_lite.models.cost import count_multiplications, count_parameters, receptive_field
 from mffcn_lite.models.example import ExampleBased
 from mffcn_lite.models.forest import RegressionForest
 from mffcn_lite.models.fsrcnn import FSRCNN
 from mffcn_lite.models.interpolation import Interpolation
-from mffcn_lite.models.linear import Wiener
 from mffcn_lite.models.mff import MFF
 from mffcn_lite.models.mffcn import MFFCN
 from mffcn_lite.models.patches import PatchModel
-from mffcn_lite.models.reconstruction import BackProjection, ConvexProjections
+from mffcn_lite.models.reconstruction import BackProjection
 from mffcn_lite.models.sparse import SparseCoding
 from mffcn_lite.models.srcnn import SRCNN, Nie
+from mffcn_lite.models.wiener import Wiener
 from mffcn_lite.shipped import INTERPOLATIONS, UNTRAINED, list_models
 
 __all__ = ["FSRCNN", "MFF", "MFFCN", "SRCNN", "UNTRAINED", "BackProjection", "ConvexProjections", "ExampleBased"]

@@ -1,15 +1,13 @@
-"""Reconstruction without learning: iterative back-projection, and projection on convex sets (chapter 5).
+"""Reconstruction without learning: how the small photo was made, and iterative back-projection (chapter 5).
 
-Both start from the bicubic enlargement and use what is known of the small photo: it is A·hr, and A is `downsample`,
-R @ hr @ Cᵀ. What A loses they cannot know; see `ForwardModel`.
+It starts from the bicubic enlargement and uses what is known of the small photo: it is A·hr, and A is `downsample`,
+R @ hr @ Cᵀ. What A loses it cannot know; see `ForwardModel`, and `convex` for projection on convex sets.
 """
 
 import functools
 import math
 from collections.abc import Callable
 
-import numpy as np
-import scipy.fft
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -184,115 +182,3 @@ class BackProjection(SuperResolver):
     ) -> Float[Tensor, "batch channel height width"]:
         """Enlarge a batch to `size`, from the bicubic enlargement on; see `refine`."""
         return self.refine(upsample(small, size), small, on_step)
-
-
-def project_range(x: Tensor) -> Tensor:
-    """The nearest picture with all values in [0, 1]."""
-    return x.clamp(0, 1)
-
-
-def project_band(
-    x: Float[Tensor, "batch channel height width"], waves: tuple[int, int]
-) -> Float[Tensor, "batch channel height width"]:
-    """The nearest picture that is made of the `waves` slowest cosine waves (DCT-II) down and across."""
-    down, across = (
-        torch.from_numpy(scipy.fft.dct(np.eye(side), axis=0, norm="ortho")[:count]).to(x)
-        for side, count in zip(x.shape[-2:], waves, strict=True)
-    )
-    return down.T @ (down @ x @ across.T) @ across
-
-
-def project_data(
-    x: Float[Tensor, "batch channel height width"],
-    small: Float[Tensor, "batch channel smallheight smallwidth"],
-    forward: ForwardModel,
-    slab: float,
-    tolerance: float = 1e-6,
-) -> Float[Tensor, "batch channel height width"]:
-    """The nearest picture that shrinks to `small`, each pixel of it up to ±`slab`.
-
-    It is x − Aᵀλ, where λ makes ½ λᵀ(A·Aᵀ)λ − λᵀ(A·x − small) + slab·Σ abs(λ) least (the dual problem, a lasso); found
-    by Nesterov's accelerated proximal gradient. Without slabs λ is (A·Aᵀ)⁻¹(A·x − small): the pseudo-inverse of A.
-    To clip A·x into the slabs and hand the difference back through the pseudo-inverse lands in the set too, but
-    not at the nearest point; and to enlarge the difference bicubically does not even land in the set.
-
-    Args:
-        tolerance: λ's error, as a share of its size.
-    """
-    excess = forward.shrink(x) - small
-    condition = math.sqrt(forward.largest / forward.smallest)
-    momentum, rate = (condition - 1) / (condition + 1), 1 - 1 / condition
-    dual = ahead = torch.zeros_like(excess)
-    for _ in range(1 + math.ceil(2 * math.log(tolerance) / math.log(max(rate, 1e-3)))):
-        gradient = forward.shrink(forward.transpose(ahead)) - excess
-        moved = ahead - gradient / forward.largest
-        new = moved.sign() * (moved.abs() - slab / forward.largest).clamp(min=0)
-        dual, ahead = new, new + momentum * (new - dual)
-    return x - forward.transpose(dual)
-
-
-class ConvexProjections(SuperResolver):
-    """Projection on convex sets (Stark and Oskoui 1989): go to the nearest point of each set in turn, many times.
-
-    The sets hold what is known of the photo: it shrinks to the small one up to `slab` (`project_data`), its values
-    lie in [0, 1] (`project_range`), and it has no waves finer than a limit (`project_band`). Each projection is
-    idempotent and brings no two pictures further apart. Where the sets meet, the sweeps end in a common point; where
-    they don't (a band narrower than the small photo's own, for one), they end in a cycle, and the gap stays above 0.
-
-    Args:
-        kernel, antialias, a: of the forward model; see `mffcn_lite.degrade.resample`.
-        slab: half the width of the data's slabs; half a grey level by default.
-        band: how many cosine waves are kept along each axis for one pixel of the small photo; None leaves the set
-            out. The truth has finer waves than any small photo keeps, so this set is a guess.
-        sweeps: how many times through the sets.
-
-    Raises:
-        MffcnLiteError: for numbers out of range.
-    """
-
-    name = "pocs"
-    works_on = "small"
-    radius = None
-
-    def __init__(
-        self,
-        kernel: str = "bicubic",
-        antialias: bool = True,
-        a: float = BICUBIC_A,
-        slab: float = 0.5 / 255,
-        band: float | None = 1.2,
-        sweeps: int = 10,
-    ):
-        super().__init__()
-        if not 0 <= slab < 1 or (band is not None and not band > 0) or sweeps < 1:
-            raise MffcnLiteError(
-                f"slab (={slab}) must be at least 0 and below 1, band (={band}) above 0, "
-                f"and sweeps (={sweeps}) at least 1"
-            )
-        self.arguments = {"kernel": kernel, "antialias": antialias, "a": a, "slab": slab, "band": band}
-        self.arguments |= {"sweeps": sweeps}
-        self.model = {"kernel": kernel, "antialias": antialias, "a": a}
-        self.slab, self.band, self.sweeps = slab, band, sweeps
-
-    def upscale(
-        self,
-        small: Float[Tensor, "batch channel smallheight smallwidth"],
-        size: tuple[int, int],
-        on_sweep: Callable[[Tensor], None] | None = None,
-    ) -> Float[Tensor, "batch channel height width"]:
-        """Enlarge a batch to `size`, from the bicubic enlargement on.
-
-        Args:
-            on_sweep: called after each sweep with the gap, for each photo the distance (root mean square over the
-                pixels) between its points in the data's set and in the others: 0 in the end where the sets meet.
-        """
-        forward, x = ForwardModel(small, size, **self.model), upsample(small, size)
-        waves = size
-        if self.band is not None:
-            waves = tuple(min(side, math.ceil(self.band * s)) for side, s in zip(size, small.shape[-2:], strict=True))
-        for _ in range(self.sweeps):
-            x = project_range(project_band(x, waves) if waves != size else x)
-            before, x = x, project_data(x, small, forward, self.slab)
-            if on_sweep is not None:
-                on_sweep((x - before).square().mean((1, 2, 3)).sqrt())
-        return x

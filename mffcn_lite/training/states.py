@@ -1,4 +1,4 @@
-"""The state of a training on disk: checkpoints that are whole or not there, and no pickle."""
+"""The state of a training on disk, in a run's `checkpoints`: each is whole or not there, and there is no pickle."""
 
 import shutil
 from pathlib import Path
@@ -8,12 +8,12 @@ import torch
 from mffcn_lite.checkpoint import load_tensors, save_tensors
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import read_json, replacing, sha256, write_json
-from mffcn_lite.training import TrainingState
+from mffcn_lite.training.loop import TrainingState
 
-KEPT = 2  # checkpoints: should the newest be broken, the one before is used
+KEPT = 2  # states: should the newest be broken, the one before is used
 
 
-def save_checkpoint(folder: Path, state: TrainingState) -> None:
+def save_state(folder: Path, state: TrainingState) -> None:
     """Write `step-NNNNNN` under `folder`, whole or not at all, and drop all but the newest ones."""
     names = [name for name, _ in state.model.named_parameters()]
     optimizer = {
@@ -22,7 +22,7 @@ def save_checkpoint(folder: Path, state: TrainingState) -> None:
         for key, value in entry.items()
     }
     target = folder / f"step-{state.step:06d}"
-    if target.exists():  # a whole one: `restore_checkpoint` removes the others
+    if target.exists():  # a whole one: `restore_state` removes the others
         return
     with replacing(target) as temporary:
         temporary.mkdir()
@@ -34,25 +34,25 @@ def save_checkpoint(folder: Path, state: TrainingState) -> None:
         write_json(temporary / "state.json", {"step": state.step, "seconds": round(state.seconds, 3), "sha256": hashes})
     for stray in folder.glob(".step-*"):  # what a kill left
         shutil.rmtree(stray, ignore_errors=True)
-    for old in list_checkpoints(folder)[:-KEPT]:
+    for old in list_states(folder)[:-KEPT]:
         gone = old.rename(folder / f".{old.name}")  # no half-deleted one keeps its name
         shutil.rmtree(gone, ignore_errors=True)
 
 
-def list_checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints under `folder`, oldest first; by number, since step-1000000 sorts before step-999999."""
+def list_states(folder: Path) -> list[Path]:
+    """The states under `folder`, oldest first; by number, since step-1000000 sorts before step-999999."""
     return sorted((p for p in folder.glob("step-*") if p.name[5:].isdecimal()), key=lambda p: int(p.name[5:]))
 
 
-def restore_checkpoint(folder: Path, state: TrainingState) -> bool:
-    """Bring `state` to the newest checkpoint under `folder` that is whole; False where there is none.
+def restore_state(folder: Path, state: TrainingState) -> bool:
+    """Bring `state` to the newest one under `folder` that is whole; False where there is none.
 
     Broken ones that are newer are removed, so that their steps can be saved again.
 
     Raises:
-        MffcnLiteError: if there are checkpoints, and none of them is whole.
+        MffcnLiteError: if there are some, and none of them is whole.
     """
-    found = list_checkpoints(folder)[::-1]
+    found = list_states(folder)[::-1]
     for i, checkpoint in enumerate(found):
         try:
             content = read_json(checkpoint / "state.json")

@@ -10,7 +10,7 @@ import os
 import torch
 from torch import Tensor, distributed, nn
 
-from mffcn_lite.environment import choose_device
+from mffcn_lite.device import choose_device
 from mffcn_lite.errors import MffcnLiteError
 
 

@@ -13,36 +13,22 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from mffcn_lite import processes
 from mffcn_lite.checkpoint import save_model
-from mffcn_lite.data import FaceSet, load_faces, split_by_person
+from mffcn_lite.data import FaceSet, load_faces, people_for_training
 from mffcn_lite.degrade import small_size
-from mffcn_lite.environment import describe_environment
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import read_json, write_json
-from mffcn_lite.memory import check_memory
 from mffcn_lite.models import SuperResolver, create_model
-from mffcn_lite.recording import Recorder, load_writer
-from mffcn_lite.sampling import check_fits
-from mffcn_lite.states import restore_checkpoint
-from mffcn_lite.training import TrainingConfig, TrainingState, train
+from mffcn_lite.provenance import describe_environment
+from mffcn_lite.training import processes
+from mffcn_lite.training.config import TrainingConfig
+from mffcn_lite.training.loop import TrainingState, train
+from mffcn_lite.training.memory import check_memory
+from mffcn_lite.training.recording import Recorder, load_writer
+from mffcn_lite.training.sampling import check_fits
+from mffcn_lite.training.states import restore_state
 
 WRITTEN = ("run.json", "metrics.jsonl", "model.safetensors", "model.json")
-
-
-def people_for_training(faces: FaceSet, hold_out: bool) -> tuple[FaceSet, FaceSet | None, dict[str, list[int]]]:
-    """(training, validation or None, who is where); the test people are those of every evaluation, never seen here.
-
-    With `hold_out`, an eighth of the training people is put aside to validate on.
-    """
-    training, test = split_by_person(faces)
-    training, validation = split_by_person(training, test_fraction=1 / 8) if hold_out else (training, None)
-    people = {
-        "training_people": training.who(),
-        "validation_people": [] if validation is None else validation.who(),
-        "test_people": test.who(),
-    }
-    return training, validation, people
 
 
 class StopSignal:
@@ -169,6 +155,144 @@ def check_folder(folder: Path, settings: dict, resume: bool) -> None:
     torch.set_num_threads(stored.get("threads", torch.get_num_threads()))
 
 
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """What is to be trained, once nothing of it is refused; `settings` as `describe_run` has them."""
+
+    model: SuperResolver
+    faces: FaceSet
+    validation: FaceSet | None
+    config: TrainingConfig
+    device: torch.device
+    settings: dict
+    environment: dict
+
+
+def plan_run(
+    data: str,
+    model_name: str,
+    config: TrainingConfig,
+    arguments: dict,
+    device: str,
+    board: bool,
+    like: dict | None,
+) -> Run:
+    """Refuse all that does not fit the photos or the machine, before a folder is made; the arguments of `run_training`.
+
+    Raises:
+        MffcnLiteError: for a mistake in the arguments, or when memory is short.
+    """
+    chosen = processes.join(device)
+    torch.manual_seed(config.seed)
+    model = create_model(model_name, **arguments).to(chosen)
+    if next(model.parameters(), None) is None:
+        raise MffcnLiteError(f"{model_name} is not trained step by step; train one of srcnn, nie, fsrcnn, mffcn")
+    faces, validation, people = people_for_training(load_faces(data), hold_out=config.validate_every > 0)
+    _, channels, *size = faces.images.shape
+    if channels != 1:
+        raise MffcnLiteError(f"the networks work on grey photos, and those of {data} have {channels} channels")
+    check_fits(faces, config)
+    processes.share(config.batch)
+    for factor in config.factors:
+        small_size(tuple(size), factor)
+    check_memory(model, config, tuple(size), chosen, processes.count())
+    if board:
+        load_writer()
+    settings, environment = describe_run(data, model, config, faces, people), describe_environment(chosen)
+    if like is not None:
+        check_likeness(settings, like)
+    return Run(model, faces, validation, config, chosen, settings, environment)
+
+
+@contextlib.contextmanager
+def enter_folder(folder: Path, run: Run, resume: bool) -> Iterator[TrainingState]:
+    """Put a run's folder in order and keep other runs out of it; the state to begin or to go on with.
+
+    Raises:
+        MffcnLiteError: as `check_folder` and `locked`, or if no checkpoint is whole.
+    """
+    first = processes.rank() == 0  # the others wait until the folder is in order, and only read
+    if first:
+        check_folder(folder, run.settings, resume)
+    with locked(folder) if first else contextlib.nullcontext():
+        if first:
+            check_folder(folder, run.settings, resume)  # again, now that nobody else writes
+            for name in WRITTEN:  # what a kill left of it
+                for stray in folder.glob(f".{name}.*"):
+                    shutil.rmtree(stray, ignore_errors=True)
+            if not resume:
+                threads = torch.get_num_threads()
+                write_json(folder / "run.json", {**run.settings, "threads": threads, "environment": run.environment})
+        state = TrainingState.start(run.model, run.config)
+        if first and resume:
+            restore_state(folder / "checkpoints", state)
+        processes.wait()
+        if not first:
+            check_folder(folder, run.settings, resume=True)
+            restore_state(folder / "checkpoints", state)
+        yield state
+
+
+def train_in_folder(
+    folder: Path,
+    run: Run,
+    state: TrainingState,
+    stop_after: int | None,
+    board: bool,
+    on_progress: Callable[[dict], None] | None,
+) -> bool:
+    """Train from `state` on, with all that is written meanwhile and at the end; whether the last step was reached.
+
+    Raises:
+        MffcnLiteError: as `run_training`, for what happens on the way.
+    """
+    config = run.config
+    if state.step >= config.steps and all((folder / name).is_file() for name in WRITTEN):
+        return True
+    recorder = Recorder(folder, config, state, run.faces, run.validation, run.device, board, on_progress)
+    with StopSignal() as stop:
+
+        def on_step(state: TrainingState, terms: dict[str, Tensor]) -> bool:
+            recorder(state, terms)
+            return stop.received
+
+        try:
+            with out_of_memory(config):
+                train(run.model, run.faces, config, state=state, stop_after=stop_after, on_step=on_step)
+            recorder.settle()
+        finally:
+            recorder.close()
+        recorder.save(state)
+    if state.step < config.steps:
+        if stop.received:
+            raise MffcnLiteError(
+                f"interrupted at step {state.step} of {config.steps}; all is saved, and this goes on: "
+                + resume_command(folder)
+            )
+        return False
+    if processes.rank() == 0:
+        card = {**run.settings, "steps": state.step, "seconds": round(state.seconds, 3), "photos": len(run.faces)}
+        card |= {"data_card": run.faces.card, "environment": run.environment}
+        save_model(state.best, folder / "model.safetensors", card)
+    processes.wait()
+    return True
+
+
+@contextlib.contextmanager
+def out_of_memory(config: TrainingConfig) -> Iterator[None]:
+    """Turn torch's error into a sentence; memory was looked at before, but others may have taken some since."""
+    try:
+        yield
+    except RuntimeError as error:
+        text = str(error)
+        if not isinstance(error, torch.cuda.OutOfMemoryError) and "allocate memory" not in text:
+            raise
+        raise MffcnLiteError(
+            f"out of memory with batch (={config.batch}); try --set batch={max(1, config.batch // 2)}"
+            + ("" if config.batch > 1 else " and a smaller crop")
+        ) from error
+
+
 def run_training(
     folder: str | Path,
     data: str,
@@ -204,86 +328,6 @@ def run_training(
         MffcnLiteError: for a mistake in the arguments, when the loss is no number any more or the training diverges,
             when memory is short, and after SIGINT or SIGTERM, when everything is saved.
     """
-    folder, chosen = Path(folder), processes.join(device)
-    torch.manual_seed(config.seed)
-    model = create_model(model_name, **(arguments or {})).to(chosen)
-    if next(model.parameters(), None) is None:
-        raise MffcnLiteError(f"{model_name} is not trained step by step; train one of srcnn, nie, fsrcnn, mffcn")
-    faces, validation, people = people_for_training(load_faces(data), hold_out=config.validate_every > 0)
-    # All that does not fit the photos or the machine is refused before the folder is made.
-    _, channels, *size = faces.images.shape
-    if channels != 1:
-        raise MffcnLiteError(f"the networks work on grey photos, and those of {data} have {channels} channels")
-    check_fits(faces, config)
-    processes.share(config.batch)
-    for factor in config.factors:
-        small_size(tuple(size), factor)
-    check_memory(model, config, tuple(size), chosen, processes.count())
-    if board:
-        load_writer()
-    settings, environment = describe_run(data, model, config, faces, people), describe_environment(chosen)
-    if like is not None:
-        check_likeness(settings, like)
-    first = processes.rank() == 0  # the others wait until the folder is in order, and only read
-    if first:
-        check_folder(folder, settings, resume)
-    with locked(folder) if first else contextlib.nullcontext():
-        if first:
-            check_folder(folder, settings, resume)  # again, now that nobody else writes
-            for name in WRITTEN:  # what a kill left of it
-                for stray in folder.glob(f".{name}.*"):
-                    shutil.rmtree(stray, ignore_errors=True)
-            if not resume:
-                threads = torch.get_num_threads()
-                write_json(folder / "run.json", {**settings, "threads": threads, "environment": environment})
-        state = TrainingState.start(model, config)
-        if first and resume:
-            restore_checkpoint(folder / "checkpoints", state)
-        processes.wait()
-        if not first:
-            check_folder(folder, settings, resume=True)
-            restore_checkpoint(folder / "checkpoints", state)
-        if state.step >= config.steps and all((folder / name).is_file() for name in WRITTEN):
-            return True
-        recorder = Recorder(folder, config, state, faces, validation, chosen, board, on_progress)
-        with StopSignal() as stop:
-
-            def on_step(state: TrainingState, terms: dict[str, Tensor]) -> bool:
-                recorder(state, terms)
-                return stop.received
-
-            try:
-                with out_of_memory(config):
-                    train(model, faces, config, state=state, stop_after=stop_after, on_step=on_step)
-                recorder.settle()
-            finally:
-                recorder.close()
-            recorder.save(state)
-        if state.step < config.steps:
-            if stop.received:
-                raise MffcnLiteError(
-                    f"interrupted at step {state.step} of {config.steps}; all is saved, and this goes on: "
-                    + resume_command(folder)
-                )
-            return False
-        if first:
-            card = {**settings, "steps": state.step, "seconds": round(state.seconds, 3), "photos": len(faces)}
-            card |= {"data_card": faces.card, "environment": environment}
-            save_model(state.best, folder / "model.safetensors", card)
-        processes.wait()
-    return True
-
-
-@contextlib.contextmanager
-def out_of_memory(config: TrainingConfig) -> Iterator[None]:
-    """Turn torch's error into a sentence; memory was looked at before, but others may have taken some since."""
-    try:
-        yield
-    except RuntimeError as error:
-        text = str(error)
-        if not isinstance(error, torch.cuda.OutOfMemoryError) and "allocate memory" not in text:
-            raise
-        raise MffcnLiteError(
-            f"out of memory with batch (={config.batch}); try --set batch={max(1, config.batch // 2)}"
-            + ("" if config.batch > 1 else " and a smaller crop")
-        ) from error
+    run, folder = plan_run(data, model_name, config, arguments or {}, device, board, like), Path(folder)
+    with enter_folder(folder, run, resume) as state:
+        return train_in_folder(folder, run, state, stop_after, board, on_progress)

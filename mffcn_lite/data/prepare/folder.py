@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 from PIL import Image
 
-from mffcn_lite.data.alignment import Eyes
-from mffcn_lite.data.photo import Photo
-from mffcn_lite.data.sources import Files
+from mffcn_lite.data.prepare.alignment import Eyes
+from mffcn_lite.data.prepare.photo import Photo
+from mffcn_lite.data.prepare.sources import Files
 from mffcn_lite.errors import MffcnLiteError, check_word
 
 PERSON_FROM = ("folder", "name-prefix", "none")

@@ -9,7 +9,7 @@ from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import split_by_person
 from mffcn_lite.degrade import degrade, downsample, upsample
 from mffcn_lite.metrics import psnr
-from mffcn_lite.models import create_model, linear
+from mffcn_lite.models import create_model, wiener
 from mffcn_lite.pictures import enlarge
 
 
@@ -33,7 +33,7 @@ def least_squares(faces, factors, side=3):
         rows.append(windows.reshape(-1, side**2))
         targets.append(faces.images.astype(float).ravel() / 255)
     table = np.hstack([np.vstack(rows), np.ones((sum(map(len, rows)), 1))])
-    ridge = np.sqrt(linear.RIDGE * len(table)) * np.eye(side**2 + 1)
+    ridge = np.sqrt(wiener.RIDGE * len(table)) * np.eye(side**2 + 1)
     wanted = np.concatenate([*targets, np.zeros(side**2 + 1)])
     solution = np.linalg.lstsq(np.vstack([table, ridge]), wanted, rcond=None)[0]
     return solution[:-1].reshape(side, side), solution[-1]

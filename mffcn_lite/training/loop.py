@@ -1,114 +1,19 @@
-"""Algorithm 1: the loop and its configuration (chapter 15). No files and no terminal here; see `runs`."""
+"""Algorithm 1: the loop (chapter 15). No files and no terminal here; see `runs`."""
 
-import inspect
-import math
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mffcn_lite import processes
 from mffcn_lite.data import FaceSet
-from mffcn_lite.degrade import KERNEL_NAMES
-from mffcn_lite.errors import MffcnLiteError, check_word
+from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.features import create_features
 from mffcn_lite.losses import LOSSES, Objective
-from mffcn_lite.sampling import Sampler
-
-FEATURES = ("layer", "weights", "normalization")  # what can be said of an objective's features, beside their name
-COMPILE = (None, "default", "reduce-overhead", "max-autotune")
-
-
-@dataclass(frozen=True)
-class TrainingConfig:
-    """How a network is trained. The defaults are the paper's; "silent" marks what it leaves open."""
-
-    steps: int = 100_000  # t_max; silent
-    batch: int = 10  # m
-    factors: tuple[int, ...] = (2, 3, 4)  # one is drawn for each batch
-    kernel: str = "bicubic"  # of the down-sampling and the enlarging; silent
-    crop: int | None = None  # the side of a random square; None: whole photos; silent
-    flip: bool = False  # mirror half of the photos; silent
-    loss: str = "l2"  # the L2 term alone; or "nie", equation (1); or "objective", equations (2) and (6)
-    objective: dict = field(default_factory=dict)  # arguments of `losses.Objective` and `create_features`
-    reduction: str = "sum"  # of a loss over a photo's pixels; silent
-    lr: float = 1e-4
-    beta1: float = 0.5
-    beta2: float = 0.999
-    schedule: str = "constant"  # or "cosine", falling to 0 at the last step; silent
-    warmup: int = 0  # steps over which the learning rate rises from 0; silent
-    clip: float | None = None  # largest norm of the gradient; silent
-    ema: float | None = None  # decay of the moving average of the weights that is kept; silent
-    # These change speed and rounding, not the algorithm.
-    channels_last: bool = True  # memory format of the weights: up to 1.6 times faster on a CPU (make bench)
-    precision: str = "tf32"  # of a GPU's convolutions, or "float32"; or "bf16" (autocast; the weights stay float32)
-    compile: str | None = None  # a mode of torch.compile: "default", or "reduce-overhead", which is CUDA graphs
-    seed: int = 0
-    checkpoint_every: int = 1000  # steps
-    validate_every: int = 0  # steps; above 0, an eighth of the training people is held out for it
-
-    def __post_init__(self):
-        # NaN compares false, so each test is for what is allowed.
-        for name in ("steps", "batch", "checkpoint_every", "lr", "clip"):
-            if (value := getattr(self, name)) is not None and not 0 < value < math.inf:
-                raise MffcnLiteError(f"{name} (={value}) must be above 0 and finite")
-        for name in ("warmup", "validate_every"):
-            if not getattr(self, name) >= 0:
-                raise MffcnLiteError(f"{name} (={getattr(self, name)}) must be at least 0")
-        for name in ("beta1", "beta2", "ema"):
-            if (value := getattr(self, name)) is not None and not 0 <= value < 1:
-                raise MffcnLiteError(f"{name} (={value}) must be at least 0 and below 1")
-        words = {"schedule": ("constant", "cosine"), "reduction": ("sum", "mean"), "kernel": KERNEL_NAMES}
-        words |= {"loss": (*LOSSES, "objective"), "precision": ("float32", "tf32", "bf16"), "compile": COMPILE}
-        for name, choices in words.items():
-            check_word(name, getattr(self, name), choices)
-        known = {*inspect.signature(Objective).parameters, *FEATURES}
-        if unknown := sorted(set(self.objective) - known):
-            raise MffcnLiteError(f"objective has no {unknown[0]}; it has {', '.join(sorted(known))}")
-        if self.objective and self.loss != "objective":
-            raise MffcnLiteError(f"objective is set, and loss (={self.loss!r}) does not use it; set loss=objective too")
-        if not self.factors or min(self.factors) < 2:
-            raise MffcnLiteError(f"factors (={self.factors}) must be whole numbers of at least 2")
-        if not -(2**63) <= self.seed < 2**63:
-            raise MffcnLiteError(f"seed (={self.seed}) must fit into 64 bits")
-
-
-RECIPES = {
-    "paper": TrainingConfig(),
-    # Chosen on validation people (benchmarks/recipe_trials.py): whole photos, since a crop's borders, padded with
-    # zeros, are a large part of it and none of what the network will meet.
-    "fast": TrainingConfig(
-        steps=40_000,
-        batch=3,
-        flip=True,
-        reduction="mean",
-        lr=2e-3,
-        beta1=0.9,
-        schedule="cosine",
-        warmup=200,
-        clip=0.02,
-        ema=0.999,
-    ),
-}
-
-
-def recipe_for(model: str, recipe: str = "fast") -> TrainingConfig:
-    """The recipe by its name for the system `model`: with equation (1) where that is the system's loss.
-
-    Raises:
-        MffcnLiteError: for an unknown recipe.
-    """
-    if recipe not in RECIPES:
-        raise MffcnLiteError(f'unknown recipe "{recipe}"; choose one of {", ".join(RECIPES)}')
-    return replace(RECIPES[recipe], loss="nie" if model == "nie" else "l2")
-
-
-def learning_rate(config: TrainingConfig, step: int) -> float:
-    """The learning rate of step `step` (from 0): a pure function, so that resuming needs no state for it."""
-    rate = config.lr * min(1.0, (step + 1) / (config.warmup + 1))
-    return rate if config.schedule == "constant" else rate * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+from mffcn_lite.training import processes
+from mffcn_lite.training.config import FEATURES, TrainingConfig, learning_rate
+from mffcn_lite.training.sampling import Sampler
 
 
 def create_loss(config: TrainingConfig, device: torch.device) -> Callable[[Tensor, Tensor], dict[str, Tensor]]:

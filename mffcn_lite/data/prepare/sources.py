@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from mffcn_lite.data.alignment import Unusable
+from mffcn_lite.data.prepare.alignment import Unusable
 from mffcn_lite.errors import MffcnLiteError
 
 PICTURES = (".ppm", ".pgm", ".pnm", ".tif", ".tiff", ".jpg", ".jpeg", ".png", ".bmp", ".webp")

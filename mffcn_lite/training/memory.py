@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.training import TrainingConfig, create_loss
+from mffcn_lite.training.config import TrainingConfig
+from mffcn_lite.training.loop import create_loss
 
 SIDES = 64, 128  # pixels of the squares on which a step is tried
 BACKWARD = 2.6  # a step's peak, as a multiple of what it keeps for its gradients: 1.0 to 2.6 as measured

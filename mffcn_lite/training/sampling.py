@@ -8,15 +8,16 @@ import torch
 from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from mffcn_lite import processes
 from mffcn_lite.data import FaceSet
 from mffcn_lite.degrade import degrade, downsample
 from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.training import processes
+from mffcn_lite.training.config import TrainingConfig
 
 RESIDENT = 64 * 2**20  # bytes of mapped photos that are copied into a CPU's memory; more are read as they are needed
 
 
-def check_fits(faces: FaceSet, config) -> None:
+def check_fits(faces: FaceSet, config: TrainingConfig) -> None:
     """Refuse a configuration that does not fit the photos, without reading them.
 
     Raises:
@@ -62,7 +63,7 @@ class Sampler:
 
     Args:
         faces: the photos to draw from.
-        config: a `TrainingConfig`; its `batch`, `factors`, `crop`, `flip` and `kernel` are used.
+        config: its `batch`, `factors`, `crop`, `flip` and `kernel` are used.
         device: where the batches are made.
         works_on: "blurred" or "small": what the network is given.
 
@@ -70,7 +71,9 @@ class Sampler:
         MffcnLiteError: see `check_fits`.
     """
 
-    def __init__(self, faces: FaceSet, config, device: str | torch.device = "cpu", works_on: str = "blurred"):
+    def __init__(
+        self, faces: FaceSet, config: TrainingConfig, device: str | torch.device = "cpu", works_on: str = "blurred"
+    ):
         check_fits(faces, config)
         self.config, self.works_on, self.device = config, works_on, torch.device(device)
         self.count, self.size, self.part = len(faces), faces.images.shape[-2:], processes.share(config.batch)

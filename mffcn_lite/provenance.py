@@ -3,7 +3,6 @@
 import ast
 import functools
 import hashlib
-import os
 import platform
 from collections.abc import Iterable
 from importlib.metadata import version
@@ -75,51 +74,3 @@ def describe_environment(device: str | torch.device = "cpu") -> dict:
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {platform.machine()}",
         "threads": torch.get_num_threads(),
     }
-
-
-PROFILES = ("quick", "full")
-
-
-def profile() -> str:
-    """`quick`, or what the variable MFFCN_LITE_PROFILE says: with `full`, chapters train longer, on a GPU.
-
-    Raises:
-        MffcnLiteError: if the variable holds another word.
-    """
-    word = os.environ.get("MFFCN_LITE_PROFILE", "quick")
-    if word not in PROFILES:
-        raise MffcnLiteError(f'MFFCN_LITE_PROFILE is "{word}"; choose {" or ".join(PROFILES)}')
-    return word
-
-
-def by_profile(quick: int, full: int) -> int:
-    """The number of the profile that is set, of steps for instance."""
-    return full if profile() == "full" else quick
-
-
-def chapter_device() -> torch.device:
-    """What a chapter trains on: the CPU, where outputs agree everywhere; with `full` a GPU, where there is one."""
-    return choose_device("auto" if profile() == "full" else "cpu")
-
-
-def say_device() -> None:
-    """Print what a chapter runs on, and what to do for more."""
-    device = choose_device()
-    if device.type == "cuda":
-        found, advice = torch.cuda.get_device_name(device), "Chapters use it with MFFCN_LITE_PROFILE=full alone."
-    else:
-        found, advice = "a CPU", "That is enough for every chapter. In Colab: Runtime > Change runtime type for a GPU."
-    print(f"PyTorch {torch.__version__} on {found}; profile: {profile()}. {advice}")
-
-
-def choose_device(name: str = "auto") -> torch.device:
-    """`auto` (a GPU where there is one), `cpu` or `cuda`.
-
-    Raises:
-        MffcnLiteError: for another name, or `cuda` where there is none.
-    """
-    if name not in ("auto", "cpu", "cuda"):
-        raise MffcnLiteError(f'unknown device "{name}"; choose auto, cpu or cuda')
-    if name == "cuda" and not torch.cuda.is_available():
-        raise MffcnLiteError("no CUDA device was found; choose --device cpu or auto")
-    return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

@@ -6,11 +6,11 @@ from functools import partial
 from itertools import combinations
 from pathlib import Path
 
-from mffcn_lite.data.alignment import Eyes
-from mffcn_lite.data.ground_truth import find_eyes, stem_of
-from mffcn_lite.data.photo import Photo
-from mffcn_lite.data.prepared import RESTRICTED
-from mffcn_lite.data.sources import Files
+from mffcn_lite.data.prepare.alignment import Eyes
+from mffcn_lite.data.prepare.ground_truth import find_eyes, stem_of
+from mffcn_lite.data.prepare.photo import Photo
+from mffcn_lite.data.prepare.prepared import RESTRICTED
+from mffcn_lite.data.prepare.sources import Files
 from mffcn_lite.errors import MffcnLiteError
 
 CARD = {

@@ -17,10 +17,10 @@ from pathlib import Path
 import filelock
 import numpy as np
 
-from mffcn_lite.data.alignment import Placement
-from mffcn_lite.data.journal import Journal
-from mffcn_lite.data.photo import Photo, prepare_photo
-from mffcn_lite.data.prepared import write_prepared
+from mffcn_lite.data.prepare.alignment import Placement
+from mffcn_lite.data.prepare.journal import Journal
+from mffcn_lite.data.prepare.photo import Photo, prepare_photo
+from mffcn_lite.data.prepare.prepared import write_prepared
 from mffcn_lite.errors import MffcnLiteError
 
 

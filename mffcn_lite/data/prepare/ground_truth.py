@@ -6,8 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from mffcn_lite.data.alignment import Eyes, Unusable
-from mffcn_lite.data.sources import ending, read_bytes
+from mffcn_lite.data.prepare.alignment import Eyes, Unusable
+from mffcn_lite.data.prepare.sources import ending, read_bytes
 from mffcn_lite.errors import MffcnLiteError
 
 MAX_TRUTH = 1 << 20  # bytes of a ground truth file

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 from PIL import Image
 
-from mffcn_lite.data.warping import source_places, warp
+from mffcn_lite.data.prepare.warping import source_places, warp
 from mffcn_lite.errors import MffcnLiteError, check_word
 
 Point = tuple[float, float]

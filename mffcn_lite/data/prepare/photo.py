@@ -7,8 +7,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from mffcn_lite.data.alignment import Eyes, Placement, Unusable, place
-from mffcn_lite.data.sources import read_photo
+from mffcn_lite.data.prepare.alignment import Eyes, Placement, Unusable, place
+from mffcn_lite.data.prepare.sources import read_photo
 
 
 @dataclass(frozen=True)

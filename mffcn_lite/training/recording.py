@@ -9,15 +9,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mffcn_lite import processes
 from mffcn_lite.data import FaceSet
 from mffcn_lite.degrade import degrade
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import replacing
 from mffcn_lite.metrics import psnr
 from mffcn_lite.models import SuperResolver
-from mffcn_lite.states import list_checkpoints, save_checkpoint
-from mffcn_lite.training import TrainingConfig, TrainingState, learning_rate
+from mffcn_lite.training import processes
+from mffcn_lite.training.config import TrainingConfig, learning_rate
+from mffcn_lite.training.loop import TrainingState
+from mffcn_lite.training.states import list_states, save_state
 
 SETTLE_EVERY = 20  # steps on a GPU between two looks at the losses: each look waits for it
 LOG_EVERY = 100  # lines: how often metrics.jsonl grows
@@ -203,7 +204,7 @@ class Recorder:
         for i, ((step, names), row) in enumerate(zip(self.pending, rows, strict=True), start=1):
             terms = dict(zip(names, row, strict=True))
             if wrong := self.watch(terms):
-                last = list_checkpoints(self.folder / "checkpoints")[-1:]
+                last = list_states(self.folder / "checkpoints")[-1:]
                 raise MffcnLiteError(
                     f"{wrong} at step {step}; start again with a lower rate, such as --set lr={self.config.lr / 4:g} "
                     f"(the last good checkpoint is {last[0] if last else 'none: it broke before the first'})"
@@ -226,7 +227,7 @@ class Recorder:
         state.seconds = self.before + time.perf_counter() - self.start
         if self.log:
             self.log.flush()
-            save_checkpoint(self.folder / "checkpoints", state)
+            save_state(self.folder / "checkpoints", state)
 
     def close(self) -> None:
         """Write what is left of the log."""

@@ -1,0 +1,1 @@
+"""From photos in files to a prepared set: what is found, left out, placed by the eyes, and written."""
