@@ -6,13 +6,15 @@ import torch
 from torch.nn import functional
 
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.exercises import as_number, dice, exercise
+from mffcn_lite.exercises import Dice, as_number, exercise
+
+__all__ = ["hidden_valley"]
 
 ASKS = 200  # of a hidden valley's slope
 
 
 @exercise("0.1")
-def _count(answer) -> str | None:
+def _count(answer: object) -> str | None:
     row = functional.conv2d(torch.zeros(1, 1, 1, 92), torch.zeros(1, 1, 1, 7), padding=(0, 1))
     want = functional.conv2d(row, torch.zeros(1, 1, 1, 3)).shape[-1]
     guess = as_number(answer)
@@ -29,7 +31,7 @@ def _count(answer) -> str | None:
 
 
 @exercise("0.2")
-def _filter_row(answer) -> str | None:
+def _filter_row(answer: object, dice: Dice) -> str | None:
     generator = dice(0)
     for pixels, width in ((6, 3), (11, 5), (4, 1)):
         row, kernel = torch.rand(pixels, generator=generator), torch.rand(width, generator=generator)
@@ -52,7 +54,7 @@ def _filter_row(answer) -> str | None:
 
 
 @exercise("0.3")
-def _standard(answer) -> str | None:
+def _standard(answer: object, dice: Dice) -> str | None:
     generator = dice(0)
     batch = torch.rand(3, 2, 12, 10, generator=generator) * torch.tensor([0.2, 0.5, 1.0]).view(3, 1, 1, 1)
     got = torch.as_tensor(answer(batch.clone()))
@@ -70,7 +72,7 @@ def _standard(answer) -> str | None:
 
 
 @exercise("0.4")
-def _photos_needed(answer) -> str | None:
+def _photos_needed(answer: object) -> str | None:
     photos, have, wish = 25, 0.4, 0.1
     want = photos * (have / wish) ** 2
     guess = as_number(answer)
@@ -89,7 +91,7 @@ def hidden_valley(where: float, steepness: float) -> Callable[[float], float]:
     """The slope of a loss whose only valley lies at `where`; it can be asked 200 times."""
     asked = 0
 
-    def slope(x) -> float:
+    def slope(x: float | int) -> float:
         nonlocal asked
         asked += 1
         if asked > ASKS:
@@ -100,7 +102,7 @@ def hidden_valley(where: float, steepness: float) -> Callable[[float], float]:
 
 
 @exercise("0.5")
-def _bottom(answer) -> str | None:
+def _bottom(answer: object) -> str | None:
     for where, steepness in ((3.0, 1.0), (-7.5, 1e-3), (0.1234, 1e3), (9.9, 20.0), (-2.0, 0.3)):
         guess = as_number(answer(hidden_valley(where, steepness)))
         if guess is None:

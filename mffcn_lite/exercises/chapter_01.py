@@ -7,13 +7,15 @@ import torch
 from torch import Tensor
 
 from mffcn_lite.degrade import KERNEL_NAMES, downsample, resampling_matrices
-from mffcn_lite.exercises import as_number, dice, exercise
+from mffcn_lite.exercises import Dice, as_number, exercise
+
+__all__ = ["new_camera"]
 
 NOISE = 0.004  # of a new camera: about one grey level
 
 
 @exercise("1.1")
-def _alias(answer) -> str | None:
+def _alias(answer: object) -> str | None:
     frequency, step = 0.4, 3
     want = abs(step * frequency - round(step * frequency))
     guess = as_number(answer)
@@ -31,7 +33,7 @@ def _alias(answer) -> str | None:
 
 
 @exercise("1.2")
-def _area_matrix(answer) -> str | None:
+def _area_matrix(answer: object) -> str | None:
     for old, new in ((12, 4), (8, 3), (92, 31), (5, 5)):
         want = resampling_matrices(torch.zeros(1, 1, 1, old).double(), (1, new), kernel="area")[1]
         got = torch.as_tensor(answer(old, new)).double()
@@ -48,7 +50,7 @@ def _area_matrix(answer) -> str | None:
 
 
 @exercise("1.3")
-def _vanishing(answer) -> str | None:
+def _vanishing(answer: object) -> str | None:
     picture = answer()
     if not isinstance(picture, Tensor) or picture.shape != (1, 1, 60, 60):
         return "return a tensor of the shape (1, 1, 60, 60)"
@@ -63,7 +65,7 @@ def _vanishing(answer) -> str | None:
     return "a row or a column is constant; vary it along both" if flat < 0.1 else None
 
 
-def new_camera(kernel: str) -> Callable[[Tensor], Tensor]:
+def new_camera(kernel: str, dice: Dice = Dice()) -> Callable[[Tensor], Tensor]:
     """A camera that makes a scene 1×1×H×W three times smaller with `kernel`, and adds noise of one grey level."""
 
     def camera(scene: Tensor) -> Tensor:
@@ -75,9 +77,9 @@ def new_camera(kernel: str) -> Callable[[Tensor], Tensor]:
 
 
 @exercise("1.4")
-def _choose(answer) -> str | None:
+def _choose(answer: object, dice: Dice) -> str | None:
     for kernel in ("area", "lanczos", "nearest", "bilinear", "bicubic"):
-        got = answer(new_camera(kernel))
+        got = answer(new_camera(kernel, dice))
         if got == kernel:
             continue
         if got not in KERNEL_NAMES:
@@ -97,7 +99,7 @@ NEEDED = (  # what it is, words of which one must occur
 
 
 @exercise("1.5")
-def _memo(answer) -> str | None:
+def _memo(answer: object) -> str | None:
     if not isinstance(answer, str):
         return "write a memo, between quotes"
     missing = [what for what, pattern in NEEDED if not re.search(pattern, answer, re.IGNORECASE)]

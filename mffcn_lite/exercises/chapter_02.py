@@ -7,11 +7,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from mffcn_lite.degrade import triangle, upsample
-from mffcn_lite.exercises import as_number, exercise
+from mffcn_lite.exercises import as_number, exercise, first_hint
+
+__all__ = ["shifted_enlarger"]
 
 
 @exercise("2.1")
-def _positions(answer) -> str | None:
+def _positions(answer: object) -> str | None:
     for source, target in ((4, 8), (31, 92), (9, 3)):
         want = [(i + 0.5) * source / target - 0.5 for i in range(target)]
         got = [float(x) for x in answer(source, target)]
@@ -30,27 +32,26 @@ def _positions(answer) -> str | None:
 
 
 @exercise("2.2")
-def _overshoot(answer) -> str | None:
+def _overshoot(answer: object) -> str | None:
     step = (torch.arange(16) >= 8).double().view(1, 1, 1, 16)
     largest = upsample(step, (1, 1600), a=-0.75).max().item() - 1
     guess = as_number(answer)
     if guess is None:
         return "give a number: how far above 1 the largest value lies"
-    if abs(guess - largest) < 0.004:
-        return None
     if guess == 0:
         return "values need not stay between their neighbours: the outer parts of the kernel are negative"
-    if abs(guess + largest) < 0.004:
-        return "the weight is negative, and the overshoot is its size"
-    if abs(guess - 1 - largest) < 0.004:
-        return "that is the largest value itself; say how far above 1 it is"
-    if abs(guess - 2 * largest / 3) < 0.004:
-        return "that is the overshoot for a = -0.5; the exercise has a = -0.75"
-    return f"{guess:g} is too {'large' if guess > largest else 'small'}; try t between 0.2 and 0.5"
+    return first_hint(
+        lambda number: abs(guess - number) < 0.004,
+        (largest, None),
+        (-largest, "the weight is negative, and the overshoot is its size"),
+        (1 + largest, "that is the largest value itself; say how far above 1 it is"),
+        (2 * largest / 3, "that is the overshoot for a = -0.5; the exercise has a = -0.75"),
+        otherwise=f"{guess:g} is too {'large' if guess > largest else 'small'}; try t between 0.2 and 0.5",
+    )
 
 
 @exercise("2.3")
-def _which_a(answer) -> str | None:
+def _which_a(answer: object) -> str | None:
     for a in (-0.5, -0.75, -1.0, -0.6):
         guess = as_number(answer(lambda small, size, a=a: upsample(small, size, a=a)))
         if guess is None or abs(guess - a) > 0.01:
@@ -79,7 +80,7 @@ def shifted_enlarger(shift: float) -> Callable:
 
 
 @exercise("2.4")
-def _shift(answer) -> str | None:
+def _shift(answer: object) -> str | None:
     for factor, want in ((3, 0.0), (3, -1.0), (2, 0.5), (4, 1.5)):
         guess = as_number(answer(shifted_enlarger(want), factor))
         if guess is None:

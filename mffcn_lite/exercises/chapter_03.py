@@ -7,12 +7,14 @@ import torch
 from torch import Tensor
 
 from mffcn_lite.data import load_faces
-from mffcn_lite.exercises import as_number, dice, exercise
+from mffcn_lite.exercises import Dice, as_number, exercise
 from mffcn_lite.metrics import psnr, ssim
+
+__all__ = ["unknown_measure"]
 
 
 @exercise("3.1")
-def _rise(answer) -> str | None:
+def _rise(answer: object) -> str | None:
     half = torch.full((1, 1, 1, 1), 0.5)
     want = (psnr(half / 2, 0 * half, data_range=1.0) - psnr(half, 0 * half, data_range=1.0)).item()
     guess = as_number(answer)
@@ -30,7 +32,7 @@ def _rise(answer) -> str | None:
 
 
 @exercise("3.2")
-def _careful(answer) -> str | None:
+def _careful(answer: object, dice: Dice) -> str | None:
     generator = dice(3)
     dark, bright = (torch.full((5, 4), level, dtype=torch.uint8) for level in (3, 250))
     noise = torch.randint(0, 256, (2, 30, 20), generator=generator).to(torch.uint8)
@@ -56,7 +58,7 @@ def _careful(answer) -> str | None:
 
 
 @exercise("3.3")
-def _refute(answer) -> str | None:
+def _refute(answer: object) -> str | None:
     faces = load_faces("orl")
     for index in (0, 155, 390):
         hr = faces[index].floats()
@@ -88,7 +90,7 @@ def unknown_measure(border: int, rounded: bool) -> Callable[[Tensor, Tensor], fl
 
 
 @exercise("3.4")
-def _interrogate(answer) -> str | None:
+def _interrogate(answer: object) -> str | None:
     for border, rounded in ((0, False), (3, False), (0, True), (4, True), (2, False), (8, True)):
         try:
             got_border, got_rounded = answer(unknown_measure(border, rounded))
@@ -118,7 +120,7 @@ NEEDED = (  # what it is, the words of which one must occur
 
 
 @exercise("3.5")
-def _methods(answer) -> str | None:
+def _methods(answer: object) -> str | None:
     if not isinstance(answer, str):
         return "write a paragraph, between quotes"
     words = len(answer.split())

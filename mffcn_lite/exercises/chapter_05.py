@@ -3,34 +3,34 @@
 import torch
 
 from mffcn_lite.degrade import downsample, upsample
-from mffcn_lite.exercises import as_number, dice, exercise
+from mffcn_lite.exercises import Dice, as_number, exercise
 from mffcn_lite.models.convex import project_data
 from mffcn_lite.models.reconstruction import BackProjection, ForwardModel
 
 
-def _pictures(count: int, height: int, width: int) -> torch.Tensor:
-    """Pictures with waves of every frequency, the same each time."""
-    return torch.rand(count, 1, height, width, generator=dice(0))
+def _pictures(generator: torch.Generator, count: int, height: int, width: int) -> torch.Tensor:
+    """Pictures with waves of every frequency."""
+    return torch.rand(count, 1, height, width, generator=generator)
 
 
 @exercise("5.1")
-def _dimensions(answer) -> str | None:
+def _dimensions(answer: object) -> str | None:
     number = as_number(answer)
-    if number == 128**2 - 32**2:
-        return None
-    if number == 32**2:
-        return "that is how many numbers the small photo holds; the null space is what it does not hold"
-    if number == 128**2:
-        return "that is all of the photo; the small photo holds some of it"
     if number is not None and number < 1:
         return "give a count of dimensions, not a share"
-    return "count the unknown numbers, and take away the known ones; no kernel of this chapter wastes a known one"
+    return {
+        128**2 - 32**2: None,
+        32**2: "that is how many numbers the small photo holds; the null space is what it does not hold",
+        128**2: "that is all of the photo; the small photo holds some of it",
+    }.get(
+        number, "count the unknown numbers, and take away the known ones; no kernel of this chapter wastes a known one"
+    )
 
 
 @exercise("5.2")
-def _mended(answer) -> str | None:
+def _mended(answer: object, dice: Dice) -> str | None:
     for (height, width), size in (((8, 6), (24, 18)), ((10, 9), (20, 18))):
-        small = _pictures(2, height, width)
+        small = _pictures(dice(0), 2, height, width)
         for steps in (0, 1, 2, 5):
             got, want = answer(small, size, steps), small
             if tuple(got.shape) != (2, 1, *size):
@@ -46,9 +46,9 @@ def _mended(answer) -> str | None:
 
 
 @exercise("5.3")
-def _impostor(answer) -> str | None:
+def _impostor(answer: object, dice: Dice) -> str | None:
     for factor, (height, width) in ((2, (20, 16)), (3, (31, 26))):
-        face, other = _pictures(2, height, width).split(1)
+        face, other = _pictures(dice(0), 2, height, width).split(1)
         got, small = answer(face, other, factor), downsample(face, factor)
         if got.shape != face.shape:
             return f"the picture has the shape {tuple(got.shape)} instead of {tuple(face.shape)}"
@@ -64,9 +64,9 @@ def _impostor(answer) -> str | None:
 
 
 @exercise("5.4")
-def _diagnose(answer) -> str | None:
-    hr = _pictures(1, 30, 24)
-    hr = 0.5 * hr + 0.5 * upsample(_pictures(1, 6, 5), (30, 24))
+def _diagnose(answer: object, dice: Dice) -> str | None:
+    hr = _pictures(dice(0), 1, 30, 24)
+    hr = 0.5 * hr + 0.5 * upsample(_pictures(dice(0), 1, 6, 5), (30, 24))
     programs = [
         ("right", {}, 40),
         ("too few steps", {}, 2),
@@ -78,11 +78,13 @@ def _diagnose(answer) -> str | None:
         ("wrong kernel", {"kernel": "bilinear", "step": 8.0}, 80),
     ]
     for want, options, steps in programs:
-
-        def enlarge(small, size, steps, options=options):
-            return BackProjection(steps=int(steps), **options).upscale(small, size)
-
-        got = answer(enlarge, hr, steps)
+        got = answer(
+            lambda small, size, steps, options=options: BackProjection(steps=int(steps), **options).upscale(
+                small, size
+            ),
+            hr,
+            steps,
+        )
         if got not in ("right", "too few steps", "wrong kernel"):
             return f'return "right", "too few steps" or "wrong kernel", not {got!r}'
         if got == want:
@@ -98,7 +100,7 @@ def _diagnose(answer) -> str | None:
 
 
 @exercise("5.5")
-def _strike_out(answer) -> str | None:
+def _strike_out(answer: object) -> str | None:
     if isinstance(answer, str | list | tuple):
         answer = set(answer)
     if not isinstance(answer, set) or not answer <= {"C", "D", "E"}:

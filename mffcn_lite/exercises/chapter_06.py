@@ -3,41 +3,37 @@
 import torch
 from torch.nn import functional
 
-from mffcn_lite.exercises import as_number, dice, exercise
+from mffcn_lite.exercises import Dice, as_number, exercise, first_hint
 from mffcn_lite.models.sparse import orthogonal_matching_pursuit
 
 
 @exercise("6.1")
-def _megabytes(answer) -> str | None:
+def _megabytes(answer: object) -> str | None:
     number = as_number(answer)
     want = 3 * 12_000 * (24 + 7 * 7) * 2 / 1e6
     if number is None:
         return "give a number of megabytes"
-    for factor, hint in (
-        (1, None),
+    if abs(number - want) < 0.02 * want:
+        return None
+    return first_hint(
+        lambda factor: abs(number - factor * want) < 0.005 * factor * want,
         (1 / 3, "that is one factor; there are three"),
         (1 / 2, "a number takes two bytes"),
         (1e6, "that is in bytes"),
         (24 / 73, "the missing details take room too"),
         (49 / 73, "what a pair is recognised by takes room too"),
-    ):
-        if abs(number - factor * want) < (0.005 if hint else 0.02) * factor * want:
-            return hint
-    return "multiply: factors, pairs, numbers of a pair, bytes"
-
-
-def _noise(*shape: int, seed: int = 0) -> torch.Tensor:
-    return torch.randn(shape, generator=dice(seed))
+        otherwise="multiply: factors, pairs, numbers of a pair, bytes",
+    )
 
 
 @exercise("6.2")
-def _best_filter(answer) -> str | None:
+def _best_filter(answer: object, dice: Dice) -> str | None:
     for side in (3, 5):
-        blurred, kernel = _noise(3, 1, 20, 17), _noise(side, side, seed=side)
+        blurred, kernel = torch.randn(3, 1, 20, 17, generator=dice(0)), torch.randn(side, side, generator=dice(side))
         reach = side // 2
         hr = functional.pad(functional.conv2d(blurred, kernel[None, None]), [reach] * 4, value=9.0)
         for noise in (0.0, 0.5):
-            noisy = hr + noise * _noise(*hr.shape, seed=7)
+            noisy = hr + noise * torch.randn(hr.shape, generator=dice(7))
             got = answer(blurred, noisy, side)
             if tuple(got.shape) != (side, side):
                 return f"the filter has the shape {tuple(got.shape)} instead of {(side, side)}"
@@ -58,10 +54,10 @@ def _best_filter(answer) -> str | None:
 
 
 @exercise("6.3")
-def _pursuit(answer) -> str | None:
-    atoms = functional.normalize(_noise(12, 6), dim=1)
+def _pursuit(answer: object, dice: Dice) -> str | None:
+    atoms = functional.normalize(torch.randn(12, 6, generator=dice(0)), dim=1)
     for count, seed in ((1, 1), (2, 2), (3, 3), (4, 4)):
-        signal = _noise(6, seed=seed)
+        signal = torch.randn(6, generator=dice(seed))
         chosen, weights = answer(signal, atoms, count)
         chosen = [int(i) for i in chosen]
         weights = torch.as_tensor([float(weight) for weight in weights])
@@ -79,7 +75,7 @@ def _pursuit(answer) -> str | None:
 
 
 @exercise("6.4")
-def _worst_leaks(answer) -> str | None:
+def _worst_leaks(answer: object) -> str | None:
     training = [(0, 0, 10, 10), (0, 1, 0, 0), (1, 0, 30, 30), (2, 5, 8, 8)]
     cases = [
         ((0, 0, 12, 14), "pixels", "it overlaps by a corner"),

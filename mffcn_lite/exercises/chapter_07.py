@@ -3,21 +3,23 @@
 import copy
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from mffcn_lite.data import load_faces
 from mffcn_lite.degrade import degrade
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.exercises import as_number, dice, exercise
+from mffcn_lite.exercises import Dice, as_number, exercise, first_hint
 from mffcn_lite.models import create_model
+
+__all__ = ["patient"]
 
 RATES = {"short steps": 1e-6, "dead": 0.2}  # elsewhere 0.002
 CAUSES = ("healthy", "short steps", "dead", "optimiser", "pairs")
 
 
 @exercise("7.1")
-def _receptive_field(answer) -> str | None:
+def _receptive_field(answer: object) -> str | None:
     sides = (9, 5, 5, 3, 3, 3)
     want = 1 + sum(side - 1 for side in sides)
     number = as_number(answer)
@@ -38,7 +40,7 @@ def _receptive_field(answer) -> str | None:
 
 
 @exercise("7.2")
-def _free_numbers(answer) -> str | None:
+def _free_numbers(answer: object) -> str | None:
     side = 1 + 8 + 4
     weights = 64 * 81 + 64 * 32 + 32 * 25
     number = as_number(answer)
@@ -58,9 +60,7 @@ def _free_numbers(answer) -> str | None:
 
 
 @exercise("7.3")
-def _order(answer) -> str | None:
-    if answer == [..., ..., ...]:
-        raise NotImplementedError
+def _order(answer: object) -> str | None:
     runs = {"A": 17.5 / (112 * 92), "B": 0.0016, "C": 0.00095 / 0.5}
     want = sorted(runs, key=runs.get)
     got = [str(name).upper() for name in answer]
@@ -78,7 +78,7 @@ def _order(answer) -> str | None:
 
 
 @exercise("7.4")
-def _fold(answer) -> str | None:
+def _fold(answer: object, dice: Dice) -> str | None:
     generator = dice(0)
     for maps, k, m in ((1, 3, 3), (4, 3, 5), (6, 5, 1), (3, 1, 3)):
         first = torch.randn(maps, 1, k, k, generator=generator)
@@ -100,7 +100,7 @@ def _fold(answer) -> str | None:
     return None
 
 
-def _descended(network, blurred: Tensor, hr: Tensor, steps: int, rate: float, kind: str = "right") -> Tensor:
+def _descended(network: nn.Module, blurred: Tensor, hr: Tensor, steps: int, rate: float, kind: str = "right") -> Tensor:
     """The weights after plain gradient descent, or after one with a typical mistake."""
     network = copy.deepcopy(network)
     for _ in range(steps):
@@ -116,7 +116,7 @@ def _descended(network, blurred: Tensor, hr: Tensor, steps: int, rate: float, ki
 
 
 @exercise("7.5")
-def _descend(answer) -> str | None:
+def _descend(answer: object, dice: Dice) -> str | None:
     generator = dice(0)
     for steps in (1, 2, 5):
         # Bright and dark photos, so that what comes out lies beyond [0, 1] too.
@@ -129,7 +129,7 @@ def _descend(answer) -> str | None:
         answer(mine, blurred, hr, steps, 0.02)
         got = torch.cat([weight.detach().flatten() for weight in mine.parameters()])
 
-        def same(kind, got=got, given=(network, blurred, hr, steps, 0.02)):
+        def same(kind: str, got: Tensor = got, given: tuple = (network, blurred, hr, steps, 0.02)) -> bool:
             return torch.allclose(got, _descended(*given, kind=kind), atol=1e-5)
 
         if same("right"):
@@ -139,17 +139,14 @@ def _descend(answer) -> str | None:
             return "the weights of the network that you were given did not move; change them in place"
         if not got.isfinite().all():
             return f"after {steps} steps there are weights that are no numbers"
-        for kind, hint in (
+        return first_hint(
+            same,
             ("uphill", "you go uphill"),
             ("sum", "the loss is the mean over all pixels, not the sum: your steps are too long"),
             ("half", "the loss has no ½ in front: your steps are half as long"),
             ("adds up", "`backward` adds to the slopes that are there already: each step needs slopes of its own"),
-        ):
-            if same(kind):
-                return hint
-        return (
-            f"after {steps} step{'s' * (steps > 1)} the weights should be others; is the slope lost on the way where "
-            "the result leaves [0, 1]?"
+            otherwise=f"after {steps} step{'s' * (steps > 1)} the weights should be others; is the slope lost on the "
+            "way where the result leaves [0, 1]?",
         )
     return None
 
@@ -162,7 +159,7 @@ class Patient:
         blurred, hr: the batch, N×1×H×W each.
     """
 
-    def __init__(self, cause: str, hr: Tensor, seed: int = 0, **arguments):
+    def __init__(self, cause: str, hr: Tensor, seed: int = 0, **arguments: object):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self.network = create_model("srcnn", **arguments)
@@ -192,7 +189,7 @@ def patient(letter: str, hr: Tensor) -> Patient:
 
 
 @exercise("7.6")
-def _diagnose(answer) -> str | None:
+def _diagnose(answer: object) -> str | None:
     faces, small = load_faces("orl"), {"maps": (16, 8)}
     squares = [faces[i::100].floats()[..., 30:62, 20:52] for i in (0, 7, 40)]
     residual = {**small, "residual": True}

@@ -1,50 +1,71 @@
 """Checks of chapter 8, "MFF: what do three sizes of window bring?"."""
 
 import math
+from collections.abc import Callable
 
 import torch
+from torch import Tensor
 from torch.nn import functional
 
-from mffcn_lite.exercises import as_number, dice, exercise
+from mffcn_lite.exercises import Dice, as_number, exercise, first_hint
 from mffcn_lite.models import MFF
 
 
 @exercise("8.1")
-def _width(answer) -> str | None:
+def _width(answer: object) -> str | None:
     number = as_number(answer)
     if number is None:
         return "give a number of pixels"
     sides, sums = (7, 7, 5, 5, 5), (11, 11, 9, 9, 9)  # the widest branch of each module, and its branches added up
-    if number == 1 + sum(side - 1 for side in sides):
-        return None
-    if number in (1 + sum(side - 1 for side in sums), sum(sums)):
-        return "windows side by side lie on top of each other; they don't add up to 11 or 9"
-    if number == sum(sides):
-        return "a kernel of side k adds k − 1, since the pixel in its middle was there already"
-    if number in (7, 5):
-        return "that is one module; what stands one behind the other adds up"
-    if number == 7 + 5 - 1:
-        return "two modules and three: each of the five adds its share"
-    if number == math.prod(sides):
-        return "a kernel adds to the window, it doesn't multiply it"
-    return "how many pixels does one module add to the window, on both sides together?"
+    added = "windows side by side lie on top of each other; they don't add up to 11 or 9"
+    one = "that is one module; what stands one behind the other adds up"
+    return {
+        1 + sum(side - 1 for side in sides): None,
+        1 + sum(side - 1 for side in sums): added,
+        sum(sums): added,
+        sum(sides): "a kernel of side k adds k − 1, since the pixel in its middle was there already",
+        7: one,
+        5: one,
+        7 + 5 - 1: "two modules and three: each of the five adds its share",
+        math.prod(sides): "a kernel adds to the window, it doesn't multiply it",
+    }.get(number, "how many pixels does one module add to the window, on both sides together?")
 
 
-def _noise(*shape: int, seed: int) -> torch.Tensor:
-    return torch.randn(shape, generator=dice(seed), dtype=torch.float64)
+def _weight_hint(weight: Tensor, kernels: list[Tensor], mix: Tensor) -> str | None:
+    """What is wrong with the weight of the fused 5×5 convolution, or None."""
 
+    def fused(place: Callable[[int], list[int]], mix: Tensor = mix) -> Tensor:
+        """The kernels as 5×5, with zeros (left, right, top, bottom) by `place(margin)`, and mixed."""
+        wide = torch.cat([functional.pad(k, place((5 - k.shape[-1]) // 2)) for k in kernels])
+        return torch.einsum("oj,jiuv->oiuv", mix, wide)
 
-def _padded(kernels, place) -> torch.Tensor:
-    """All kernels as 5×5, with zeros (left, right, top, bottom) by `place(margin)`."""
-    return torch.cat([functional.pad(k, place((5 - k.shape[-1]) // 2)) for k in kernels])
+    right = fused(lambda m: [m] * 4)
+    corner = "your small kernels sit in a corner, and look beside the pixel: where is the middle of a 5×5?"
+    cout, cin, cb = *weight.shape[:2], len(kernels[0])
+    return first_hint(
+        lambda other: torch.allclose(weight, other),
+        (right, None),
+        (fused(lambda m: [0, 2 * m, 0, 2 * m]), corner),
+        (fused(lambda m: [2 * m, 0, 2 * m, 0]), corner),
+        (right.flip(2, 3), "the kernels are turned upside down; conv2d does not turn them"),
+        (right.transpose(2, 3), "rows and columns are swapped"),
+        (
+            fused(lambda m: [m] * 4, torch.ones_like(mix)),
+            "the kernels are added up as they are; each counts as much as the mix says",
+        ),
+        otherwise=f"the weight is not right for Cin = {cin}, Cb = {cb}, Cout = {cout}: zeros around, then the mix",
+    )
 
 
 @exercise("8.2")
-def _fuse(answer) -> str | None:
+def _fuse(answer: object, dice: Dice) -> str | None:
+    def noise(seed: int, *shape: int) -> Tensor:
+        return torch.randn(shape, generator=dice(seed), dtype=torch.float64)
+
     for cin, cb, cout in ((1, 1, 1), (2, 3, 4), (3, 2, 3)):
-        kernels = [_noise(cb, cin, side, side, seed=side) for side in (1, 3, 5)]
-        biases = [_noise(cb, seed=10 + side) for side in (1, 3, 5)]
-        mix, own = _noise(cout, 3 * cb, seed=20), _noise(cout, seed=21)
+        kernels = [noise(side, cb, cin, side, side) for side in (1, 3, 5)]
+        biases = [noise(10 + side, cb) for side in (1, 3, 5)]
+        mix, own = noise(20, cout, 3 * cb), noise(21, cout)
         weight, bias = (
             torch.as_tensor(part).to(mix)
             for part in answer([k.clone() for k in kernels], [b.clone() for b in biases], mix.clone(), own.clone())
@@ -53,59 +74,38 @@ def _fuse(answer) -> str | None:
             return f"the weight has the shape {tuple(weight.shape)} instead of {(cout, cin, 5, 5)}"
         if bias.shape != (cout,):
             return f"the bias has the shape {tuple(bias.shape)} instead of {(cout,)}"
-
-        def mixed(wide, mix=mix):
-            return torch.einsum("oj,jiuv->oiuv", mix, wide)
-
-        right = _padded(kernels, lambda m: [m] * 4)
-        if not torch.allclose(weight, mixed(right)):
-            corners = [lambda m: [0, 2 * m, 0, 2 * m], lambda m: [2 * m, 0, 2 * m, 0]]
-            if any(torch.allclose(weight, mixed(_padded(kernels, corner))) for corner in corners):
-                return "your small kernels sit in a corner, and look beside the pixel: where is the middle of a 5×5?"
-            if torch.allclose(weight, mixed(right).flip(2, 3)):
-                return "the kernels are turned upside down; conv2d does not turn them"
-            if torch.allclose(weight, mixed(right).transpose(2, 3)):
-                return "rows and columns are swapped"
-            if torch.allclose(weight, mixed(right, torch.ones_like(mix))):
-                return "the kernels are added up as they are; each counts as much as the mix says"
-            return f"the weight is not right for Cin = {cin}, Cb = {cb}, Cout = {cout}: zeros around, then the mix"
+        if hint := _weight_hint(weight, kernels, mix):
+            return hint
         through = mix @ torch.cat(biases)
-        if not torch.allclose(bias, through + own):
-            if torch.allclose(bias, own):
-                return "the weight is right; the branches' biases are forgotten, and they pass through the mix too"
-            if torch.allclose(bias, through):
-                return "the weight is right; the bias lacks the mix's own"
-            return "the weight is right, the bias is not: put x = 0 into the three branches and the mix"
+        if hint := first_hint(
+            lambda other, bias=bias: torch.allclose(bias, other),
+            (through + own, None),
+            (own, "the weight is right; the branches' biases are forgotten, and they pass through the mix too"),
+            (through, "the weight is right; the bias lacks the mix's own"),
+            otherwise="the weight is right, the bias is not: put x = 0 into the three branches and the mix",
+        ):
+            return hint
     return None
 
 
 @exercise("8.3")
-def _pixels(answer) -> str | None:
+def _pixels(answer: object) -> str | None:
     number = as_number(answer)
     if number is None:
         return "give a number of pixels"
     maps = 16
     fusing, drawn, fused = 75.0 * maps**3, 38.0 * maps**2, 25.0 * maps**2
-
-    def near(value: float) -> bool:
-        return value <= number <= value + 1
-
-    if near(fusing / (drawn - fused)):
-        return None
-    for value, hint in (
-        (
-            35 * maps**3 / (drawn - fused),
-            "the product multiplies the padded zeros too: 25 numbers in each kernel",
-        ),
+    return first_hint(
+        lambda value: value <= number <= value + 1,
+        (fusing / (drawn - fused), None),
+        (35 * maps**3 / (drawn - fused), "the product multiplies the padded zeros too: 25 numbers in each kernel"),
         (fusing / ((35 - 25) * maps**2), "the module as drawn has the mix as well"),
         (fusing / 3 / (drawn - fused), "the mix has 3·Cb columns: there are three branches"),
         (fusing / drawn, "after fusing, the 5×5 convolution still has to be done: compare what is saved"),
         (fusing, "that is the price; how many pixels pay it back?"),
         (drawn - fused, "that is what a pixel saves; how many pay the price of the product?"),
-    ):
-        if near(value):
-            return hint
-    return "the price of the product once, against what each pixel saves"
+        otherwise="the price of the product once, against what each pixel saves",
+    )
 
 
 # Of each arm: what it computes, how it starts, what is stepped on, how far it sees.
@@ -126,12 +126,10 @@ _QUESTIONS = {
 
 
 @exercise("8.4")
-def _controls(answer) -> str | None:
+def _controls(answer: object) -> str | None:
     if not isinstance(answer, dict) or set(answer) != set(_QUESTIONS):
         return "keep the dict and its four questions"
     pairs = {key: list(pair) if isinstance(pair, list | tuple | set) else [pair] for key, pair in answer.items()}
-    if all(arm is ... for pair in pairs.values() for arm in pair):
-        raise NotImplementedError
     for question, wanted in _QUESTIONS.items():
         pair = pairs[question]
         if len(pair) != 2 or any(arm not in _ARMS for arm in pair):
@@ -146,7 +144,7 @@ def _controls(answer) -> str | None:
     return None
 
 
-def _module(cin: int, cout: int, branch: int, bias: float = 0.0, inside: bool = False, seed: int = 0):
+def _module(cin: int, cout: int, branch: int, bias: float = 0.0, inside: bool = False, seed: int = 0) -> Callable:
     """An MFF as drawn, with branch biases, its activation hidden: a bare function."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -156,7 +154,7 @@ def _module(cin: int, cout: int, branch: int, bias: float = 0.0, inside: bool = 
             convolution.bias += bias
         module.project.bias += 0.5
 
-    def call(x):
+    def call(x: object) -> Tensor:
         with torch.no_grad():
             return module(torch.as_tensor(x))
 
@@ -164,7 +162,7 @@ def _module(cin: int, cout: int, branch: int, bias: float = 0.0, inside: bool = 
 
 
 @exercise("8.5")
-def _decide(answer) -> str | None:
+def _decide(answer: object) -> str | None:
     words = ("cannot", "fuse", "keep")
     cases = [
         ((6, 6, 6), {}, "fuse", "it has biases, which are no bend; f(0) is not 0"),

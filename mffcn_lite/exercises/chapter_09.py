@@ -6,12 +6,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mffcn_lite.exercises import as_number, dice, exercise
+from mffcn_lite.exercises import Dice, as_number, exercise, first_hint
 from mffcn_lite.models import MFFCN, count_multiplications, count_parameters
 
 
 @exercise("9.1")
-def _channels_in(answer) -> str | None:
+def _channels_in(answer: object) -> str | None:
     width, depth = 10, 7
     skips = MFFCN(width=width, depth=depth).skips
     want = [1] + [2 * width if layer in skips else width for layer in range(2, depth + 1)]
@@ -48,7 +48,7 @@ def _counted(width: int, depth: int, side: int, joined: int, pixels: int, double
 
 
 @exercise("9.2")
-def _count(answer) -> str | None:
+def _count(answer: object) -> str | None:
     size = (6, 10)
     pixels = size[0] * size[1]
     for width, depth, side, skip in ((4, 6, 3, "none"), (4, 6, 5, "add"), (8, 6, 3, "concat"), (5, 9, 5, "concat")):
@@ -85,7 +85,7 @@ def _count(answer) -> str | None:
 
 
 @exercise("9.3")
-def _kernel_for_the_pile(answer) -> str | None:
+def _kernel_for_the_pile(answer: object, dice: Dice) -> str | None:
     generator = dice(0)
     for outputs, channels, side in ((5, 3, 3), (2, 4, 1)):
         kernel = torch.rand(outputs, channels, side, side, generator=generator) - 0.5
@@ -101,17 +101,19 @@ def _kernel_for_the_pile(answer) -> str | None:
         made = functional.conv2d(torch.cat([x, early], dim=1), got)
         if torch.allclose(made, want, atol=1e-5):
             continue
-        if torch.allclose(2 * made, want, atol=1e-5):
-            return "that is the layer on the mean of the two; the layer was given their sum"
-        for name, alone in (("x", x), ("e", early)):
-            if torch.allclose(made, functional.conv2d(alone, kernel), atol=1e-5):
-                return f"your layer looks at {name} alone"
-        return "the shape is right, and the result is not: which kernel meets the channels of x, and which those of e?"
+        return first_hint(
+            lambda other, made=made: torch.allclose(made, other, atol=1e-5),
+            (want / 2, "that is the layer on the mean of the two; the layer was given their sum"),
+            (functional.conv2d(x, kernel), "your layer looks at x alone"),
+            (functional.conv2d(early, kernel), "your layer looks at e alone"),
+            otherwise="the shape is right, and the result is not: which kernel meets the channels of x, and which "
+            "those of e?",
+        )
     return None
 
 
 @exercise("9.4")
-def _step(answer) -> str | None:
+def _step(answer: object, dice: Dice) -> str | None:
     generator = dice(0)
     hr = torch.rand(3, 1, 8, 7, generator=generator)
     blurred = 0.5 * hr + 0.2
@@ -128,17 +130,15 @@ def _step(answer) -> str | None:
     if loss.shape != () or not loss.requires_grad:
         return "the loss must be one number that training can follow back into the layers"
     want = ((blurred + out - hr) ** 2).mean()
-    if torch.isclose(loss, want, atol=1e-6):
-        return None
-    for wrong, why in (
+    return first_hint(
+        lambda other: torch.isclose(loss, other, atol=1e-6),
+        (want, None),
         (((out - hr) ** 2).mean(), "the layers' target is not hr: once they reach it, blurred comes on top"),
         (((out - (blurred - hr)) ** 2).mean(), "the sign is turned: what has to be added to blurred to get hr?"),
         (((out - blurred) ** 2).mean(), "your layers learn to repeat the input"),
         (((blurred + out - hr) ** 2).sum(), "take the mean of the squares, and not their sum"),
-    ):
-        if torch.isclose(loss, wrong, atol=1e-6):
-            return why
-    return "the loss is not the mean squared error between the picture that the network gives and the original"
+        otherwise="the loss is not the mean squared error between the picture that the network gives and the original",
+    )
 
 
 def _ways(depth: int, layer: int, skips: dict[int, int]) -> list[int]:
@@ -150,7 +150,7 @@ def _ways(depth: int, layer: int, skips: dict[int, int]) -> list[int]:
 
 
 @exercise("9.5")
-def _ways_out(answer) -> str | None:
+def _ways_out(answer: object) -> str | None:
     for depth in (2, 6, 7, 12):
         skips = MFFCN(width=1, depth=depth).skips
         ways = [_ways(depth, layer, skips) for layer in range(1, depth + 1)]

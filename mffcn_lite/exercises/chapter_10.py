@@ -5,7 +5,7 @@ import math
 
 import torch
 
-from mffcn_lite.exercises import as_number, dice, exercise
+from mffcn_lite.exercises import Dice, as_number, exercise, first_hint
 
 PLACES = (1 / 2, 1 / 4, 1 / 8, 1 / 8)  # where a lash lies in the world of exercise 10.1
 
@@ -15,28 +15,29 @@ def _close(value: float | None, wanted: float) -> bool:
 
 
 @exercise("10.1")
-def _lowest_loss(answer) -> str | None:
+def _lowest_loss(answer: object) -> str | None:
     number = as_number(answer)
     if number is None:
         return "give a number"
     agree = sum(p * p for p in PLACES)  # how often two draws are the same place
-    if abs(number - (1 - agree)) < 0.005:
-        return None
-    if abs(number) < 0.005:
-        return "no network, however large, sees in which of the four places the lash was; so the loss can't be 0"
-    if abs(number - 2 * (1 - agree)) < 0.005:
-        return "that is the loss of a row drawn by chance; the mean of all rows costs less"
-    if abs(number - (1 - agree) / len(PLACES)) < 0.005 or abs(number - (1 - agree) / 12) < 0.005:
-        return "that is a mean over pixels; the sum is asked for"
-    if abs(number - 2 * (1 - max(PLACES))) < 0.005:
-        return "that is the loss of always answering with the likeliest place; the mean of all four costs less"
-    if abs(number - 0.7) < 0.005:
-        return "that is the world of the chapter; this one has other probabilities"
-    return "a pixel that is 1 with probability p has the variance p(1 − p); add up all four"
+    return first_hint(
+        lambda other: abs(number - other) < 0.005,
+        (1 - agree, None),
+        (0, "no network, however large, sees in which of the four places the lash was; so the loss can't be 0"),
+        (2 * (1 - agree), "that is the loss of a row drawn by chance; the mean of all rows costs less"),
+        ((1 - agree) / len(PLACES), "that is a mean over pixels; the sum is asked for"),
+        ((1 - agree) / 12, "that is a mean over pixels; the sum is asked for"),
+        (
+            2 * (1 - max(PLACES)),
+            "that is the loss of always answering with the likeliest place; the mean of all four costs less",
+        ),
+        (0.7, "that is the world of the chapter; this one has other probabilities"),
+        otherwise="a pixel that is 1 with probability p has the variance p(1 − p); add up all four",
+    )
 
 
 @exercise("10.2")
-def _l2(answer) -> str | None:
+def _l2(answer: object, dice: Dice) -> str | None:
     generator = dice(0)
     sr, hr = (torch.rand(3, 2, 5, 7, generator=generator) for _ in range(2))
     before = sr.clone(), hr.clone()
@@ -73,11 +74,9 @@ def _l2(answer) -> str | None:
 
 
 @exercise("10.3")
-def _choices(answer) -> str | None:
+def _choices(answer: object) -> str | None:
     if not isinstance(answer, dict):
         return 'keep the dict, and write "sum", "mean" or "either" for each case'
-    if all(value is ... for value in answer.values()):
-        raise NotImplementedError
     wrong = [case for case in "abcd" if answer.get(case) not in ("sum", "mean", "either")]
     if wrong:
         return f'write "sum", "mean" or "either" for {", ".join(wrong)}'
@@ -101,7 +100,7 @@ def _slope(loss: tuple[str, float | int, float | int], shape: tuple[int, ...]) -
 
 
 @exercise("10.4")
-def _same_steps(answer) -> str | None:
+def _same_steps(answer: object) -> str | None:
     shape, plain = (6, 3, 20, 10), ("mean", 1, 1.0)
     half = ("mean", 1, 0.5)
     losses = [plain, ("sum", 1, 1.0), ("total", 1, 1.0), half, ("mean", 255, 1.0), ("sum", 255, 0.5)]
@@ -134,7 +133,7 @@ def _same_steps(answer) -> str | None:
 
 
 @exercise("10.5")
-def _split_loss(answer) -> str | None:
+def _split_loss(answer: object, dice: Dice) -> str | None:
     generator = dice(0)
     group = torch.tensor([0, 1, 1, 2, 2, 2, 2, 0, 2, 1, 3])  # one small photo comes once
     small = torch.rand(4, 3, generator=generator)[group]

@@ -5,8 +5,10 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from mffcn_lite.exercises import as_number, dice, exercise, wrong_line
+from mffcn_lite.exercises import Dice, as_number, exercise, first_hint, wrong_line
 from mffcn_lite.losses import l2_loss, total_variation
+
+__all__ = ["unknown_program"]
 
 RATIO = 0.0001 / 10  # of the paper's weights
 NEGLIGIBLE = (
@@ -46,29 +48,30 @@ def _left(ratio: float | int, price: float | int = 8) -> float:
 
 
 @exercise("11.1")
-def _share_left(answer) -> str | None:
+def _share_left(answer: object) -> str | None:
     share = as_number(answer)
     if share is None:
         return "give a number"
     ratio = RATIO * 200 * 200
-    for number, hint in (
-        (_left(ratio), None),
+    if abs(share - _left(ratio)) < 0.02 * _left(ratio):
+        return None
+    if 0.99 < share <= 1:
+        return NEGLIGIBLE
+    return first_hint(
+        lambda number: abs(share - number) < 0.005 * number,
         (100 * _left(ratio), "give a share, between 0 and 1, not a percentage"),
         (1 - _left(ratio), "that is what is lost, not what is left"),
         (_left(ratio, 4), "that is the price of stripes; a checkerboard differs from its neighbours both ways"),
         (_left(RATIO * 128 * 128), "that is for the paper's photos; these are larger"),
         (_left(RATIO * 200), "a photo's pixels are its rows times its columns"),
         (_left(10 * ratio), "you left λ1 out"),
-    ):
-        if abs(share - number) < (0.005 if hint else 0.02) * number:
-            return hint
-    if 0.99 < share <= 1:
-        return NEGLIGIBLE
-    return "write the two terms as multiples a and b of plain sums; then ρ = b/a, and a checkerboard's price is 8"
+        otherwise="write the two terms as multiples a and b of plain sums; then ρ = b/a, and a checkerboard's price "
+        "is 8",
+    )
 
 
 @exercise("11.2")
-def _tv(answer) -> str | None:
+def _tv(answer: object, dice: Dice) -> str | None:
     generator = dice(0)
     for shape in ((1, 1, 5, 7), (1, 3, 6, 4), (4, 1, 5, 6), (1, 1, 1, 6), (1, 1, 6, 1)):
         x = torch.rand(shape, generator=generator, dtype=torch.float64)
@@ -94,7 +97,7 @@ def _tv(answer) -> str | None:
 
 
 @exercise("11.3")
-def _weight_for(answer) -> str | None:
+def _weight_for(answer: object) -> str | None:
     for kept, height, width, l2, l2_reduction, tv_reduction in (
         (0.5, 20, 20, 10.0, "sum", "sum"),
         (0.5, 20, 20, 10.0, "mean", "mean"),
@@ -149,13 +152,13 @@ _CHANGES = {
 
 
 @exercise("11.4")
-def _table(answer) -> str | None:
+def _table(answer: object) -> str | None:
     hint = "a larger number in one term means nothing before you have looked at the other term"
     return wrong_line(answer, _CHANGES, ("weaker", "same", "stronger"), {"stronger": hint})
 
 
 @exercise("11.5")
-def _kept_by(answer) -> str | None:
+def _kept_by(answer: object) -> str | None:
     for options, height, width in (
         ({}, 24, 20),
         ({"tv_weight": 2.0}, 24, 20),

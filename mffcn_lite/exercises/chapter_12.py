@@ -1,12 +1,15 @@
 """Checks of chapter 12, "Perceptual loss: what does VGG see in a face?"."""
 
 import copy
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from mffcn_lite.exercises import as_number, dice, exercise, wrong_line
+from mffcn_lite.exercises import Dice, as_number, exercise, first_hint, wrong_line
 from mffcn_lite.features import IMAGENET_MEAN, IMAGENET_STD
+
+__all__ = ["downloaded_network"]
 
 FREEZING = (
     "no gradient comes back to sr: frozen means that the weights stay as they are, "
@@ -15,7 +18,7 @@ FREEZING = (
 MEAN, STD = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
 
 
-def downloaded_network(seed: int = 0) -> nn.Sequential:
+def downloaded_network(seed: int = 0, dice: Dice = Dice()) -> nn.Sequential:
     """A small stand-in for a feature network as a library hands it over, with other weights for each seed.
 
     It is in train mode, has dropout, its activations write in place, and its weights take gradients. It wants photos
@@ -45,37 +48,30 @@ def _normalized(x: Tensor) -> Tensor:
 
 
 @exercise("12.1")
-def _positions_and_side(answer) -> str | None:
+def _positions_and_side(answer: object) -> str | None:
     if not isinstance(answer, (tuple, list)) or len(answer) != 2 or None in map(as_number, answer):
         return "give two numbers, (positions, side)"
     positions, side = map(as_number, answer)
-    for number, hint in (
-        (30, "positions: conv4_3 comes before the fourth pooling"),
-        (480, "positions: there is a pooling after each of the first three blocks"),
-        (120 * 512, "those are all numbers of the maps; at a position there are 512 of them"),
-        (12, "positions: rows times columns"),
-        (10, "positions: rows times columns"),
-    ):
-        if positions == number:
-            return hint
     if positions != 120:
-        return "positions: each pooling halves both sides of the photo"
-    for number, hint in (
-        (21, "side: a convolution adds two steps of its own grid, and after a pooling a step is longer on the photo"),
-        (85, "side: a pooling looks at two pixels a side, so it adds something as well"),
-        (100, "side: count the third block's convolutions again, and stop before the fourth pooling"),
-        (196, "side: that is conv5_3's; stop earlier"),
-        (8, "that is the step from a position to the next; a position sees more than its own square"),
-    ):
-        if side == number:
-            return hint
-    return (
-        None if side == 92 else "side: begin with 1, add (side of the kernel − 1) · step, double the step at a pooling"
-    )
+        return {
+            30: "positions: conv4_3 comes before the fourth pooling",
+            480: "positions: there is a pooling after each of the first three blocks",
+            120 * 512: "those are all numbers of the maps; at a position there are 512 of them",
+            12: "positions: rows times columns",
+            10: "positions: rows times columns",
+        }.get(positions, "positions: each pooling halves both sides of the photo")
+    return {
+        92: None,
+        21: "side: a convolution adds two steps of its own grid, and after a pooling a step is longer on the photo",
+        85: "side: a pooling looks at two pixels a side, so it adds something as well",
+        100: "side: count the third block's convolutions again, and stop before the fourth pooling",
+        196: "side: that is conv5_3's; stop earlier",
+        8: "that is the step from a position to the next; a position sees more than its own square",
+    }.get(side, "side: begin with 1, add (side of the kernel − 1) · step, double the step at a pooling")
 
 
 @exercise("12.2")
-def _as_imagenet(answer) -> str | None:
+def _as_imagenet(answer: object, dice: Dice) -> str | None:
     generator = dice(0)
     for shape, white in (((2, 1, 6, 5), 1), ((1, 3, 4, 7), 1), ((2, 1, 5, 5), 255), ((1, 3, 6, 4), 255)):
         share = torch.rand(shape, generator=generator)
@@ -85,11 +81,11 @@ def _as_imagenet(answer) -> str | None:
             return "your function changes the photos that it was given"
         if not isinstance(got, Tensor) or got.shape != (shape[0], 3, *shape[2:]):
             return f"for photos of the shape {shape} return a tensor of the shape {(shape[0], 3, *shape[2:])}"
-        if _near(got, _normalized(share)):
-            continue
         colours, said = share.expand(-1, 3, -1, -1), f"white={white}, shape {shape}"
         padded = torch.cat([share[:, :1], torch.zeros(shape[0], 2, *shape[2:])], 1)
-        for wrong, hint in (
+        hint = first_hint(
+            lambda other, got=got: _near(got, other),
+            (_normalized(share), None),
             (colours, "that is the range [0, 1], and not normalised yet: what did the weights get in their training?"),
             (2 * colours - 1, "that is the range [−1, 1]; ImageNet's mean and spread are something else"),
             (255 * colours, "that is the range up to 255, and not normalised"),
@@ -99,14 +95,12 @@ def _as_imagenet(answer) -> str | None:
             ((colours - MEAN.flip(1)) / STD.flip(1), "the channels come as red, green, blue"),
             (_normalized(padded), "grey is the colour whose three channels are equal; zeros make it red"),
             (padded, "grey is the colour whose three channels are equal; zeros make it red"),
-        ):
-            if _near(got, wrong):
-                return f"{said}: {hint}"
-        if _near(got.mean((2, 3)), torch.zeros(shape[0], 3)):
-            return f"{said}: each photo's own mean is off, so that a bright one and a dark one look the same to VGG"
-        return (
-            f"{said}: bring the photos to [0, 1], make three channels, take ImageNet's mean off, divide by its spread"
+            otherwise="each photo's own mean is off, so that a bright one and a dark one look the same to VGG"
+            if _near(got.mean((2, 3)), torch.zeros(shape[0], 3))
+            else "bring the photos to [0, 1], make three channels, take ImageNet's mean off, divide by its spread",
         )
+        if hint:
+            return f"{said}: {hint}"
     return None
 
 
@@ -140,7 +134,7 @@ _SYMPTOMS = {
 
 
 @exercise("12.3")
-def _diagnosis(answer) -> str | None:
+def _diagnosis(answer: object) -> str | None:
     return wrong_line(answer, _SYMPTOMS, CAUSES)
 
 
@@ -159,11 +153,9 @@ _CLAIMS = {
 
 
 @exercise("12.4")
-def _controls(answer) -> str | None:
+def _controls(answer: object) -> str | None:
     if not isinstance(answer, dict) or set(answer) != set(_CLAIMS):
         return "keep the four lines, and write two letters into each"
-    if all(value is ... for value in answer.values()):
-        raise NotImplementedError
     for claim, (want, hints) in _CLAIMS.items():
         pair = "".join(sorted(answer[claim])).upper() if isinstance(answer[claim], str) else ""
         if len(set(pair)) != 2 or not set(pair) <= set("SABRW"):
@@ -184,10 +176,10 @@ def _before_the_activation(network: nn.Sequential, x: Tensor) -> Tensor:
 
 
 @exercise("12.5")
-def _make_loss(answer) -> str | None:
+def _make_loss(answer: object, dice: Dice) -> str | None:
     generator = dice(0)
     for seed, shape in ((1, (1, 1, 12, 10)), (2, (3, 1, 8, 8)), (3, (2, 3, 8, 12))):
-        network = downloaded_network(seed)
+        network = downloaded_network(seed, dice)
         untouched = copy.deepcopy(network)
         sr, hr = (torch.rand(shape, generator=generator) for _ in range(2))
         hint = _hint_for(answer(network), network, untouched, sr, hr)
@@ -196,7 +188,7 @@ def _make_loss(answer) -> str | None:
     return None
 
 
-def _hint_for(loss, network: nn.Sequential, untouched: nn.Sequential, sr: Tensor, hr: Tensor) -> str | None:
+def _hint_for(loss: object, network: nn.Sequential, untouched: nn.Sequential, sr: Tensor, hr: Tensor) -> str | None:
     if not callable(loss):
         return "return a function of sr and hr"
     kept, sr = (sr.clone(), hr.clone()), sr.requires_grad_()
@@ -237,16 +229,19 @@ def _hint_for(loss, network: nn.Sequential, untouched: nn.Sequential, sr: Tensor
     return None
 
 
-def _what_else(value: Tensor, network: nn.Sequential, maps, lengths, sr: Tensor, hr: Tensor) -> str:
+def _what_else(
+    value: Tensor, network: nn.Sequential, maps: list[Tensor], lengths: Tensor, sr: Tensor, hr: Tensor
+) -> str:
     """The hint for a value that is not equation (4)'s."""
     apart = (maps[0] - maps[1]).detach()
 
-    def by(prepare) -> Tensor:
+    def by(prepare: Callable[[Tensor], Tensor]) -> Tensor:
         a, b = (_before_the_activation(network, prepare(x.detach())) for x in (sr, hr))
         return torch.linalg.vector_norm((a - b).flatten(1), dim=1).mean()
 
     after = (maps[0].relu() - maps[1].relu()).detach()
-    for wrong, hint in (
+    return first_hint(
+        lambda other: _near(value, other),
         (by(lambda x: x.expand(-1, 3, -1, -1)), "the photos are not normalised as ImageNet's"),
         (by(lambda x: 2 * x.expand(-1, 3, -1, -1) - 1), "the photos are in [−1, 1], and not normalised as ImageNet's"),
         (
@@ -258,11 +253,8 @@ def _what_else(value: Tensor, network: nn.Sequential, maps, lengths, sr: Tensor,
         (apart.square().mean(), "that is a mean of squares; take the length ‖·‖ of each photo's difference"),
         (apart.abs().mean(), "that is a mean of absolute differences; take the length ‖·‖"),
         (apart.square().mean().sqrt(), "that is a mean under the root; the length has a sum"),
-    ):
-        if _near(value, wrong):
-            return hint
-    if len(sr) > 1 and _near(value, lengths.sum().detach()):
-        return "one photo is right; for a batch, take the mean over its photos"
-    if len(sr) > 1 and _near(value, apart.norm()):
-        return "you took one length over the whole batch; take one for each photo, and then their mean"
-    return "not equation (4): what goes in, which layer is read, in which mode, and how is the difference measured?"
+        (lengths.sum().detach(), "one photo is right; for a batch, take the mean over its photos"),
+        (apart.norm(), "you took one length over the whole batch; take one for each photo, and then their mean"),
+        otherwise="not equation (4): what goes in, which layer is read, in which mode, and how is the difference "
+        "measured?",
+    )

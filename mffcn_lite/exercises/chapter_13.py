@@ -5,7 +5,7 @@ import itertools
 import torch
 from torch import Tensor
 
-from mffcn_lite.exercises import as_number, dice, exercise, wrong_line
+from mffcn_lite.exercises import Dice, as_number, exercise, first_hint, wrong_line
 
 # line: (channels, positions)
 _LAYERS = {
@@ -18,11 +18,9 @@ _LAYERS = {
 
 
 @exercise("13.1")
-def _ranks(answer) -> str | None:
+def _ranks(answer: object) -> str | None:
     if not isinstance(answer, dict) or set(answer) != set(_LAYERS):
         return "keep the five lines, and write a number into each"
-    if all(value is ... for value in answer.values()):
-        raise NotImplementedError
     ranks = {line: as_number(value) for line, value in answer.items()}
     if None in ranks.values():
         return "write a number into each line"
@@ -44,7 +42,7 @@ def _ranks(answer) -> str | None:
 
 
 @exercise("13.2")
-def _gram(answer) -> str | None:
+def _gram(answer: object, dice: Dice) -> str | None:
     generator = dice(0)
     for shape in ((4, 3, 4, 5), (1, 3, 4, 5), (2, 6, 2, 2), (3, 1, 3, 2)):
         maps = torch.randn(shape, generator=generator)
@@ -54,7 +52,7 @@ def _gram(answer) -> str | None:
     return _compare_gram(answer, large, 1e-4)
 
 
-def _compare_gram(answer, maps: Tensor, tolerance: float) -> str | None:
+def _compare_gram(answer: object, maps: Tensor, tolerance: float) -> str | None:
     """The hint for one batch, or None where it is right."""
     kept, got = maps.clone(), answer(maps)
     if not torch.equal(maps, kept):
@@ -63,36 +61,47 @@ def _compare_gram(answer, maps: Tensor, tolerance: float) -> str | None:
         return "return a tensor N×C×C"
     photos, channels, height, width = maps.shape
     shape = f"maps of the shape {tuple(maps.shape)}"
-    if photos > 1 and got.shape == (photos * channels, photos * channels):
-        return f"{shape}: channels of different photos are multiplied with each other; keep the photos apart"
-    if got.shape == (channels, channels):
-        return f"{shape}: one matrix came back; return one for each photo, N×C×C"
-    if got.shape == (photos, height * width, height * width):
-        return f"{shape}: that pairs positions with positions; the Gram matrix pairs channels with channels"
     if got.shape != (photos, channels, channels):
-        return f"{shape}: return N×C×C, and not {tuple(got.shape)}"
+        hint = first_hint(
+            lambda other: got.shape == other,
+            ((channels, channels), "one matrix came back; return one for each photo, N×C×C"),
+            (
+                (photos * channels,) * 2,
+                "channels of different photos are multiplied with each other; keep the photos apart",
+            ),
+            (
+                (photos, height * width, height * width),
+                "that pairs positions with positions; the Gram matrix pairs channels with channels",
+            ),
+            otherwise=f"return N×C×C, and not {tuple(got.shape)}",
+        )
+        return f"{shape}: {hint}"
     if not got.isfinite().all():
         return "with maps in float16 something became infinite: 65,504 is the largest number there"
     rows = kept.double().flatten(2)
     want = rows @ rows.transpose(1, 2)
 
-    def near(other: Tensor) -> bool:
-        return torch.allclose(got.double(), other, rtol=tolerance, atol=tolerance * want.abs().max().item())
-
-    if near(want):
-        return None
-    for by in (height * width, channels * height * width, photos * channels * height * width):
-        if near(want / by):
-            return f"{shape}: right but for a division by {by}; equation (5) is wanted without normalisation"
     centred = rows - rows.mean(2, keepdim=True)
-    if near(centred @ centred.transpose(1, 2)):
-        return "that is a covariance: you took the means away, and the Gram matrix leaves them in"
     mixed = kept.double().reshape(photos, height * width, channels)
-    if near(mixed.transpose(1, 2) @ mixed):
-        return "a reshape to N×(h·w)×C mixes channels and positions; flatten the last two axes only"
-    if maps.dtype == torch.float16:
-        return "right in float32, and with maps in float16 digits are lost: in which precision do you add up?"
-    return f"{shape}: the numbers are wrong; multiply two channels position by position, and add up"
+    return first_hint(
+        lambda other: torch.allclose(got.double(), other, rtol=tolerance, atol=tolerance * want.abs().max().item()),
+        (want, None),
+        *(
+            (want / by, f"{shape}: right but for a division by {by}; equation (5) is wanted without normalisation")
+            for by in (height * width, channels * height * width, photos * channels * height * width)
+        ),
+        (
+            centred @ centred.transpose(1, 2),
+            "that is a covariance: you took the means away, and the Gram matrix leaves them in",
+        ),
+        (
+            mixed.transpose(1, 2) @ mixed,
+            "a reshape to N×(h·w)×C mixes channels and positions; flatten the last two axes only",
+        ),
+        otherwise="right in float32, and with maps in float16 digits are lost: in which precision do you add up?"
+        if maps.dtype == torch.float16
+        else f"{shape}: the numbers are wrong; multiply two channels position by position, and add up",
+    )
 
 
 _CHANGES = {
@@ -118,12 +127,12 @@ _CHANGES = {
 
 
 @exercise("13.3")
-def _table(answer) -> str | None:
+def _table(answer: object) -> str | None:
     return wrong_line(answer, _CHANGES, ("same", "changes"))
 
 
 @exercise("13.4")
-def _growth(answer) -> str | None:
+def _growth(answer: object) -> str | None:
     sizes = ((4, 3.0), (1, 3.0), (4, 1), (0.25, 255))
     for (positions, entries), normalize, norm in itertools.product(
         sizes, ("none", "hw", "chw"), ("l1", "l2", "squared")
@@ -135,7 +144,8 @@ def _growth(answer) -> str | None:
         want = of_gram**2 if norm == "squared" else of_gram
         rest = want / of_gram  # what a square adds
         told = f"{positions} times the positions, entries {entries} times as large, {normalize!r}, {norm!r}"
-        for factor, hint in (
+        hint = first_hint(
+            lambda factor, got=got: abs(got - factor) < 1e-6 * factor,
             (want, None),
             (
                 want / entries ** (2 if norm == "squared" else 1),
@@ -151,13 +161,10 @@ def _growth(answer) -> str | None:
                 want * positions ** (2 if norm == "squared" else 1),
                 "the matrix is C×C, however many positions there are; count them once",
             ),
-        ):
-            if abs(got - factor) < 1e-6 * factor:
-                if hint:
-                    return f"{told}: {hint}"
-                break
-        else:
-            return f"{told}: your factor is too {'large' if got > want else 'small'}"
+            otherwise=f"your factor is too {'large' if got > want else 'small'}",
+        )
+        if hint:
+            return f"{told}: {hint}"
     return None
 
 
@@ -168,7 +175,7 @@ _SQUARES = {
 
 
 @exercise("13.5")
-def _same_texture(answer) -> str | None:
+def _same_texture(answer: object, dice: Dice) -> str | None:
     generator = dice(0)
     for shape in ((1, 6, 2, 2), (1, 3, 4, 5), (1, 64, 7, 5)):
         maps = torch.randn(shape, generator=generator) + 1

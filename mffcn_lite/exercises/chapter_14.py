@@ -1,10 +1,11 @@
 """Checks of chapter 14, "The sum, and its balance: who decides?"."""
 
 import math
+from collections.abc import Iterator
 
 import torch
 
-from mffcn_lite.exercises import as_number, dice, exercise, wrong_line
+from mffcn_lite.exercises import Dice, as_number, exercise, first_hint, wrong_line
 from mffcn_lite.features import create_features
 from mffcn_lite.losses import Objective
 
@@ -20,12 +21,13 @@ def _same(value: float | int, wanted: float | int, tolerance: float = 1e-3) -> b
 
 
 @exercise("14.1")
-def _times_as_hard(answer) -> str | None:
+def _times_as_hard(answer: object) -> str | None:
     number = as_number(answer)
     if number is None:
         return "give a number"
     closer = 4 / 0.5
-    for value, hint in (
+    return first_hint(
+        lambda value: _same(number, value, 0.01),
         (closer, None),
         (1, "a λ that is constant keeps no balance here: one of the two pulls depends on d, and the other does not"),
         (closer**2, "that is how the square shrinks; a pull is a slope"),
@@ -33,15 +35,12 @@ def _times_as_hard(answer) -> str | None:
         (2 * closer, "the slope of a square has a 2 in it at both distances"),
         (20 * 4, "that is λ itself, from the balance at 4; now compare the two pulls at 0.5"),
         (10 * 4, "that is λ if the *values* are equal at 4; pulls are slopes"),
-    ):
-        if _same(number, value, 0.01):
-            return hint
-    return "write both slopes with respect to d, set them equal at 4, and compare them at 0.5"
+        otherwise="write both slopes with respect to d, set them equal at 4, and compare them at 0.5",
+    )
 
 
-def _programs():
+def _programs(generator: torch.Generator) -> Iterator[tuple[Objective, torch.Tensor, torch.Tensor]]:
     """Small objectives, each with a photo and its original."""
-    generator = dice(0)
     no_features = {"perceptual": 0, "texture": 0}
     phi = create_features("random", layer="conv1_1")
     for features, options in (
@@ -55,8 +54,8 @@ def _programs():
 
 
 @exercise("14.2")
-def _balance(answer) -> str | None:
-    for objective, sr, hr in _programs():
+def _balance(answer: object, dice: Dice) -> str | None:
+    for objective, sr, hr in _programs(dice(0)):
         before = sr.clone(), hr.clone()
         got = answer(objective, sr, hr)
         if not (torch.equal(sr, before[0]) and torch.equal(hr, before[1])):
@@ -70,13 +69,18 @@ def _balance(answer) -> str | None:
         values = {name: (value.weighted["l2"] / term).item() for name, term in value.weighted.items()}
         share = told["l2"] / old["l2"]
         others = [name for name in norms if name != "l2"]
-        candidates = [
+        right = {name: old[name] * longer[name] for name in norms}
+        times = {name: told[name] / right[name] for name in others}
+        worst = max(others, key=lambda name: abs(math.log(max(abs(times[name]), 1e-30))))
+        hint = first_hint(
+            lambda wanted, told=told: all(_same(told[name], wanted[name]) for name in wanted),
+            (right, None),
             (
                 {name: old[name] * values[name] for name in others},
                 "these weights make the values equal; what trains a network is slopes",
             ),
             (
-                longer,
+                {name: longer[name] for name in others},
                 "that is what each pull must be multiplied by; the weight that the term has already is part of it",
             ),
             (
@@ -84,24 +88,18 @@ def _balance(answer) -> str | None:
                 "the wrong way round: a term that pulls too hard gets a larger weight",
             ),
             (
-                {name: old[name] * longer[name] ** 2 for name in others},
+                {name: right[name] * longer[name] for name in others},
                 "you compare squares of lengths: a pull grows with its weight, not with the root of it",
             ),
             (
-                {name: old[name] * longer[name] * share for name in others},
+                {name: right[name] * share for name in others},
                 "the pulls are equal to each other, and not as hard as L2's with its present weight",
             ),
-        ]
-        if all(_same(told[name], old[name] * longer[name]) for name in norms):
-            continue
-        for wanted, hint in candidates:
-            if all(_same(told[name], wanted[name]) for name in others):
-                return hint
-        times = {name: told[name] / (old[name] * longer[name]) for name in others}
-        worst = max(others, key=lambda name: abs(math.log(max(abs(times[name]), 1e-30))))
-        return (
-            f"with your weights {worst} pulls {times[worst]:.2g} times as hard as L2; measure the lengths of the slopes"
+            otherwise=f"with your weights {worst} pulls {times[worst]:.2g} times as hard as L2; measure the lengths of "
+            "the slopes",
         )
+        if hint:
+            return hint
     return None
 
 
@@ -120,7 +118,7 @@ _PROGRAMS = {
 
 
 @exercise("14.3")
-def _table(answer) -> str | None:
+def _table(answer: object) -> str | None:
     return wrong_line(answer, _PROGRAMS, ("negligible", "counts"), {"negligible": NEGLIGIBLE})
 
 
@@ -130,8 +128,32 @@ def growth(old: float | int, new: float | int, tv_form: str) -> dict[str, float]
     return {"l2": times**2, "perceptual": 1.0, "texture": 1.0, "tv": times ** (2 if tv_form == "squared" else 1)}
 
 
+def _change_hint(changed: dict[str, float], grows: dict[str, float], times: float) -> str | None:
+    """What is wrong where the range grew `times`, terms by `grows`, and the weights were `changed`; or None."""
+    # What each term weighs against before, beside the texture term: a common factor is free under Adam.
+    beside = {name: changed[name] / changed["texture"] for name in NAMES}
+    off = {name: beside[name] * grows[name] for name in NAMES}
+    if all(_same(value, 1) for value in off.values()):
+        return None
+    if all(_same(value, 1) for value in changed.values()):
+        return "these are the old weights, and L2 is not what it was"
+    if all(_same(value, 1) for value in beside.values()):
+        return "you changed all four by one factor, and that changes no balance"
+    if not _same(off["perceptual"], 1):
+        return "φ is given the same numbers as before, whatever the range; look at λ2 again"
+    if _same(off["l2"], 1) and _same(beside["tv"], 1):
+        return f"λ3 is what it was. {NEGLIGIBLE}"
+    if _same(off["l2"], times**4) or _same(beside["l2"], times):
+        return "the wrong way round: a term that has grown needs a smaller weight"
+    if _same(off["l2"], times):
+        return "differences grow by the ratio of the ranges; L2 is made of their squares"
+    if _same(off["l2"], 1):
+        return "L2 is right. How do the numbers that TV adds up grow: as differences, or as their squares"
+    return f"beside texture, L2 is {off['l2']:.3g} times and TV {off['tv']:.3g} times what it was"
+
+
 @exercise("14.4")
-def _weights_for(answer) -> str | None:
+def _weights_for(answer: object) -> str | None:
     paper = dict(zip(NAMES, (10, 1, 1, 0.0001), strict=True))
     other = dict(zip(NAMES, (0.02, 3, 0.5, 7.0), strict=True))
     for weights, old, new, tv_form in (
@@ -151,34 +173,14 @@ def _weights_for(answer) -> str | None:
             return f"a term with weight 0 is off, and TV was on. {NEGLIGIBLE}"
         if not all(float(value) > 0 for value in got.values()):
             return "a term with weight 0 is off; all four were on"
-        grows = growth(old, new, tv_form)
-        # What each term weighs against before, beside the texture term: a common factor is free under Adam.
         changed = {name: float(got[name]) / weights[name] for name in NAMES}
-        beside = {name: changed[name] / changed["texture"] for name in NAMES}
-        off = {name: beside[name] * grows[name] for name in NAMES}
-        if all(_same(value, 1) for value in off.values()):
-            continue
-        said, times = f"from {old} to {new}, TV {tv_form}", new / old
-        if all(_same(value, 1) for value in changed.values()):
-            return f"{said}: these are the old weights, and L2 is not what it was"
-        if all(_same(value, 1) for value in beside.values()):
-            return f"{said}: you changed all four by one factor, and that changes no balance"
-        if not _same(off["perceptual"], 1):
-            return f"{said}: φ is given the same numbers as before, whatever the range; look at λ2 again"
-        if _same(off["l2"], 1) and _same(beside["tv"], 1):
-            return f"{said}: λ3 is what it was. {NEGLIGIBLE}"
-        if _same(off["l2"], times**4) or _same(beside["l2"], times):
-            return f"{said}: the wrong way round: a term that has grown needs a smaller weight"
-        if _same(off["l2"], times):
-            return f"{said}: differences grow by the ratio of the ranges; L2 is made of their squares"
-        if _same(off["l2"], 1):
-            return f"{said}: L2 is right. How do the numbers that TV adds up grow: as differences, or as their squares"
-        return f"{said}: beside texture, L2 is {off['l2']:.3g} times and TV {off['tv']:.3g} times what it was"
+        if hint := _change_hint(changed, growth(old, new, tv_form), new / old):
+            return f"from {old} to {new}, TV {tv_form}: {hint}"
     return None
 
 
 @exercise("14.5")
-def _rest(answer) -> str | None:
+def _rest(answer: object, dice: Dice) -> str | None:
     cases = [
         (1.0, 0.0, 1.5, 2.0),
         (1.0, 0.0, 6.0, 2.0),

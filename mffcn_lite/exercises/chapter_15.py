@@ -9,9 +9,11 @@ from torch import Tensor
 
 from mffcn_lite.data import FaceSet
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.exercises import as_number, dice, exercise
+from mffcn_lite.exercises import Dice, as_number, exercise, first_hint
 from mffcn_lite.models import create_model
 from mffcn_lite.training import TrainingConfig, TrainingState, train
+
+__all__ = ["virtual_machine"]
 
 HARMLESS = (
     "tuning on test people looks harmless, since nothing is trained on them; but whoever picks the largest of many "
@@ -75,12 +77,13 @@ def virtual_machine(kind: str = "GPU", seed: int = 0) -> Machine:
 
 
 @exercise("15.1")
-def _hours(answer) -> str | None:
+def _hours(answer: object) -> str | None:
     hours = as_number(answer)
     if hours is None:
         return "give a number of hours"
     seconds = 20 * 6000 * 0.1 / 2
-    for wrong, hint in (
+    return first_hint(
+        lambda other: abs(hours - other) < 0.04 * other,
         (seconds / 3600, None),
         (seconds, "that is in seconds"),
         (seconds / 60, "that is in minutes"),
@@ -89,10 +92,8 @@ def _hours(answer) -> str | None:
         (3 * seconds / 3600, "a step works on its whole batch: 0.1 s is for all three photos"),
         (6 * seconds / 3600, "a step works on its whole batch, and two trials run at a time"),
         (seconds / 3 / 3600, "a step works on its whole batch: steps are counted, not photos"),
-    ):
-        if abs(hours - wrong) < 0.04 * wrong:
-            return hint
-    return "trials times steps times seconds a step, shared by the cores"
+        otherwise="trials times steps times seconds a step, shared by the cores",
+    )
 
 
 def _by_hand(weight: Tensor, slopes: list[Tensor], rate: float, betas: tuple[float, float], kind: str = "") -> Tensor:
@@ -111,7 +112,7 @@ def _by_hand(weight: Tensor, slopes: list[Tensor], rate: float, betas: tuple[flo
 
 
 @exercise("15.2")
-def _adam(answer) -> str | None:
+def _adam(answer: object, dice: Dice) -> str | None:
     generator = dice(0)
     for shape, betas, rate, steps in (
         ((5,), (0.5, 0.999), 0.01, 1),
@@ -131,24 +132,25 @@ def _adam(answer) -> str | None:
                 return "your function changes the tensors that it was given; make new ones"
             weight, m, v = returned
 
-        def same(kind, got=weight, given=(start, slopes, rate, betas)):
+        def same(kind: str, got: Tensor = weight, given: tuple = (start, slopes, rate, betas)) -> bool:
             return got.shape == given[0].shape and torch.allclose(got, _by_hand(*given, kind), rtol=1e-5, atol=1e-6)
 
         if same(""):
             continue
-        for kind, hint in (
+        finite = bool(torch.isfinite(weight).all())
+        return first_hint(
+            same,
             ("uphill", "you go uphill"),
             ("plain", "both means start at 0, and so they are too small at first; they must be corrected for that"),
             ("m plain", "v is corrected for its start at 0, and m is not"),
             ("v plain", "m is corrected for its start at 0, and v is not"),
             ("late", "steps are counted from 1: the first step's correction is 1 − β"),
             ("swapped", "β1 belongs to the slopes, β2 to their squares"),
-        ):
-            if same(kind):
-                return hint
-        if not bool(torch.isfinite(weight).all()):
-            return "there are weights that are no numbers; is something divided by 1 − β⁰?"
-        return f"with β1 = {betas[0]} and β2 = {betas[1]}, after {steps} step{'s' * (steps > 1)}, the weight is another"
+            otherwise=f"with β1 = {betas[0]} and β2 = {betas[1]}, after {steps} step{'s' * (steps > 1)}, the weight is "
+            "another"
+            if finite
+            else "there are weights that are no numbers; is something divided by 1 − β⁰?",
+        )
     return None
 
 
@@ -186,7 +188,7 @@ def _alike(some: list[Tensor], others: list[Tensor]) -> bool:
 
 
 @exercise("15.3")
-def _save_and_restore(answer) -> str | None:
+def _save_and_restore(answer: object) -> str | None:
     if not isinstance(answer, tuple | list) or len(answer) != 2:
         return "give your two functions, (save, restore)"
     save, restore = answer
@@ -208,15 +210,15 @@ def _save_and_restore(answer) -> str | None:
                 "what you saved went on training: `state_dict` lends the tensors themselves, "
                 "and the steps after that change them"
             )
-    for name, hint in (
+    if hint := first_hint(
+        lambda name: not _alike(found[name], then[name]),
         ("weights", "the restored network has other weights than it had when you saved it"),
         ("step", "the restored state has forgotten how many steps are done, on which the learning rate depends"),
         ("moments", "Adam has forgotten its means; its first steps would be those of a beginner"),
         ("generator", "the generator starts anew, so the photos and factors of the first steps are drawn again"),
         ("average", "the moving average of the weights, which is the network that is kept, is another"),
     ):
-        if not _alike(found[name], then[name]):
-            return hint
+        return hint
     train(fresh.model, faces, config, state=fresh)
     if not all(_alike(end[name], now) for name, now in _parts(fresh).items()):
         return "the restored state is right at first, and ends elsewhere; does the optimiser still move this network?"
@@ -224,14 +226,15 @@ def _save_and_restore(answer) -> str | None:
 
 
 @exercise("15.4")
-def _luck(answer) -> str | None:
+def _luck(answer: object) -> str | None:
     luck = as_number(answer)
     if luck is None:
         return "give a number of dB"
     if luck == 0:
         return HARMLESS
     error = 0.3 / 8**0.5
-    for wrong, hint in (
+    return first_hint(
+        lambda other: abs(luck - other) < 0.04 * other,
         (1.87 * error, None),
         (error, "that is the standard error of one candidate; you report the best of twenty"),
         (1.87 * 0.3, "the mean of eight people spreads less than one person"),
@@ -239,14 +242,13 @@ def _luck(answer) -> str | None:
         (1.87 * 0.3 / 20**0.5, "a mean is over people, and there are eight of them"),
         (1.87, "that is in standard errors; how many dB is one?"),
         (0.3, "that is the spread of one person; take the mean of eight, and then the best of twenty"),
-    ):
-        if abs(luck - wrong) < 0.04 * wrong:
-            return hint
-    return "how far does the mean of eight people spread? The best of twenty such means is 1.87 of that too high"
+        otherwise="how far does the mean of eight people spread? The best of twenty such means is 1.87 of that too "
+        "high",
+    )
 
 
 @exercise("15.5")
-def _choose(answer) -> str | None:
+def _choose(answer: object) -> str | None:
     generator = np.random.default_rng(10)  # of 20 candidates, each typical mistake chooses another
     for candidates, people, tested in ((20, 4, 8), (3, 6, 2), (12, 4, 8), (7, 1, 5)):
         truth = generator.normal(30, 0.2, (candidates, 1))
@@ -262,28 +264,38 @@ def _choose(answer) -> str | None:
         means = validation.mean(1), test.mean(1)
         if not 0 <= which < candidates:
             return f"candidates are numbered from 0 to {candidates - 1}, and you chose {which}"
-        if which != means[0].argmax():
-            if which == means[1].argmax():
-                return f"your choice is the best on the test people; {HARMLESS}"
-            if which == np.concatenate([validation, test], 1).mean(1).argmax():
-                return f"the test people take part in your choice; {HARMLESS}"
-            if which == means[0].argmin():
-                return "a higher PSNR is better"
-            if which == np.unravel_index(validation.argmax(), validation.shape)[0]:
-                return "the best on one person is not the best; take the mean over people"
-            return "choose the candidate with the highest mean over the validation people"
-        if abs(reported - means[1][which]) < 1e-6:
-            continue
-        if abs(reported - means[0][which]) < 1e-6:
-            return "the choice was made on that number, so it is too good by luck; report one that had no part in it"
-        if abs(reported - means[1].max()) < 1e-6:
-            return "report the candidate that you chose, and not the one that happens to be best on the test people"
-        return "report the mean of your candidate over the test people"
+        if hint := first_hint(
+            lambda other, which=which: which == other,
+            (means[0].argmax(), None),
+            (means[1].argmax(), f"your choice is the best on the test people; {HARMLESS}"),
+            (
+                np.concatenate([validation, test], 1).mean(1).argmax(),
+                f"the test people take part in your choice; {HARMLESS}",
+            ),
+            (means[0].argmin(), "a higher PSNR is better"),
+            (validation.max(1).argmax(), "the best on one person is not the best; take the mean over people"),
+            otherwise="choose the candidate with the highest mean over the validation people",
+        ):
+            return hint
+        if hint := first_hint(
+            lambda other, reported=reported: abs(reported - other) < 1e-6,
+            (means[1][which], None),
+            (
+                means[0][which],
+                "the choice was made on that number, so it is too good by luck; report one that had no part in it",
+            ),
+            (
+                means[1].max(),
+                "report the candidate that you chose, and not the one that happens to be best on the test people",
+            ),
+            otherwise="report the mean of your candidate over the test people",
+        ):
+            return hint
     return None
 
 
 @exercise("15.6")
-def _budget(answer) -> str | None:
+def _budget(answer: object) -> str | None:
     cases = [(kind, seed, steps) for kind in HABITS for seed, steps in ((0, 40_000), (1, 20_000), (2, 100_000))]
     missed = []
     for kind, seed, steps in cases:

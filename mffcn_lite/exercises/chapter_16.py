@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from mffcn_lite.exercises import as_number, exercise, wrong_line
+from mffcn_lite.exercises import as_number, exercise, first_hint, wrong_line
 from mffcn_lite.statistics import t_interval
 
 EVIDENCE = ("paper", "tables", "forensics", "ablations", "leak", "seen_and_guessed", "off_protocol")
@@ -22,11 +22,14 @@ def _decibels(error: float | int) -> float:
 
 
 @exercise("16.1")
-def _ceiling(answer) -> str | None:
+def _ceiling(answer: object) -> str | None:
     number = as_number(answer)
     if number is None:
         return "give a number, in dB"
-    for wanted, hint in (
+    if not math.isfinite(number):
+        return "somebody who knows all of a face still can't know the noise"
+    return first_hint(
+        lambda wanted: abs(number - wanted) < 0.06,
         (_decibels(STDEV * math.sqrt(3 / 4)), None),
         (_decibels(STDEV), "that would be right if the small photo told nothing of the noise; how much does it hold?"),
         (_decibels(STDEV / 2), "that is the part of the noise that the small photo holds; the rest is what is missed"),
@@ -34,12 +37,8 @@ def _ceiling(answer) -> str | None:
         (_decibels(STDEV * math.sqrt(1 / 2)), "half the width and half the height: which share of the pixels is left?"),
         (_decibels(STDEV) / 2, "PSNR is about squares: 20 times the logarithm of the ratio of two sizes"),
         (-_decibels(STDEV * math.sqrt(3 / 4)), "the peak stands above the error, in the numerator"),
-    ):
-        if abs(number - wanted) < 0.06:
-            return hint
-    if not math.isfinite(number):
-        return "somebody who knows all of a face still can't know the noise"
-    return "find the noise that no system can know, as a standard deviation; its PSNR is the ceiling"
+        otherwise="find the noise that no system can know, as a standard deviation; its PSNR is the ceiling",
+    )
 
 
 _SENTENCES = {
@@ -68,13 +67,13 @@ _SENTENCES = {
 
 
 @exercise("16.2")
-def _sentences(answer) -> str | None:
+def _sentences(answer: object) -> str | None:
     return wrong_line(answer, _SENTENCES, ("follows", "contradicted", "can't tell"))
 
 
-def _explain(got: list, ways: dict[str, list]) -> str | None:
+def _explain(got: list, ways: dict[str | None, list], otherwise: str) -> str | None:
     """The first hint whose way of answering gives all that was got."""
-    return next((hint for hint, answers in ways.items() if answers == got), None)
+    return first_hint(lambda answers: answers == got, *((a, hint) for hint, a in ways.items()), otherwise=otherwise)
 
 
 def _pair(seed: int, margin: float, spread: float, counts: tuple) -> tuple[dict, dict]:
@@ -89,6 +88,7 @@ def _pair(seed: int, margin: float, spread: float, counts: tuple) -> tuple[dict,
 
 
 _WAYS = (
+    None,
     "photos are not the sample: ten photos of one person are one person",
     "pair them: take the difference on each person, where what makes the person hard cancels",
     "two intervals that overlap say nothing of the difference; take the differences first",
@@ -123,8 +123,8 @@ def _word(claim: float, ends: tuple) -> str:
 
 
 @exercise("16.3")
-def _was_found(answer) -> str | None:
-    got, wanted, ways = [], [], {hint: [] for hint in _WAYS}
+def _was_found(answer: object) -> str | None:
+    got, ways = [], {hint: [] for hint in _WAYS}
     for seed, counts in ((1, (10,) * 8), (2, (40, 1, 12, 3, 8, 2, 10, 5)), (3, (4,) * 6)):
         a, b = _pair(seed, 0.8, 0.4, counts)
         intervals = _intervals(a, b)
@@ -136,21 +136,17 @@ def _was_found(answer) -> str | None:
                 return "your function changes the dicts that it was given"
             if not isinstance(got[-1], str) or got[-1] not in ("held", "too large", "too small"):
                 return 'return "held", "too large" or "too small"'
-            wanted.append(_word(claim, intervals[0]))
-            for hint, interval in zip(_WAYS, intervals[1:], strict=True):
+            for hint, interval in zip(_WAYS, intervals, strict=True):
                 ways[hint].append(_word(claim, interval))
     swapped = {"too large": "too small", "too small": "too large", "held": "held"}
-    ways["it is the claim that is too large, or too small, and not our interval"] = [swapped[w] for w in wanted]
-    if got == wanted:
-        return None
-    right = sum(x == y for x, y in zip(got, wanted, strict=True))
-    return _explain(got, ways) or (
-        f"right for {right} of {len(got)} claims: take a mean for each person, then an interval over people"
-    )
+    ways["it is the claim that is too large, or too small, and not our interval"] = [swapped[w] for w in ways[None]]
+    right = sum(x == y for x, y in zip(got, ways[None], strict=True))
+    otherwise = f"right for {right} of {len(got)} claims: take a mean for each person, then an interval over people"
+    return _explain(got, ways, otherwise)
 
 
 @exercise("16.4")
-def _called_by_chance(answer) -> str | None:
+def _called_by_chance(answer: object) -> str | None:
     got, ways = [], {}
     for arms, seeds, base in ((26, 3, 3), (10, 1, 1), (100, 4, 3), (7, 2, 5), (40, 5, 5)):
         number = as_number(answer(arms, seeds, base))
@@ -159,7 +155,7 @@ def _called_by_chance(answer) -> str | None:
         orders = math.comb(seeds + base, seeds)
         share = 2 / orders
         for hint, value in (
-            ("", arms * share),
+            (None, arms * share),
             ("that is above alone; an arm can stand apart on either side", arms / orders),
             ("that is the chance for one arm; how many of all of them?", share),
             (
@@ -179,9 +175,7 @@ def _called_by_chance(answer) -> str | None:
         ):
             ways.setdefault(hint, []).append(float(f"{value:.6g}"))
         got.append(float(f"{number:.6g}"))
-    if got == ways.pop(""):
-        return None
-    return _explain(got, ways) or "with one seed on each side, every arm stands apart; start there, then take two"
+    return _explain(got, ways, "with one seed on each side, every arm stands apart; start there, then take two")
 
 
 def _line_ups() -> list[tuple[tuple, dict]]:
@@ -211,8 +205,8 @@ def _two_falls(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 @exercise("16.5")
-def _line_up(answer) -> str | None:
-    got, wanted, ways = [], [], {}
+def _line_up(answer: object) -> str | None:
+    got, ways = [], {}
     for column, candidates in _line_ups():
         kept = dict(candidates)
         names = answer(column, candidates)
@@ -223,15 +217,16 @@ def _line_up(answer) -> str | None:
         if not set(names) <= set(candidates):
             return "return names out of the candidates"
         got.append(set(names))
-        wanted.append(_within(column, candidates, lambda x, y: _two_falls(x, y).max()))
+        wanted = _within(column, candidates, lambda x, y: _two_falls(x, y).max())
         nearest = {min(candidates, key=lambda n: _two_falls(np.array(column), np.array(kept[n])).max())}
         for hint, answers in (
+            (None, wanted),
             (
                 "you compared levels, and these faces are not yours; what depends less on the faces?",
                 _within(column, candidates, lambda x, y: np.abs(x - y).max()),
             ),
             ("to fit best is no proof, and the least bad one need not be good: who is within the tolerance?", nearest),
-            ("to fit best is no proof: all that are within the tolerance stay", nearest & wanted[-1]),
+            ("to fit best is no proof: all that are within the tolerance stay", nearest & wanted),
             (
                 "there are two falls in three numbers, and both must be met",
                 _within(column, candidates, lambda x, y: _two_falls(x, y)[0]),
@@ -250,12 +245,10 @@ def _line_up(answer) -> str | None:
             ),
         ):
             ways.setdefault(hint, []).append(answers)
-    if got == wanted:
-        return None
-    wrong = next(column for (column, _), x, y in zip(_line_ups(), got, wanted, strict=True) if x != y)
-    return _explain(got, ways) or (
-        f"for the column {wrong}: take what it loses from each factor to the next, and compare those"
-    )
+    cases = zip(_line_ups(), got, ways[None], strict=True)
+    wrong = next((column for (column, _), mine, wanted in cases if mine != wanted), None)
+    otherwise = f"for the column {wrong}: take what it loses from each factor to the next, and compare those"
+    return _explain(got, ways, otherwise)
 
 
 _FIELDS = ("summary", "strength", "findings", "recommendation")
@@ -268,36 +261,24 @@ def _words(text: object) -> int:
     return len(text.split()) if isinstance(text, str) else 0
 
 
-@exercise("16.6")
-def _review(answer) -> str | None:
-    if not isinstance(answer, dict) or set(answer) != set(_FIELDS):
-        return f"keep the four fields {', '.join(_FIELDS)}"
-    if all(value is ... for value in answer.values()):
-        raise NotImplementedError
-    for field, least in (("summary", 20), ("strength", 8)):
-        if _words(answer[field]) < least:
-            return f'"{field}" needs at least {least} words: the authors should know their paper again'
-    findings = answer["findings"]
-    if not isinstance(findings, list | tuple) or len(findings) < 4:
-        return "give a list of at least four findings"
-    for number, finding in enumerate(findings, start=1):
-        if not isinstance(finding, dict) or set(finding) != set(_PARTS):
-            return f"finding {number} needs {', '.join(_PARTS)}, and nothing else"
-        evidence = finding["evidence"]
-        if isinstance(evidence, str) or not isinstance(evidence, list | tuple | set) or not evidence:
-            return f"finding {number}: evidence is a list of names; without any, it is an opinion"
-        unknown = [name for name in evidence if name not in EVIDENCE]
-        if unknown:
-            return f"finding {number}: no evidence {unknown[0]!r}; choose among {', '.join(EVIDENCE)}"
-        for part, least in (("claim", 4), ("does_not_follow", 6), ("ask", 6)):
-            if _words(finding[part]) < least:
-                return f'finding {number}: say more in "{part}", at least {least} words'
-        if finding["weight"] not in ("major", "minor"):
-            return f'finding {number}: weight is "major" or "minor"'
-    text = " ".join([answer["summary"], answer["strength"], *(str(value) for f in findings for value in f.values())])
-    accused = _ACCUSING.search(text.lower())
-    if accused:
-        return f'"{accused[0]}" speaks of an intent, which no table shows; say what does not agree, and ask'
+def _finding_hint(finding: object) -> str | None:
+    """What is wrong with one finding of a review by itself, or None."""
+    if not isinstance(finding, dict) or set(finding) != set(_PARTS):
+        return f" needs {', '.join(_PARTS)}, and nothing else"
+    evidence = finding["evidence"]
+    if isinstance(evidence, str) or not isinstance(evidence, list | tuple | set) or not evidence:
+        return ": evidence is a list of names; without any, it is an opinion"
+    unknown = [name for name in evidence if name not in EVIDENCE]
+    if unknown:
+        return f": no evidence {unknown[0]!r}; choose among {', '.join(EVIDENCE)}"
+    for part, least in (("claim", 4), ("does_not_follow", 6), ("ask", 6)):
+        if _words(finding[part]) < least:
+            return f': say more in "{part}", at least {least} words'
+    return None if finding["weight"] in ("major", "minor") else ': weight is "major" or "minor"'
+
+
+def _findings_hint(findings: list | tuple) -> str | None:
+    """What is wrong with the findings of a review taken together, or None."""
     used = {name for finding in findings for name in finding["evidence"]}
     if used == {"paper"}:
         return "all your evidence is the paper itself; what has been measured again?"
@@ -308,6 +289,28 @@ def _review(answer) -> str | None:
             return f'two findings have the same "{part}"; put them together, or say what is different'
     if len({finding["weight"] for finding in findings}) < 2:
         return "if all findings weigh the same, the authors don't know where to begin"
+    return None
+
+
+@exercise("16.6")
+def _review(answer: object) -> str | None:
+    if not isinstance(answer, dict) or set(answer) != set(_FIELDS):
+        return f"keep the four fields {', '.join(_FIELDS)}"
+    for field, least in (("summary", 20), ("strength", 8)):
+        if _words(answer[field]) < least:
+            return f'"{field}" needs at least {least} words: the authors should know their paper again'
+    findings = answer["findings"]
+    if not isinstance(findings, list | tuple) or len(findings) < 4:
+        return "give a list of at least four findings"
+    for number, finding in enumerate(findings, start=1):
+        if hint := _finding_hint(finding):
+            return f"finding {number}{hint}"
+    text = " ".join([answer["summary"], answer["strength"], *(str(value) for f in findings for value in f.values())])
+    accused = _ACCUSING.search(text.lower())
+    if accused:
+        return f'"{accused[0]}" speaks of an intent, which no table shows; say what does not agree, and ask'
+    if hint := _findings_hint(findings):
+        return hint
     if answer["recommendation"] not in _DECISIONS:
         return f"recommend one of {', '.join(_DECISIONS)}"
     if answer["recommendation"] == "accept" and any(finding["weight"] == "major" for finding in findings):

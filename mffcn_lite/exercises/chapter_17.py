@@ -2,26 +2,28 @@
 
 import math
 import re
+from collections.abc import Iterator
 
 from scipy import stats
 
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.evaluation import load_results
-from mffcn_lite.exercises import as_number, exercise, wrong_line
+from mffcn_lite.exercises import as_number, exercise, first_hint, wrong_line
 
 HIT, FALSE, SOUGHT, CROWD = 0.9, 0.001, 5, 50_000
 
 
 @exercise("17.1")
-def _share_right(answer) -> str | None:
+def _share_right(answer: object) -> str | None:
     share = as_number(answer)
     if share is None:
         return "give a number"
     true, wrong = HIT * SOUGHT, FALSE * (CROWD - SOUGHT)
     want = true / (true + wrong)
-    if abs(share - want) < 0.0011:
-        return None
-    for number, hint in (
+    many = "a small error rate is no small share of wrong alarms: few people are sought, and very many are not"
+    return first_hint(
+        lambda number: abs(share - number) < 0.0011 * max(1, number),
+        (want, None),
         (100 * want, "give a share, between 0 and 1, not a percentage"),
         (1 - want, "that is the share of alarms that are wrong"),
         (1 - FALSE, "that is how often a passer-by who is not sought raises no alarm; how often is an alarm right?"),
@@ -29,16 +31,14 @@ def _share_right(answer) -> str | None:
         (true / wrong, "those are right alarms over wrong ones; all alarms are both together"),
         (SOUGHT / (SOUGHT + wrong), "the program does not find all of the sought"),
         (SOUGHT / CROWD, "that is the base rate, before any alarm; an alarm does say something"),
-    ):
-        if abs(share - number) < 0.0011 * max(1, number):
-            return hint
-    if share > 0.5:
-        return "a small error rate is no small share of wrong alarms: few people are sought, and very many are not"
-    return "count a day's alarms: how many from those who are sought, and how many from all the others?"
+        otherwise=many
+        if share > 0.5
+        else "count a day's alarms: how many from those who are sought, and how many from all the others?",
+    )
 
 
 @exercise("17.2")
-def _error_interval(answer) -> str | None:
+def _error_interval(answer: object) -> str | None:
     for errors, people in ((0, 4), (0, 40), (4, 4), (3, 40), (1, 8), (20, 40), (2, 200), (7, 9)):
         got, said = answer(errors, people), f"{errors} of {people}"
         try:
@@ -61,24 +61,20 @@ def _error_interval(answer) -> str | None:
             return f"{said}: a rate below 0 or above 1; the normal approximation does not hold with so few"
         if errors == 0 and abs(high - (1 - 0.05 ** (1 / people))) < 0.002:
             return f"{said}: the upper end leaves 5%; the interval leaves 2.5% on each side, with no error too"
-        for other, hint in (
+        return first_hint(
+            lambda ends, low=low, high=high: max(abs(low - ends[0]), abs(high - ends[1])) < 0.002,
             (test.proportion_ci(0.95, "wilson"), "that is Wilson's interval, an approximation; the exact one is asked"),
             (test.proportion_ci(0.95, "wilsoncc"), "that is Wilson's interval, corrected; the exact one is asked"),
             (test.proportion_ci(0.99, "exact"), "that is the interval for 99%"),
-        ):
-            if max(abs(low - other.low), abs(high - other.high)) < 0.002:
-                return hint
-        if abs(low - (1 - exact.high)) + abs(high - (1 - exact.low)) < 0.004:
-            return f"{said}: that is the interval of those who are not in error"
-        return (
-            f"{said}: yours is too {'narrow' if high - low < exact.high - exact.low else 'wide'}; "
-            "at each end, so few or so many errors happen in 2.5% of studies"
+            ((1 - exact.high, 1 - exact.low), f"{said}: that is the interval of those who are not in error"),
+            otherwise=f"{said}: yours is too {'narrow' if high - low < exact.high - exact.low else 'wide'}; "
+            "at each end, so few or so many errors happen in 2.5% of studies",
         )
     return None
 
 
 @exercise("17.3")
-def _people_needed(answer) -> str | None:
+def _people_needed(answer: object) -> str | None:
     for rate in (0.1, 0.05, 0.347, 0.5, 0.008):
         got = as_number(answer(rate))
         if got is None or got != int(got) or got < 1:
@@ -122,7 +118,7 @@ _CLAIMS = {
 
 
 @exercise("17.4")
-def _review(answer) -> str | None:
+def _review(answer: object) -> str | None:
     return wrong_line(answer, {claim: (kind, KINDS[kind]) for claim, kind in _CLAIMS.items()}, KINDS)
 
 
@@ -138,7 +134,7 @@ def _words(text: object) -> int:
     return len(text.split()) if isinstance(text, str) else 0
 
 
-def _numbers(content: object):
+def _numbers(content: object) -> Iterator[float]:
     """All numbers of a stored result, at any depth."""
     if isinstance(content, dict | list):
         for value in content.values() if isinstance(content, dict) else content:
@@ -169,18 +165,8 @@ def _wrong_evidence(evidence: object) -> str | None:
     return f'{number:g} does not stand in "{name}", neither as it is nor as a percentage'
 
 
-@exercise("17.5")
-def _memo(answer) -> str | None:
-    if not isinstance(answer, dict) or set(answer) != set(PARTS):
-        return f"keep the seven parts: {', '.join(PARTS)}"
-    if all(value is ... for value in answer.values()):
-        raise NotImplementedError
-    for part in PARTS:
-        if part != "reasons" and _words(answer[part]) < (1 if part == "to" else 5):
-            return f'"{part}" is missing, or shorter than a sentence'
-    if not re.search(_NO, answer["answer"].lower()):
-        return '"answer" does not say no; whoever reads one line of a memo reads this one'
-    reasons = answer["reasons"]
+def _reasons_hint(reasons: object) -> str | None:
+    """What is wrong with the reasons, their evidence apart, or None."""
     if not isinstance(reasons, list | tuple) or any(not isinstance(r, tuple | list) or len(r) != 2 for r in reasons):
         return '"reasons" is a list of pairs (because, evidence)'
     if len(reasons) < 3:
@@ -188,8 +174,25 @@ def _memo(answer) -> str | None:
     texts = [because for because, _ in reasons]
     if any(_words(text) < 6 for text in texts) or len({str(text).lower() for text in texts}) < len(texts):
         return "each reason is a sentence of its own"
+    return None
+
+
+@exercise("17.5")
+def _memo(answer: object) -> str | None:
+    if not isinstance(answer, dict) or set(answer) != set(PARTS):
+        return f"keep the seven parts: {', '.join(PARTS)}"
+    for part in PARTS:
+        if part != "reasons" and _words(answer[part]) < (1 if part == "to" else 5):
+            return f'"{part}" is missing, or shorter than a sentence'
+    if not re.search(_NO, answer["answer"].lower()):
+        return '"answer" does not say no; whoever reads one line of a memo reads this one'
+    reasons = answer["reasons"]
+    if hint := _reasons_hint(reasons):
+        return hint
     mind = answer["what would change my mind"].lower()
-    blurred = [t for t in map(str.lower, [*texts, answer["answer"]]) if re.search(_BLURRED, t)]
+    blurred = [
+        t for t in map(str.lower, [*(because for because, _ in reasons), answer["answer"]]) if re.search(_BLURRED, t)
+    ]
     if any(not re.search(_BEYOND, t.replace("no:", "")) for t in blurred) or (
         re.search(_SHARPER, mind) and not re.search(_NO, mind)
     ):
