@@ -31,7 +31,7 @@ HOOKS = {"forward", "extra_repr"}  # methods that torch calls
 BUILTINS = set(dir(builtins))
 # Dictionaries whose entries are followed one by one: "names" where the experiment names them, "strings" where a reached
 # definition holds the key.
-TABLES = {"SYSTEMS": "names", "_SYSTEMS": "names", "LOSSES": "names", "GRIDS": "names"}
+TABLES = dict.fromkeys(("SYSTEMS", "LOSSES", "TERMS", "GRIDS"), "names")
 TABLES |= dict.fromkeys(("RECIPES", "SETS", "KERNELS"), "strings")
 # Where a walk ends: what says how something was made, and whether it is up to date, has no part in the number.
 ENDS = {"benchmarks.table", "benchmarks.stamps", "benchmarks.probes", "benchmarks.helpers.storing"}
@@ -434,7 +434,7 @@ class Reader(ast.NodeVisitor):
         return "class", name, head, tuple(map(repr, body))
 
     def _AnnAssign(self, node):
-        return ("Assign", self.plain(node.target), self.plain(node.value)) if node.value is not None else None
+        return self._Assign(ast.Assign([node.target], node.value)) if node.value is not None else None
 
     def _Assign(self, node):
         if not self.scopes and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):

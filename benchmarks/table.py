@@ -9,16 +9,13 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmarks.helpers.names import FITTED, NETWORKS, SHIPPED, SYSTEMS
 from benchmarks.stamps import DIGITS, ROOT, Tree, changes, stamp
 
 RESULTS, WEIGHTS, KEPT = Path("mffcn_lite/results"), Path("mffcn_lite/weights"), Path("benchmarks")  # below the root
 # Of a file, what says how it was made and not what came out.
 PROVENANCE = ("stamp", "probe", "restamped", "environment", "unfinished")
-INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos")
-NETWORKS, FITTED = ("srcnn", "nie", "fsrcnn", "mffcn"), ("wiener", "example", "sparse", "forest")
-# The systems of the book's tables, in their order. A new one enters a table when it is written here.
-SYSTEMS = (*INTERPOLATIONS, "wiener", "ibp", "pocs", "example", "sparse", "forest", *NETWORKS)
-SHIPPED = tuple(f"weights/{name}" for name in (*FITTED, *NETWORKS, "mffcn-full"))
+WHOLE = ("objective", "l2", "perceptual", "texture", "tv")
 
 
 @dataclass(frozen=True)
@@ -120,7 +117,9 @@ def speed(name: str, module: str, hours: float, **more) -> Experiment:
 
 def measurement(name: str, hours: float, **more) -> Experiment:
     """Something measured on every shipped system."""
-    return Experiment(name, f"experiments.{name}", hours, names=SYSTEMS, needs=SHIPPED, **more)
+    return Experiment(
+        name, f"experiments.{name}", hours, names=SYSTEMS, needs=tuple(f"weights/{one}" for one in SHIPPED), **more
+    )
 
 
 TRAINED = ("mffcn", "srcnn", "l2")
@@ -135,7 +134,7 @@ _ALL = (
         0.5,
         ("mffcn-full",),
         ("ship_fine_tuned",),
-        names=("mffcn", "wiener", "objective"),
+        names=("mffcn", "wiener", *WHOLE),
         needs=("weights/mffcn", "weights/wiener"),
     ),
     Experiment("ablations", "experiments.ablations", 5, names=TRAINED, alone=True),
@@ -153,7 +152,7 @@ _ALL = (
         "loss_arms",
         "experiments.loss_arms",
         3,
-        names=("mffcn", "l2", "objective"),
+        names=("mffcn", *WHOLE),
         needs=("trials_mffcn",),
         alone=True,
     ),
@@ -192,7 +191,7 @@ _ALL = (
     ),
     speed("bench_fusing", "bench_fusing", 0.3, names=("mffcn", "l2"), needs=("weights/mffcn",)),
     speed("bench_metrics", "bench_measures", 0.1, arguments=("metrics",), starts=("bench_metrics", "measure_memory")),
-    speed("costs", "bench_measures", 0.1, arguments=("objective",), starts=("bench_objective",), names=("objective",)),
+    speed("costs", "bench_measures", 0.1, arguments=("objective",), starts=("bench_objective",), names=WHOLE),
     speed("bench_training", "bench_training", 0.7, starts=("main", "train_on"), names=(*TRAINED, "fsrcnn")),
     speed("bench_training_gpu", "bench_training", 0.1, arguments=("speed",), names=(*TRAINED, "fsrcnn"), gpu=True),
     speed("bench_sharing", "bench_sharing", 0.1, starts=("main", "work"), names=("mffcn", "l2"), gpu=True),

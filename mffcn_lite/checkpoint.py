@@ -11,8 +11,8 @@ from torch import Tensor
 from mffcn_lite import shipped
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import read_json, replacing, sha256, write_json
-from mffcn_lite.models import SuperResolver, count_parameters, create_model
-from mffcn_lite.shipped import UNTRAINED, list_models, shipped_names
+from mffcn_lite.models import SuperResolver, count_parameters, create_model, system_class
+from mffcn_lite.shipped import SYSTEMS, list_models, shipped_names
 
 
 def save_tensors(tensors: dict[str, Tensor], path: str | Path) -> None:
@@ -89,7 +89,7 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> SuperRes
     Raises:
         MffcnLiteError: if there is no such model, or its files are broken or do not fit together.
     """
-    if name in UNTRAINED:
+    if name in SYSTEMS and not system_class(name).needs_training():
         model = create_model(name).to(device).eval()
         model.card = {"model": name, "arguments": {}}
         return model
@@ -102,7 +102,8 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> SuperRes
         except OSError:  # no name that a file can have
             missing = True
         if missing:
-            known = ", ".join((*UNTRAINED, *shipped_names()))
+            untrained = (system for system in SYSTEMS if not system_class(system).needs_training())
+            known = ", ".join((*untrained, *shipped_names()))
             raise MffcnLiteError(f'no model "{name}": name one of {known}, or the path of a checkpoint')
         if path.suffix != ".safetensors":
             raise MffcnLiteError(

@@ -14,7 +14,7 @@ import typer
 from mffcn_lite import shipped
 from mffcn_lite.arguments import apply_settings, parse_factors
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.shipped import SYSTEMS, UNTRAINED, shipped_models, shipped_names
+from mffcn_lite.shipped import SYSTEMS, shipped_models, shipped_names
 
 # torch takes seconds to import, so each command imports what it needs, and --help answers at once.
 
@@ -218,8 +218,11 @@ def export(
 @app.command()
 def models() -> None:
     """The systems, and the shipped networks with their cards."""
-    print(f"Systems: {', '.join(SYSTEMS)}. Without training: {', '.join(UNTRAINED)}.")
-    for name, card in shipped_models().items():
+    cards = shipped_models()
+    print(
+        f"Systems: {', '.join(SYSTEMS)}. Without training: {', '.join(name for name in SYSTEMS if name not in cards)}."
+    )
+    for name, card in cards.items():
         print(f"\n{name}: {card['model']} {card['arguments']}, {card['parameters']:,} weights")
         people = len(card["training_people"])
         steps = f", {card['steps']} steps" if "steps" in card else ""
@@ -236,14 +239,14 @@ def show(
     columns: Annotated[int, typer.Option(help="photos in a row")] = 8,
 ) -> None:
     """Write a contact sheet: photos with their names, and crosses where their eyes should be."""
-    from mffcn_lite.data import load_faces
+    from mffcn_lite.data import SETS, load_faces
     from mffcn_lite.data.prepare.prepared import read_rows
     from mffcn_lite.data.prepare.sheet import write_sheet
 
     faces = load_faces(data)
     folder = Path(data)
     path = out or folder.absolute().with_name(f"{folder.absolute().name}.png")
-    shown = write_sheet(faces, [] if data in ("orl", "lfw") else read_rows(folder), path, count, columns)
+    shown = write_sheet(faces, [] if data in SETS else read_rows(folder), path, count, columns)
     print(f"{path}: {shown} of {len(faces)} photos")
     if "redistribution" in faces.card:
         print(f"These photos {faces.card['redistribution']}: keep the sheet to yourself.")

@@ -13,7 +13,7 @@ from torch import Tensor
 from mffcn_lite.degrade import small_size, upsample
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import replacing
-from mffcn_lite.models import PatchModel, SuperResolver
+from mffcn_lite.models import SuperResolver
 
 MAX_SIDE = 4000  # pixels of a result
 TILE = 512  # pixels of a result that a network computes at a time, without the overlap
@@ -113,8 +113,7 @@ def enlarge(
         MffcnLiteError: if the factor is not one of the model's, the picture is smaller than it, or the result larger
             than `MAX_SIDE`.
     """
-    trained = getattr(model, "card", {}).get("config", {}).get("factors")
-    trained = model.factors if isinstance(model, PatchModel) else trained
+    trained = model.trained_factors()
     if trained and factor not in trained:
         choices = ", ".join(map(str, trained))
         raise MffcnLiteError(f"factor (={factor}) must be one of {choices}, which {model.name} was trained for")
@@ -135,8 +134,8 @@ def enlarge(
     if not model.radius:
         with torch.inference_mode():
             return model.upscale(small.to(device), size).cpu()
-    on_small = model.works_on == "small"
-    given, times = (small, factor) if on_small else (upsample(small, size), 1)
+    given = model.take(small, size)
+    times = height * factor // given.shape[-2]  # how many times larger than it the result is
     step = max(1, tile // (times * model.stride)) * model.stride
     margin = -(-model.radius // model.stride) * model.stride
     result = torch.empty(1, 1, *size)
@@ -146,10 +145,7 @@ def enlarge(
             y, x = max(0, top - margin), max(0, left - margin)
             around = given[..., y : top + step + margin, x : left + step + margin].to(device)
             with torch.inference_mode():
-                if on_small:
-                    sr = model.upscale(around, (around.shape[-2] * times, around.shape[-1] * times))
-                else:
-                    sr = model.restore(around, factor)
+                sr = model.restore_given(around, tuple(times * side for side in around.shape[-2:]), factor)
             inner = sr[..., (top - y) * times :, (left - x) * times :][..., : step * times, : step * times]
             height, width = inner.shape[-2:]
             result[..., top * times : top * times + height, left * times : left * times + width] = inner.cpu()

@@ -12,7 +12,7 @@ from torch import nn
 
 from mffcn_lite.data import FaceSet
 from mffcn_lite.losses import total_variation
-from mffcn_lite.models import create_model
+from mffcn_lite.models import SuperResolver, create_model
 from mffcn_lite.training import RECIPES, TrainingConfig, TrainingState, learning_rate, train
 
 SMALL = TrainingConfig(
@@ -40,7 +40,7 @@ def trained(faces, config, **options):
 # ------------------------------------------------------------------------------------------------ by hand
 
 
-class Gain(nn.Module):
+class Gain(SuperResolver):
     """One weight: the photo times it."""
 
     def __init__(self):

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from benchmarks.helpers.names import NETWORKS
 from benchmarks.helpers.results import load_systems, use_cores
 from benchmarks.helpers.storing import store
 from mffcn_lite.data import FaceSet, load_faces, split_by_person
@@ -23,7 +24,6 @@ from mffcn_lite.metrics import psnr, split_error
 from mffcn_lite.models import SuperResolver
 from mffcn_lite.models.convex import project_data
 from mffcn_lite.models.reconstruction import ForwardModel
-from mffcn_lite.shipped import NETWORKS
 from mffcn_lite.statistics import bca_interval, max_t_p_values, t_interval
 
 FACTORS, BATCH, NOISE = (2, 3, 4), 40, 2 / 255

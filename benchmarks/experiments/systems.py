@@ -12,16 +12,15 @@ import time
 
 import torch
 
+from benchmarks.helpers.names import SYSTEMS
 from benchmarks.helpers.results import in_a_process
 from benchmarks.helpers.storing import store
 from benchmarks.helpers.timing import peak_megabytes
-from benchmarks.table import SYSTEMS
 from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import FaceSet, load_faces, split_by_person
 from mffcn_lite.degrade import downsample
 from mffcn_lite.evaluation import CONSISTENCY, CONVENTION, evaluate, summarize
 from mffcn_lite.models import SuperResolver, count_multiplications, count_parameters, receptive_field
-from mffcn_lite.models.cost import COUNTED
 from mffcn_lite.shipped import SHIPPED, shipped_names
 
 FACTORS, BATCH, REPEATS = (2, 3, 4), 40, 5
@@ -40,7 +39,7 @@ def costs(name: str) -> tuple[SuperResolver, dict]:
     model = load_model(name)
     file, parameters = SHIPPED / f"{name}.safetensors", count_parameters(model)
     model = model.fuse() if name == "mffcn" else model
-    counted = FACTORS if name in COUNTED and parameters else ()  # interpolation has no layers
+    counted = FACTORS if model.counted and parameters else ()  # interpolation has no layers
     return model, {
         "model": name,
         "parameters": parameters,

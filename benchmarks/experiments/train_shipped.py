@@ -15,9 +15,10 @@ from pathlib import Path
 import torch
 
 from benchmarks.experiments.recipe_trials import mean_psnr
+from benchmarks.helpers.names import FITTED, NETWORKS
 from benchmarks.helpers.results import DEVICE, use_cores
 from benchmarks.helpers.storing import LEDGER
-from benchmarks.table import EXPERIMENTS, FITTED, NETWORKS, PROVENANCE
+from benchmarks.table import EXPERIMENTS, PROVENANCE
 from mffcn_lite.checkpoint import load_model, save_model
 from mffcn_lite.data import load_faces, people_for_training, split_by_person
 from mffcn_lite.evaluation import CONVENTION, evaluate, load_results, summarize

@@ -8,8 +8,8 @@ from concurrent.futures import ProcessPoolExecutor
 
 import torch
 
+from benchmarks.helpers.names import SHIPPED, SYSTEMS
 from benchmarks.stamps import ROOT
-from benchmarks.table import SHIPPED, SYSTEMS
 from mffcn_lite.checkpoint import load_model
 from mffcn_lite.device import choose_device
 from mffcn_lite.models import SuperResolver
@@ -39,4 +39,4 @@ def in_a_process(module: str, *arguments: str) -> str:
 
 def load_systems() -> dict[str, SuperResolver]:
     """Every system of the tables by its name, and what is shipped beside those."""
-    return {name: load_model(name) for name in dict.fromkeys([*SYSTEMS, *(one.split("/")[1] for one in SHIPPED)])}
+    return {name: load_model(name) for name in dict.fromkeys([*SYSTEMS, *SHIPPED])}

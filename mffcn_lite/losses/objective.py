@@ -1,6 +1,8 @@
 """The whole objective, equations (2) and (6): the weighted sum of its terms (chapter 14)."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -19,7 +21,9 @@ from mffcn_lite.losses.terms import (
     total_variation,
 )
 
-TERMS = ("l2", "perceptual", "texture", "tv")
+# What can be said of an objective beside its terms' weights: `Objective`'s, then `create_features`'s.
+OPTIONS = ("reduction", "tv_reduction", "norm", "gram", "tv_form", "pixel_range")
+FEATURES = ("features", "layer", "weights", "normalization")
 
 
 @dataclass
@@ -48,7 +52,6 @@ class Objective(nn.Module):
     Args:
         features: φ; needed while `perceptual` or `texture` is on. The perceptual term reads the deepest of its layers,
             the texture term all of them.
-        l2, perceptual, texture, tv: λ1, λ2, λ2 and λ3.
         reduction: of all terms, over a photo's entries.
         tv_reduction: of the TV term alone; as the others where None.
         norm: of the perceptual and the texture term; see `distance`.
@@ -56,6 +59,7 @@ class Objective(nn.Module):
         tv_form: see `total_variation`.
         pixel_range: what white is in L2 and TV, 1 or 255; sr and hr come in [0, 1] all the same. Features are
             computed on that range too if `features` does not normalise.
+        weights: of the terms, by name: l2, perceptual, texture and tv have λ1, λ2, λ2 and λ3.
 
     Raises:
         MffcnLiteError: for a negative weight, an unknown word, or a missing feature network.
@@ -65,23 +69,22 @@ class Objective(nn.Module):
         self,
         features: FeatureNetwork | None = None,
         *,
-        l2: float | int = 10.0,
-        perceptual: float | int = 1.0,
-        texture: float | int = 1.0,
-        tv: float | int = 0.0001,
         reduction: Reduction = "sum",
         tv_reduction: Reduction | None = None,
         norm: str = "l2",
         gram: str = "none",
         tv_form: str = "squared",
         pixel_range: float | int = 1.0,
+        **weights: float | int,
     ):
         super().__init__()
-        self.weights = dict(zip(TERMS, (l2, perceptual, texture, tv), strict=True))
+        if unknown := sorted(set(weights) - set(TERMS)):
+            raise TypeError(f"there is no term {unknown[0]}; there are {', '.join(TERMS)}")
+        self.weights = {name: weights.get(name, term.weight) for name, term in TERMS.items()}
         for name, weight in self.weights.items():
             if not 0 <= weight < float("inf"):
                 raise MffcnLiteError(f"the weight of {name} (={weight}) must be at least 0 and finite")
-        if features is None and (perceptual or texture):
+        if features is None and self.needs_features():
             raise MffcnLiteError(
                 "the perceptual and the texture term need features; see create_features, or set both to 0"
             )
@@ -94,6 +97,10 @@ class Objective(nn.Module):
         self.features = features
         self.reduction, self.tv_reduction, self.tv_form = reduction, tv_reduction or reduction, tv_form
         self.norm, self.gram, self.pixel_range = norm, gram, pixel_range
+
+    def needs_features(self) -> bool:
+        """Whether a term that is on reads φ's maps."""
+        return any(TERMS[name].features for name, weight in self.weights.items() if weight)
 
     @classmethod
     def as_written(cls, features: FeatureNetwork | None = None) -> "Objective":
@@ -136,23 +143,16 @@ class Objective(nn.Module):
             MffcnLiteError: if the shapes differ, or a tensor holds integers.
         """
         check_pair(sr, hr)
-        on = [name for name in TERMS if self.weights[name]]
         if gradient_norms and not sr.requires_grad:
             sr = sr.detach().requires_grad_()
-        terms, scale = {}, self.pixel_range
-        if "perceptual" in on or "texture" in on:
+        pair, sr_maps = (self.pixel_range * sr, self.pixel_range * hr), None
+        if self.needs_features():
             if hr_maps is None:
                 with torch.no_grad():
                     hr_maps = self.maps(hr)
-            sr_maps, last = self.maps(sr), self.features.layers[-1]
-        if "l2" in on:
-            terms["l2"] = l2_loss(scale * sr, scale * hr, self.reduction)
-        if "perceptual" in on:
-            terms["perceptual"] = distance(sr_maps[last], hr_maps[last], self.norm, self.reduction)
-        if "texture" in on:
-            terms["texture"] = texture_distance(sr_maps, hr_maps, self.gram, self.norm, self.reduction)
-        if "tv" in on:
-            terms["tv"] = total_variation(scale * sr, self.tv_reduction, self.tv_form)
+            sr_maps = self.maps(sr)
+        on = {name: term for name, term in TERMS.items() if self.weights[name]}
+        terms = {name: term.value(self, *((sr_maps, hr_maps) if term.features else pair)) for name, term in on.items()}
         weighted = {name: self.weights[name] * term for name, term in terms.items()}
         total = torch.stack(list(weighted.values())).sum() if weighted else sr.new_zeros(())
         norms = None
@@ -161,3 +161,56 @@ class Objective(nn.Module):
                 name: torch.autograd.grad(term, sr, retain_graph=True)[0].norm() for name, term in weighted.items()
             }
         return ObjectiveValue(total, terms, weighted, norms)
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term: its weight in the paper, whether it compares maps of φ, and its value.
+
+    `value` is a function of the objective, for its settings, and of two pictures N×C×H×W on its range of pixels, or of
+    two dicts of maps: of sr and of hr.
+    """
+
+    weight: float
+    features: bool
+    value: Callable[[Objective, Any, Any], Tensor]
+
+
+def _l2(o: Objective, sr: Tensor, hr: Tensor) -> Tensor:
+    return l2_loss(sr, hr, o.reduction)
+
+
+def _perceptual(o: Objective, sr: dict[str, Tensor], hr: dict[str, Tensor]) -> Tensor:
+    last = o.features.layers[-1]
+    return distance(sr[last], hr[last], o.norm, o.reduction)
+
+
+def _texture(o: Objective, sr: dict[str, Tensor], hr: dict[str, Tensor]) -> Tensor:
+    return texture_distance(sr, hr, o.gram, o.norm, o.reduction)
+
+
+def _tv(o: Objective, sr: Tensor, hr: Tensor) -> Tensor:
+    return total_variation(sr, o.tv_reduction, o.tv_form)
+
+
+# Every term of the objective. To add one, add a line.
+TERMS = {
+    "l2": Term(10.0, False, _l2),
+    "perceptual": Term(1.0, True, _perceptual),
+    "texture": Term(1.0, True, _texture),
+    "tv": Term(0.0001, False, _tv),
+}
+
+
+def create_objective(settings: dict) -> Objective:
+    """The objective of a configuration: weights and options of `Objective`, and `features` with what they are made of.
+
+    Raises:
+        MffcnLiteError: if it cannot be made.
+    """
+    options = {key: value for key, value in settings.items() if key not in FEATURES}
+    features = {key: value for key, value in settings.items() if key in FEATURES}
+    try:
+        return Objective(create_features(features.pop("features"), **features) if features else None, **options)
+    except (TypeError, KeyError) as error:
+        raise MffcnLiteError(f"this objective cannot be made ({error!r}); see mffcn_lite.losses.Objective") from error

@@ -1,7 +1,5 @@
 """Every system by its name, with one call: `create_model(name).upscale(small, size)`."""
 
-import functools
-
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.models.base import SuperResolver
 from mffcn_lite.models.convex import ConvexProjections
@@ -17,24 +15,29 @@ from mffcn_lite.models.reconstruction import BackProjection
 from mffcn_lite.models.sparse import SparseCoding
 from mffcn_lite.models.srcnn import SRCNN, Nie
 from mffcn_lite.models.wiener import Wiener
-from mffcn_lite.shipped import INTERPOLATIONS, UNTRAINED, list_models
+from mffcn_lite.shipped import SYSTEMS, find, list_models
 
-__all__ = ["FSRCNN", "MFF", "MFFCN", "SRCNN", "UNTRAINED", "BackProjection", "ConvexProjections", "ExampleBased"]
+__all__ = ["FSRCNN", "MFF", "MFFCN", "SRCNN", "BackProjection", "ConvexProjections", "ExampleBased"]
 __all__ += ["Interpolation", "Nie", "PatchModel", "RegressionForest", "SparseCoding", "SuperResolver", "Wiener"]
-__all__ += ["count_multiplications", "count_parameters", "create_model", "list_models", "receptive_field"]
+__all__ += [
+    "count_multiplications",
+    "count_parameters",
+    "create_model",
+    "list_models",
+    "receptive_field",
+    "system_class",
+]
 
-_SYSTEMS = {name: functools.partial(Interpolation, name) for name in INTERPOLATIONS} | {
-    "wiener": Wiener,
-    "ibp": BackProjection,
-    "pocs": ConvexProjections,
-    "example": ExampleBased,
-    "sparse": SparseCoding,
-    "forest": RegressionForest,
-    "srcnn": SRCNN,
-    "nie": Nie,
-    "fsrcnn": FSRCNN,
-    "mffcn": MFFCN,
-}
+
+def system_class(name: str) -> type[SuperResolver]:
+    """The class of a system, which says how it is trained and what it works on.
+
+    Raises:
+        MffcnLiteError: for an unknown name.
+    """
+    if name not in SYSTEMS:
+        raise MffcnLiteError(f'unknown model "{name}"; choose one of {", ".join(SYSTEMS)}')
+    return find(SYSTEMS[name])
 
 
 def create_model(name: str, /, **arguments) -> SuperResolver:
@@ -47,9 +50,8 @@ def create_model(name: str, /, **arguments) -> SuperResolver:
     Raises:
         MffcnLiteError: for an unknown name, or an argument that the system does not have.
     """
-    if name not in _SYSTEMS:
-        raise MffcnLiteError(f'unknown model "{name}"; choose one of {", ".join(_SYSTEMS)}')
+    system = system_class(name)
     try:
-        return _SYSTEMS[name](**arguments)
+        return system(**arguments)
     except (TypeError, ValueError, IndexError, RuntimeError) as error:  # torch raises any of these for a wrong size
         raise MffcnLiteError(f"{name} does not take these arguments: {error}") from error

@@ -14,6 +14,10 @@ class SuperResolver(nn.Module):
 
     Attributes:
         works_on: "blurred", or "small" for a system that takes the small photo as it is.
+        trained_by_steps: it is a network, for `mffcn_lite.training.train`; a system with `fit` is fitted at once, and
+            one without either needs no training.
+        loss: under which it is trained where nobody says another; a name of `mffcn_lite.losses.LOSSES`.
+        counted: it works by layers, whose multiplications can be counted.
         radius: how many pixels away a pixel of what it works on can change the result (0: none but itself);
             None where a pixel can reach everywhere, or the order of the work matters.
         stride: a tile of a large picture must begin at a multiple of it.
@@ -22,8 +26,20 @@ class SuperResolver(nn.Module):
     name: str
     arguments: dict
     works_on: str = "blurred"
+    trained_by_steps: bool = False
+    loss: str = "l2"
+    counted: bool = False
     radius: int | None = 0
     stride: int = 1
+
+    @classmethod
+    def needs_training(cls) -> bool:
+        """Whether it is of use only after it has seen photos."""
+        return cls.trained_by_steps or hasattr(cls, "fit")
+
+    def trained_factors(self) -> list[int] | None:
+        """The factors that it was trained for, where it serves no others."""
+        return getattr(self, "card", {}).get("config", {}).get("factors")
 
     def check(self) -> None:
         """Refuse what is no system: called when weights were read from a file.
@@ -41,6 +57,18 @@ class SuperResolver(nn.Module):
         """The restored photo. A system with one form for all factors, as the networks are, does without `factor`."""
         return self(blurred)
 
+    def take(
+        self, small: Float[Tensor, "batch channel smallheight smallwidth"], size: tuple[int, int]
+    ) -> Float[Tensor, "batch channel _ _"]:
+        """What it works on, out of the small photo: that itself, or its enlargement to `size`."""
+        return small if self.works_on == "small" else upsample(small, size)
+
+    def restore_given(
+        self, given: Float[Tensor, "batch channel _ _"], size: tuple[int, int], factor: int | None = None
+    ) -> Float[Tensor, "batch channel height width"]:
+        """The restored photo of `size`, from what it works on."""
+        return self.upscale(given, size) if self.works_on == "small" else self.restore(given, factor)
+
     def upscale(
         self, small: Float[Tensor, "batch channel smallheight smallwidth"], size: tuple[int, int]
     ) -> Float[Tensor, "batch channel height width"]:
@@ -57,9 +85,8 @@ class SuperResolver(nn.Module):
 
         A system that works on the small photo enlarges as it always does.
         """
-        if self.works_on == "small":
-            return self.upscale(downsample(hr, factor, kernel), tuple(hr.shape[-2:]))
-        return self.restore(degrade(hr, factor, kernel), factor)
+        given = downsample(hr, factor, kernel) if self.works_on == "small" else degrade(hr, factor, kernel)
+        return self.restore_given(given, tuple(hr.shape[-2:]), factor)
 
 
 def scale(small: Tensor, size: tuple[int, int]) -> int:

@@ -10,8 +10,6 @@ from mffcn_lite.degrade import small_size
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.models.base import SuperResolver
 
-COUNTED = ("nearest", "bilinear", "bicubic", "lanczos", "wiener", "srcnn", "nie", "fsrcnn", "mffcn")
-
 
 def count_parameters(model: nn.Module) -> int:
     """How many numbers `model` stores: its weights, and of a forest where its trees branch."""
@@ -30,17 +28,15 @@ def count_multiplications(model: SuperResolver, size: tuple[int, int] = (128, 12
     Raises:
         MffcnLiteError: for a system that does not work by layers, or a size that the factor does not fit.
     """
-    if model.name not in COUNTED:
-        raise MffcnLiteError(f"{model.name} does not work by layers; those of {', '.join(COUNTED)} can be counted")
-    small = small_size(size, factor)
-    counted = copy.deepcopy(model).to("meta")
-    shape = small if model.works_on == "small" else size
-    given = torch.empty(1, 1, *shape, device="meta")
+    if not model.counted:
+        raise MffcnLiteError(
+            f"{model.name} does not work by layers; count a network such as mffcn, wiener, or an interpolation"
+        )
+    small = torch.empty(1, 1, *small_size(size, factor), device="meta")
+    given = model.take(small, size)  # a system on the small photo is counted for the whole multiple of it
+    size = size if given is not small else tuple(factor * side for side in small.shape[-2:])
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        if model.works_on == "small":
-            counted(given, factor)
-        else:
-            counted.restore(given, factor)
+        copy.deepcopy(model).to("meta").restore_given(given, size, factor)
     return counter.get_total_flops() // 2  # a multiplication and an addition each
 
 

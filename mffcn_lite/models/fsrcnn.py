@@ -34,6 +34,7 @@ class FSRCNN(SuperResolver):
 
     name = "fsrcnn"
     works_on = "small"
+    trained_by_steps = counted = True
 
     def __init__(
         self,

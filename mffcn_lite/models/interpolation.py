@@ -8,11 +8,14 @@ from mffcn_lite.models.base import SuperResolver
 
 
 class Interpolation(SuperResolver):
-    """Enlarge with one kernel, and change nothing else."""
+    """Enlarge with the kernel `name`, and change nothing else."""
 
-    def __init__(self, kernel: str = "bicubic"):
+    name = "bicubic"
+    counted = True
+
+    def __init__(self):
         super().__init__()
-        self.name, self.arguments = kernel, {}
+        self.arguments = {}
 
     def upscale(
         self, small: Float[Tensor, "batch channel smallheight smallwidth"], size: tuple[int, int]
@@ -31,3 +34,21 @@ class Interpolation(SuperResolver):
     ) -> Float[Tensor, "batch channel height width"]:
         """The photo is enlarged already: return it."""
         return blurred
+
+
+class Nearest(Interpolation):
+    """The pixel that is nearest."""
+
+    name = "nearest"
+
+
+class Bilinear(Interpolation):
+    """The mean of the four pixels around, by their distance."""
+
+    name = "bilinear"
+
+
+class Lanczos(Interpolation):
+    """A windowed sinc of three lobes."""
+
+    name = "lanczos"

@@ -44,6 +44,7 @@ class MFFCN(SuperResolver):
     """
 
     name = "mffcn"
+    trained_by_steps = counted = True
 
     def __init__(
         self,

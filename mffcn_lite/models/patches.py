@@ -83,6 +83,10 @@ class PatchModel(SuperResolver):
     reach: int
     restriction: str | None = None  # of the photos that it was fitted on: it holds patches of them
 
+    def trained_factors(self) -> list[int]:
+        """Those that were fitted."""
+        return self.factors
+
     def __init__(self, side: int, stride: int, components: int, factors: Sequence[int], pairs: int, seed: int):
         super().__init__()
         whole = {"side": side, "stride": stride, "components": components, "pairs": pairs, "seed": seed}

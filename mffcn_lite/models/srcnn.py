@@ -25,6 +25,7 @@ class SRCNN(SuperResolver):
     """
 
     name = "srcnn"
+    trained_by_steps = counted = True
 
     def __init__(
         self,
@@ -69,4 +70,4 @@ class Nie(SRCNN):
     meant.
     """
 
-    name = "nie"
+    name = loss = "nie"

@@ -34,6 +34,7 @@ class Wiener(SuperResolver):
     """
 
     name = "wiener"
+    counted = True
 
     def __init__(self, side: int = 9, factors: Sequence[int] = (2, 3, 4)):
         super().__init__()

@@ -1,14 +1,14 @@
 """How a network is trained: the configuration, the recipes, and the learning rate of each step (chapter 15)."""
 
-import inspect
 import math
 from dataclasses import dataclass, field, replace
 
 from mffcn_lite.degrade import KERNEL_NAMES
 from mffcn_lite.errors import MffcnLiteError, check_word
-from mffcn_lite.losses import LOSSES, Objective
+from mffcn_lite.losses import LOSSES
+from mffcn_lite.losses.objective import FEATURES, OPTIONS, TERMS
+from mffcn_lite.models import system_class
 
-FEATURES = ("layer", "weights", "normalization")  # what can be said of an objective's features, beside their name
 COMPILE = (None, "default", "reduce-overhead", "max-autotune")
 
 
@@ -52,10 +52,10 @@ class TrainingConfig:
             if (value := getattr(self, name)) is not None and not 0 <= value < 1:
                 raise MffcnLiteError(f"{name} (={value}) must be at least 0 and below 1")
         words = {"schedule": ("constant", "cosine"), "reduction": ("sum", "mean"), "kernel": KERNEL_NAMES}
-        words |= {"loss": (*LOSSES, "objective"), "precision": ("float32", "tf32", "bf16"), "compile": COMPILE}
+        words |= {"loss": tuple(LOSSES), "precision": ("float32", "tf32", "bf16"), "compile": COMPILE}
         for name, choices in words.items():
             check_word(name, getattr(self, name), choices)
-        known = {*inspect.signature(Objective).parameters, *FEATURES}
+        known = {*TERMS, *OPTIONS, *FEATURES}
         if unknown := sorted(set(self.objective) - known):
             raise MffcnLiteError(f"objective has no {unknown[0]}; it has {', '.join(sorted(known))}")
         if self.objective and self.loss != "objective":
@@ -86,14 +86,14 @@ RECIPES = {
 
 
 def recipe_for(model: str, recipe: str = "fast") -> TrainingConfig:
-    """The recipe by its name for the system `model`: with equation (1) where that is the system's loss.
+    """The recipe by its name for the system `model`, with the system's own loss.
 
     Raises:
-        MffcnLiteError: for an unknown recipe.
+        MffcnLiteError: for an unknown recipe or system.
     """
     if recipe not in RECIPES:
         raise MffcnLiteError(f'unknown recipe "{recipe}"; choose one of {", ".join(RECIPES)}')
-    return replace(RECIPES[recipe], loss="nie" if model == "nie" else "l2")
+    return replace(RECIPES[recipe], loss=system_class(model).loss)
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:

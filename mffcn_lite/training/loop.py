@@ -8,11 +8,10 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mffcn_lite.data import FaceSet
-from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.features import create_features
-from mffcn_lite.losses import LOSSES, Objective
+from mffcn_lite.losses import LOSSES
+from mffcn_lite.models import SuperResolver
 from mffcn_lite.training import processes
-from mffcn_lite.training.config import FEATURES, TrainingConfig, learning_rate
+from mffcn_lite.training.config import TrainingConfig, learning_rate
 from mffcn_lite.training.sampling import Sampler
 
 
@@ -22,15 +21,10 @@ def create_loss(config: TrainingConfig, device: torch.device) -> Callable[[Tenso
     Raises:
         MffcnLiteError: for an objective that cannot be made.
     """
+    loss = LOSSES[config.loss]
     if config.loss != "objective":
-        return lambda sr, hr: {config.loss: LOSSES[config.loss](sr, hr, config.reduction)}
-    arguments = {"reduction": config.reduction} | config.objective
-    features = {key: arguments.pop(key) for key in ("features", *FEATURES) if key in arguments}
-    try:
-        phi = create_features(features.pop("features"), **features).to(device) if features else None
-        objective = Objective(phi, **arguments)
-    except (TypeError, KeyError) as error:
-        raise MffcnLiteError(f"this objective cannot be made ({error!r}); see mffcn_lite.losses.Objective") from error
+        return lambda sr, hr: {config.loss: loss(sr, hr, config.reduction)}
+    objective = loss({"reduction": config.reduction} | config.objective).to(device)
     return lambda sr, hr: objective(sr, hr).weighted
 
 
@@ -38,7 +32,7 @@ def create_loss(config: TrainingConfig, device: torch.device) -> Callable[[Tenso
 class TrainingState:
     """All that a run must remember to go on exactly where it stopped."""
 
-    model: nn.Module
+    model: SuperResolver
     optimizer: torch.optim.Adam
     generator: torch.Generator
     ema: AveragedModel | None
@@ -46,7 +40,7 @@ class TrainingState:
     seconds: float = 0.0  # that they took; kept by `runs`
 
     @classmethod
-    def start(cls, model: nn.Module, config: TrainingConfig) -> "TrainingState":
+    def start(cls, model: SuperResolver, config: TrainingConfig) -> "TrainingState":
         """The state before the first step."""
         model.to(memory_format=torch.channels_last if config.channels_last else torch.contiguous_format)
         cuda = next(model.parameters()).device.type == "cuda"  # one kernel for all weights, where each launch counts
@@ -56,13 +50,13 @@ class TrainingState:
         return cls(model, optimizer, torch.Generator().manual_seed(config.seed), average)
 
     @property
-    def best(self) -> nn.Module:
+    def best(self) -> SuperResolver:
         """The network to keep, which is the moving average where there is one."""
         return self.model if self.ema is None else self.ema.module
 
 
 def train(
-    model: nn.Module,
+    model: SuperResolver,
     faces: FaceSet,
     config: TrainingConfig,
     *,
@@ -88,12 +82,8 @@ def train(
         The state after the last step; `state.best` is the network to keep.
     """
     state = state or TrainingState.start(model, config)
-    device, works_on = next(model.parameters()).device, getattr(model, "works_on", "blurred")
-    sampler, loss_of = Sampler(faces, config, device, works_on), create_loss(config, device)
-
-    def restore(given: Tensor, size: tuple[int, int]) -> Tensor:
-        return model(given) if works_on == "blurred" else model.upscale(given, size)
-
+    device, restore = next(model.parameters()).device, model.restore_given
+    sampler, loss_of = Sampler(faces, config, device, model.works_on), create_loss(config, device)
     if config.compile is not None:
         restore = torch.compile(restore, mode=config.compile)
     half = torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16")

@@ -4,9 +4,9 @@ import contextlib
 from pathlib import Path
 
 import torch
-from torch import nn
 
 from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.models import SuperResolver
 from mffcn_lite.training.config import TrainingConfig
 from mffcn_lite.training.loop import create_loss
 
@@ -14,7 +14,7 @@ SIDES = 64, 128  # pixels of the squares on which a step is tried
 BACKWARD = 2.6  # a step's peak, as a multiple of what it keeps for its gradients: 1.0 to 2.6 as measured
 
 
-def kept_bytes(model: nn.Module, config: TrainingConfig, side: int, device: torch.device) -> int:
+def kept_bytes(model: SuperResolver, config: TrainingConfig, side: int, device: torch.device) -> int:
     """What the forward pass of one square photo keeps for the gradients."""
     kept: dict[int, int] = {}
 
@@ -24,15 +24,13 @@ def kept_bytes(model: nn.Module, config: TrainingConfig, side: int, device: torc
 
     hr, factor = torch.full((1, 1, side, side), 0.5, device=device), min(config.factors)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        if getattr(model, "works_on", "blurred") == "small":
-            sr = model.upscale(hr[..., ::factor, ::factor], (side, side))
-        else:
-            sr = model(hr)
+        given = model.take(hr[..., ::factor, ::factor], (side, side))
+        sr = model.restore_given(given, (side, side), factor)
         create_loss(config, device)(sr, hr)
     return sum(kept.values())
 
 
-def bytes_a_pixel(model: nn.Module, config: TrainingConfig, device: torch.device) -> float:
+def bytes_a_pixel(model: SuperResolver, config: TrainingConfig, device: torch.device) -> float:
     """What a step needs for each pixel of its batch; weights, which do not grow with it, cancel."""
     less, more = (kept_bytes(model, config, side, device) for side in SIDES)
     return BACKWARD * (more - less) / (SIDES[1] ** 2 - SIDES[0] ** 2)
@@ -53,7 +51,7 @@ def free_bytes(device: torch.device) -> int | None:
 
 
 def check_memory(
-    model: nn.Module, config: TrainingConfig, size: tuple[int, int], device: torch.device, processes: int = 1
+    model: SuperResolver, config: TrainingConfig, size: tuple[int, int], device: torch.device, processes: int = 1
 ) -> None:
     """Refuse a batch for which there is no memory.
 

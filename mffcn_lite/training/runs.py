@@ -18,8 +18,9 @@ from mffcn_lite.data import FaceSet, load_faces, people_for_training
 from mffcn_lite.degrade import small_size
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import read_json, write_json
-from mffcn_lite.models import SuperResolver, create_model
+from mffcn_lite.models import SuperResolver, create_model, system_class
 from mffcn_lite.provenance import describe_environment
+from mffcn_lite.shipped import SYSTEMS
 from mffcn_lite.training import processes
 from mffcn_lite.training.config import TrainingConfig
 from mffcn_lite.training.loop import TrainingState, train
@@ -185,8 +186,9 @@ def plan_run(
     chosen = processes.join(device)
     torch.manual_seed(config.seed)
     model = create_model(model_name, **arguments).to(chosen)
-    if next(model.parameters(), None) is None:
-        raise MffcnLiteError(f"{model_name} is not trained step by step; train one of srcnn, nie, fsrcnn, mffcn")
+    if not model.trained_by_steps:
+        networks = ", ".join(name for name in SYSTEMS if system_class(name).trained_by_steps)
+        raise MffcnLiteError(f"{model_name} is not trained step by step; train one of {networks}")
     faces, validation, people = people_for_training(load_faces(data), hold_out=config.validate_every > 0)
     _, channels, *size = faces.images.shape
     if channels != 1:
