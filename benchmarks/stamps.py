@@ -359,7 +359,7 @@ class Reader(ast.NodeVisitor):
         return "keyword", node.arg, self.plain(node.value)
 
     def _Call(self, node):
-        reached = ("getattr", "hasattr", "setattr", "attrgetter", "methodcaller")
+        reached = ("getattr", "setattr", "attrgetter", "methodcaller")
         if isinstance(node.func, ast.Name) and node.func.id in reached:
             self.found.attributes |= {one.value for one in node.args if isinstance(one, ast.Constant) and one.value}
         return self.fields(node)
