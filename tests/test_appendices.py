@@ -1,26 +1,23 @@
 """The appendices: what is made from data is whole and true, and what they link to exists."""
 
-import importlib
 import json
 import os
 import re
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import yaml
 
+from book.build import cross_references as cross
+from book.build import make_appendices as made
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.evaluation import load_results
 from mffcn_lite.exercises import list_exercises
 from mffcn_lite.models import MFF
 from mffcn_lite.shipped import shipped_models
 
-BOOK = Path(__file__).parent.parent / "book"
-sys.path.insert(0, str(BOOK))
-made = importlib.import_module("make_appendices")
-cross = importlib.import_module("cross_references")
+BOOK = made.BOOK
 PAGES = sorted(BOOK.glob("*.md"))
 
 
@@ -30,9 +27,9 @@ def read(name):
 
 def test_sphinx_is_told_of_both():
     sphinx = yaml.safe_load((BOOK.parent / "_config.yml").read_text(encoding="utf-8"))["sphinx"]
-    for name in ("make_appendices", "cross_references"):
+    for name in (made.__name__, cross.__name__):
         assert name in sphinx["config"]["extensions"]  # jupyter-book adds none to a list that is given
-        assert (BOOK.parent / sphinx["local_extensions"][name] / f"{name}.py").is_file()
+        assert (BOOK.parent / sphinx["local_extensions"][name] / f"{name.replace('.', '/')}.py").is_file()
 
 
 def test_every_mark_is_made_and_everything_made_has_a_mark():

@@ -3,7 +3,6 @@
 import importlib
 import json
 import re
-import sys
 import tomllib
 from pathlib import Path
 
@@ -11,11 +10,10 @@ import jupytext
 import nbformat
 import pytest
 
+from book.build import make_chapters
 from mffcn_lite.exercises import check, list_exercises
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "book"))
-make_chapters = importlib.import_module("make_chapters")
 NAMES = sorted(path.stem for path in (ROOT / "book" / "text").glob("*.md"))
 
 
@@ -30,7 +28,7 @@ def code_cells(name):
 def solutions():
     found = {}
     for path in sorted((ROOT / "book" / "solutions").glob("chapter_*.py")):
-        found |= importlib.import_module(f"solutions.{path.stem}").SOLUTIONS
+        found |= importlib.import_module(f"book.solutions.{path.stem}").SOLUTIONS
     return found
 
 

@@ -1,6 +1,5 @@
 """The course: editions made from the chapters, no solution among them; the box; the hidden tests on plain notebooks."""
 
-import importlib
 import inspect
 import itertools
 import json
@@ -12,12 +11,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from course import box, editions
 from mffcn_lite.exercises import list_exercises
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "course"))
-editions = importlib.import_module("editions")
-box = importlib.import_module("box")
 CHAPTERS = editions.chapters()
 BOXED = pytest.mark.skipif(
     box.shutil.which("bwrap") is None or box.find_fault() is not None, reason="bubblewrap makes no box here"
