@@ -1,7 +1,7 @@
 # Two commands are enough: make book, make test. Each sets up what it needs.
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: book chapters test test-release test-ranges lint results results-list train bench lock dist reader pdf coursework \
+.PHONY: book chapters chapter test test-release test-ranges lint results results-list train bench lock dist reader pdf coursework \
   coursework-check grade clean
 PYTHON ?= $(shell for p in python3.11 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -34,6 +34,11 @@ $(HTML): $(READY) $(PACKAGE) $(SHIPPED) $(PAGES) $(MAKERS) $(DOWNLOADS)
 
 chapters: $(READY)
 	$(PY) -m book.build.make_chapters
+
+# Room for a new chapter, and stubs of its four files: make chapter NAME=colour AT=5. Without AT it is the last one.
+chapter: $(READY)
+	@test -n "$(NAME)" || { echo "Say what it is called, and where it comes: make chapter NAME=colour AT=5" >&2; exit 2; }
+	$(PY) -m book.build.add_chapter $(NAME) $(AT)
 
 # With the pages: a warning in them is a failure.
 test: $(READY) $(HTML)

@@ -23,8 +23,9 @@ from course import grade
 
 ROOT = Path(__file__).parent.parent
 BOOK = ROOT / "book"
-COUNT, VICTIM = 10, "chapter-08"
-# What stands behind the right answer to exercise 8.2; how many of its four marks that deserves; whether the chapter's
+COUNT, VICTIM, EXERCISE = 10, "chapter-08", "8.2"
+CELL = EXERCISE.replace(".", "-")
+# What stands behind the right answer to that exercise; how many of its four marks that deserves; whether the chapter's
 # other exercises get theirs.
 HOSTILE = {
     "loops for ever": ("del fuse\nwhile True: pass", 0, True),
@@ -102,10 +103,10 @@ def hostile(assignment: str) -> dict[str, nbformat.NotebookNode]:
     made = {}
     for name, (attack, _, _) in HOSTILE.items():
         notebook = filled(assignment)
-        ids(notebook)["answer-8-2"].source += f"\n{attack}"
+        ids(notebook)[f"answer-{CELL}"].source += f"\n{attack}"
         if name == "deletes the tests":
             notebook.cells = [
-                c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") != "marks-8-2"
+                c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") != f"marks-{CELL}"
             ]
         made[name] = notebook
     return made
@@ -180,7 +181,7 @@ def main(assignments: list[str], work: Path) -> dict:
     marked = run(work / "second", work / "b")
     for name, (_, mark, others) in HOSTILE.items():
         entry = marked[f"{name}/{VICTIM}"]
-        own, rest, most = marks(entry, "8.2")
+        own, rest, most = marks(entry, EXERCISE)
         right = own == mark and (rest == most if others else rest < most)
         said = entry["marks"][0]["said"] or f"{own:g} of 4 for it, {rest:g} of {most:g} for the others"
         result["hostile"][name] = f"{'as deserved' if right else 'WRONG'}: {said}"
