@@ -1,8 +1,8 @@
 # Two commands are enough: make book, make test. Each sets up what it needs.
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: book chapters chapter test test-release test-ranges lint results results-list train bench lock dist reader pdf coursework \
-  coursework-check grade clean
+.PHONY: book chapters chapter test test-release test-ranges lint results results-list train bench lock dist reader pdf \
+  coursework coursework-check grade clean
 PYTHON ?= $(shell for p in python3.11 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PY := .venv/bin/python
