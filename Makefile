@@ -1,8 +1,8 @@
 # Two commands are enough: make book, make test. Each sets up what it needs.
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: book chapters test test-release test-ranges lint results results-list train bench lock dist reader pdf coursework \
-  coursework-check grade clean
+.PHONY: book chapters chapter test test-release test-ranges lint results results-list train bench lock dist reader pdf \
+  coursework coursework-check grade clean
 PYTHON ?= $(shell for p in python3.11 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 PY := .venv/bin/python
@@ -12,7 +12,7 @@ TABLES := _build/tables.txt
 HTML := _build/html/index.html
 PACKAGE := $(shell find mffcn_lite -name '*.py')
 SHIPPED := $(shell find mffcn_lite/weights mffcn_lite/results -type f)
-MAKERS := book/make_browser.py book/make_chapters.py book/make_appendices.py book/cross_references.py book/reading_aids.py
+MAKERS := $(wildcard book/build/*.py)
 DOWNLOADS := $(wildcard _build/downloads/mffcn_lite-*.zip)
 PAGES := $(shell find book -name '*.md' -o -name '*.css' -o -name '*.bib' -o -name '*.svg' -o -name '*.js' -o -name '*.html' -o -name tested_versions.json -o -path 'book/solutions/*.py') _config.yml _toc.yml
 
@@ -27,13 +27,18 @@ $(TABLES): $(READY) $(PACKAGE) $(SHIPPED)
 
 # Chapters are executed where their text or the package changed; the pages are built from the stored outputs.
 $(HTML): $(READY) $(PACKAGE) $(SHIPPED) $(PAGES) $(MAKERS) $(DOWNLOADS)
-	@$(PY) book/make_browser.py
-	@$(PY) book/make_chapters.py
+	@$(PY) -m book.build.make_browser
+	@$(PY) -m book.build.make_chapters
 	@.venv/bin/jupyter-book build . --all --warningiserror --nitpick --keep-going --quiet
 	@touch $@
 
 chapters: $(READY)
-	$(PY) book/make_chapters.py
+	$(PY) -m book.build.make_chapters
+
+# Room for a new chapter, and stubs of its four files: make chapter NAME=colour AT=5. Without AT it is the last one.
+chapter: $(READY)
+	@test -n "$(NAME)" || { echo "Say what it is called, and where it comes: make chapter NAME=colour AT=5" >&2; exit 2; }
+	$(PY) -m book.build.add_chapter $(NAME) $(AT)
 
 # With the pages: a warning in them is a failure.
 test: $(READY) $(HTML)
@@ -44,17 +49,17 @@ test: $(READY) $(HTML)
 # wheel, in an environment that has torch but not us.
 test-release: test dist
 	MFFCN_LITE_KILLS=20 $(PY) -m pytest tests/test_runs.py -k killed
-	$(PY) book/run_outside.py
+	$(PY) -m book.build.run_outside
 
 # Chapters and tests at both ends of the version ranges in pyproject.toml; ENDS="newest --python 3.12" tries this one
 # alone, on another Python. Needs a network, some 10 GB at a time, and half an hour an end on a free machine.
 test-ranges: dist
-	$(PY) book/run_versions.py $(ENDS)
+	$(PY) -m book.build.run_versions $(ENDS)
 
 lint: $(READY)
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	$(PY) book/make_chapters.py --check
+	$(PY) -m book.build.make_chapters --check
 
 # Every number of the book that is not up to date, the longest first; stop it and call it again as you like. Hours.
 # ONLY="ablations tables" makes these alone. Leave the machine alone meanwhile: times are measured at the end.
@@ -87,26 +92,26 @@ lock: $(READY)
 
 # The whole book on paper: _build/pdf/book.pdf. Needs Chromium or Chrome.
 pdf: $(HTML)
-	$(PY) book/make_pdf.py
+	$(PY) -m book.build.make_pdf
 
 # The course, from the same sources: coursework/student, coursework/instructor, coursework/hidden.
 coursework: $(READY) $(NBGRADER)
-	$(PY) course/editions.py
+	$(PY) -m course.editions
 
 # Marks for what students handed in: SUBMITTED/STUDENT/chapter-08/chapter-08.ipynb. See course/instructor.md.
 grade: $(READY) $(NBGRADER)
 	@test -n "$(SUBMITTED)" || { echo "Say where it is: make grade SUBMITTED=folder" >&2; exit 2; }
-	.venv-nbgrader/bin/python course/grade.py "$(SUBMITTED)"
+	.venv-nbgrader/bin/python -m course.grade "$(SUBMITTED)"
 
 # That the solutions get all marks, stubs none, wrong and hostile answers what they deserve: half an hour, then JSON.
 # CHAPTERS="8 9" proves it for these alone.
 coursework-check: coursework
-	@.venv-nbgrader/bin/python course/prove.py $(CHAPTERS)
+	@.venv-nbgrader/bin/python -m course.prove $(CHAPTERS)
 
 # All notebooks in a zip that runs on its own, _build/downloads/mffcn_lite-reader.zip; the pages offer it where it is
 # there when they are built.
 reader: dist
-	$(PY) book/make_reader.py
+	$(PY) -m book.build.make_reader
 
 # The package as it is published; the same bytes from the same files.
 dist: $(READY)

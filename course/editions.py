@@ -1,6 +1,6 @@
 """Build the course under `coursework`, from the chapters' exercises: make coursework.
 
-python course/editions.py [folder]
+python -m course.editions [folder]
 
     student/      what students get: notebooks with stubs, as nbgrader released them and as plain ones; a manifest
     instructor/   nbgrader's course with the solutions and the hidden tests; rubric.csv, plan.csv, hints.md
@@ -29,14 +29,13 @@ import jupytext
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT / "book"), str(ROOT / "tests")]
-from archives import write_zip  # noqa: E402
-from make_appendices import DOWNLOADS, Chapter, chapters  # noqa: E402
-from make_chapters import ADDRESS, BOOK, INSTALL  # noqa: E402
+from book.build.archives import write_zip
+from book.build.contents import BOOK, Chapter, chapters
+from book.build.make_appendices import DOWNLOADS
+from book.build.make_chapters import ADDRESS, INSTALL
+from mffcn_lite.files import sha256
 
-from mffcn_lite.files import sha256  # noqa: E402
-
+ROOT = BOOK.parent
 NBGRADER = ROOT / ".venv-nbgrader" / "bin"
 ZIP = DOWNLOADS / "mffcn_lite-course.zip"
 WEEKS = 12
@@ -244,7 +243,7 @@ def plan() -> list[dict]:
 
 
 def hints() -> str:
-    """What typical wrong answers are told, as the book's tests have it."""
+    """What typical wrong answers are told, as `book/mistakes` has it."""
     lines = ["# What the checks say", "", "To typical wrong answers, a part of each hint. None names the answer.", ""]
     for c in chapters():
         told: dict[str, None] = {f"- **{i}** … {hint} …": None for i, _, hint in wrong_answers(c)}
@@ -253,8 +252,8 @@ def hints() -> str:
 
 
 def wrong_answers(chapter: Chapter) -> list[tuple[str, object, str]]:
-    """(exercise, answer, part of its hint) of each typical wrong answer in the tests."""
-    return importlib.import_module(f"test_exercises_{chapter.number:02}").WRONG
+    """(exercise, answer, part of its hint) of each typical wrong answer."""
+    return importlib.import_module(f"book.mistakes.chapter_{chapter.number:02}").WRONG
 
 
 def assignment(chapter: Chapter) -> str:

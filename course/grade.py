@@ -1,6 +1,6 @@
 """Mark what was handed in, each notebook in a box of its own: make grade SUBMITTED=folder.
 
-python course/grade.py SUBMITTED [GRADING]
+python -m course.grade SUBMITTED [GRADING]
 
 SUBMITTED holds STUDENT/chapter-08/chapter-08.ipynb, as nbgrader's folder `submitted` does. Marks come to
 GRADING/marks.csv, a line an exercise, after each submission; stop it and call it again as you like. What was marked
@@ -19,13 +19,12 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from nbgrader.api import Gradebook
+
+from course import box
+from mffcn_lite.files import read_json, replacing, sha256, write_json
+
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
-import box  # noqa: E402
-from nbgrader.api import Gradebook  # noqa: E402
-
-from mffcn_lite.files import read_json, replacing, sha256, write_json  # noqa: E402
-
 COURSE = ROOT / "coursework" / "instructor" / "nbgrader"
 PYTHON = ROOT / ".venv" / "bin" / "python"
 SECONDS, MEMORY = 900, 2 * 2**30  # of one submission's grader, which stands outside the box

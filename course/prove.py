@@ -1,10 +1,10 @@
 """Prove the grading end to end, with nbgrader's own commands: make coursework-check, about twenty minutes.
 
-python course/prove.py [chapter ...]
+python -m course.prove [chapter ...]
 
 Hands in, for each chapter, the solutions, the stubs and ten typical wrong answers, and for one chapter what hostile
 students may hand in; marks all of it, is killed half-way and goes on; prints what came out as JSON. The wrong answers
-are those of the book's tests.
+are those of `book/mistakes`.
 """
 
 import json
@@ -17,13 +17,15 @@ import tempfile
 import time
 from pathlib import Path
 
-import grade
 import nbformat
 
+from course import grade
+
 ROOT = Path(__file__).parent.parent
-TESTS, BOOK = ROOT / "tests", ROOT / "book"
-COUNT, VICTIM = 10, "chapter-08"
-# What stands behind the right answer to exercise 8.2; how many of its four marks that deserves; whether the chapter's
+BOOK = ROOT / "book"
+COUNT, VICTIM, EXERCISE = 10, "chapter-08", "8.2"
+CELL = EXERCISE.replace(".", "-")
+# What stands behind the right answer to that exercise; how many of its four marks that deserves; whether the chapter's
 # other exercises get theirs.
 HOSTILE = {
     "loops for ever": ("del fuse\nwhile True: pass", 0, True),
@@ -80,12 +82,9 @@ def hand_in(folder: Path, student: str, assignment: str, notebook) -> None:
 
 def wrong(assignment: str) -> dict[str, tuple[str, nbformat.NotebookNode]]:
     """Ten of a chapter's wrong answers, from its first exercise to its last: student to (exercise, notebook)."""
-    module = f"test_exercises_{assignment[-2:]}"
-    ask = f"import json, {module}; print(json.dumps([w[0] for w in {module}.WRONG]))"
-    paths = os.pathsep.join(map(str, (TESTS, BOOK)))
-    listed = subprocess.run(
-        [grade.PYTHON, "-c", ask], env={**os.environ, "PYTHONPATH": paths}, check=True, capture_output=True, text=True
-    )
+    take = f"from book.mistakes.chapter_{assignment[-2:]} import WRONG"
+    ask = f"import json; {take}; print(json.dumps([w[0] for w in WRONG]))"
+    listed = subprocess.run([grade.PYTHON, "-c", ask], cwd=ROOT, check=True, capture_output=True, text=True)
     exercises = json.loads(listed.stdout)
     made = {}
     for i in range(COUNT):
@@ -93,10 +92,8 @@ def wrong(assignment: str) -> dict[str, tuple[str, nbformat.NotebookNode]]:
         notebook, label = filled(assignment), exercises[place].replace(".", "-")
         stub = ids(read("release", assignment))[f"answer-{label}"].source
         names = ids(notebook)[f"marks-{label}"].source.split(",", 1)[1].strip()[:-1]
-        ids(notebook)[f"answer-{label}"].source = (
-            f"{stub}\nimport sys\nsys.path[:0] = {[str(TESTS), str(BOOK)]}\n"
-            f"from {module} import WRONG\n{names} = WRONG[{place}][1]"
-        )
+        answer = [stub, f"import sys\nsys.path.append({str(ROOT)!r})", take, f"{names} = WRONG[{place}][1]"]
+        ids(notebook)[f"answer-{label}"].source = "\n".join(answer)
         made[f"wrong-{i}"] = exercises[place], notebook
     return made
 
@@ -106,10 +103,10 @@ def hostile(assignment: str) -> dict[str, nbformat.NotebookNode]:
     made = {}
     for name, (attack, _, _) in HOSTILE.items():
         notebook = filled(assignment)
-        ids(notebook)["answer-8-2"].source += f"\n{attack}"
+        ids(notebook)[f"answer-{CELL}"].source += f"\n{attack}"
         if name == "deletes the tests":
             notebook.cells = [
-                c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") != "marks-8-2"
+                c for c in notebook.cells if c.metadata.get("nbgrader", {}).get("grade_id") != f"marks-{CELL}"
             ]
         made[name] = notebook
     return made
@@ -117,11 +114,10 @@ def hostile(assignment: str) -> dict[str, nbformat.NotebookNode]:
 
 def run(submitted: Path, grading: Path, readable: tuple[Path, ...] = (), stop_after: int | None = None) -> dict:
     """Mark in a process of its own, killed when `stop_after` are marked; the journal."""
-    call = f"import grade; from pathlib import Path; grade.SECONDS = 240; grade.main(Path({str(submitted)!r}), "
-    call += f"Path({str(grading)!r}), readable=tuple(map(Path, {[str(p) for p in readable]})))"
-    process = subprocess.Popen(
-        [sys.executable, "-c", call], cwd=Path(__file__).parent, stdout=sys.stderr, start_new_session=True
-    )
+    call = "from course import grade; from pathlib import Path; grade.SECONDS = 240; "
+    call += f"grade.main(Path({str(submitted)!r}), Path({str(grading)!r}), "
+    call += f"readable=tuple(map(Path, {[str(p) for p in readable]})))"
+    process = subprocess.Popen([sys.executable, "-c", call], cwd=ROOT, stdout=sys.stderr, start_new_session=True)
     journal = grading / "journal.json"
     while process.poll() is None:
         time.sleep(0.2)
@@ -155,8 +151,8 @@ def main(assignments: list[str], work: Path) -> dict:
             hand_in(work / "first", student, assignment, notebook)
             deserved[f"{student}/{assignment}"] = exercise
     count, start = len(deserved) + 2 * len(assignments), time.perf_counter()
-    before = run(work / "first", work / "a", (TESTS, BOOK), stop_after=count // 2)
-    marked = run(work / "first", work / "a", (TESTS, BOOK))
+    before = run(work / "first", work / "a", (BOOK,), stop_after=count // 2)
+    marked = run(work / "first", work / "a", (BOOK,))
     seconds = time.perf_counter() - start
     as_deserved = {}
     for name, exercise in deserved.items():
@@ -185,7 +181,7 @@ def main(assignments: list[str], work: Path) -> dict:
     marked = run(work / "second", work / "b")
     for name, (_, mark, others) in HOSTILE.items():
         entry = marked[f"{name}/{VICTIM}"]
-        own, rest, most = marks(entry, "8.2")
+        own, rest, most = marks(entry, EXERCISE)
         right = own == mark and (rest == most if others else rest < most)
         said = entry["marks"][0]["said"] or f"{own:g} of 4 for it, {rest:g} of {most:g} for the others"
         result["hostile"][name] = f"{'as deserved' if right else 'WRONG'}: {said}"

@@ -13,6 +13,8 @@ import torch
 
 jaxtyping.install_import_hook("mffcn_lite", "beartype.beartype")
 torch.set_num_threads(1)
+# For the repository's own `book` and `course`; behind all else, so that the package is the one that is installed.
+sys.path.append(str(Path(__file__).parent.parent))
 # A shell that runs the tests in the background has them ignore Ctrl-C, and the programs that they start would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -38,8 +40,7 @@ def site():
 def launch(site):
     """Start a Chromium, which calls nobody by itself; with more arguments of its command line."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is missing")
-    sys.path.insert(0, str(Path(__file__).parent.parent / "book"))
-    chromium = importlib.import_module("make_pdf").find_browser()
+    chromium = importlib.import_module("book.build.make_pdf").find_browser()
     if chromium is None:
         pytest.skip("Chromium is missing; name it in the variable CHROMIUM")
     offline = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--disable-sync"]

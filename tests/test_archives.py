@@ -1,14 +1,10 @@
 """Zips that readers get: the same bytes again, whole or not there, and nothing outside their folder."""
 
-import sys
 import zipfile
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "book"))
-
-from archives import write_zip
+from book.build.archives import write_zip
 
 
 def test_the_same_files_give_the_same_bytes(tmp_path):

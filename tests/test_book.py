@@ -3,7 +3,6 @@
 import importlib
 import json
 import re
-import sys
 import tomllib
 from pathlib import Path
 
@@ -11,11 +10,11 @@ import jupytext
 import nbformat
 import pytest
 
+from book.build import make_chapters
+from book.build.contents import chapters
 from mffcn_lite.exercises import check, list_exercises
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "book"))
-make_chapters = importlib.import_module("make_chapters")
 NAMES = sorted(path.stem for path in (ROOT / "book" / "text").glob("*.md"))
 
 
@@ -30,7 +29,7 @@ def code_cells(name):
 def solutions():
     found = {}
     for path in sorted((ROOT / "book" / "solutions").glob("chapter_*.py")):
-        found |= importlib.import_module(f"solutions.{path.stem}").SOLUTIONS
+        found |= importlib.import_module(f"book.solutions.{path.stem}").SOLUTIONS
     return found
 
 
@@ -46,6 +45,20 @@ def exercise_cells():
 def test_each_text_has_its_notebook_and_each_notebook_its_text():
     assert NAMES
     assert sorted(path.stem for path in (ROOT / "book" / "chapters").glob("*.ipynb")) == NAMES
+
+
+def test_the_contents_hold_every_chapter_by_its_number():
+    assert [chapter.name for chapter in chapters()] == [name for name in NAMES if name[:2].isdigit()]
+    assert [chapter.number for chapter in chapters()] == list(range(len(chapters())))
+    for chapter in chapters():
+        assert {exercise["id"].split(".")[0] for exercise in chapter.exercises} == {str(chapter.number)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_between_chapters_have_a_text(name):
+    prose = "\n".join(cell.source for cell in stored(name).cells if cell.cell_type == "markdown")
+    for target in re.findall(r"\]\(([\w-]+)(?:\.ipynb)?(?:#[\w-]+)?\)", prose):
+        assert target in NAMES, target
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,24 +1,19 @@
 """The networks in the reader's browser: the shipped numbers, and in Node the same pictures as PyTorch's."""
 
-import importlib
 import json
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
 
+from book.build import make_browser
 from mffcn_lite.checkpoint import load_model
 from mffcn_lite.degrade import degrade, downsample, upsample
 from mffcn_lite.files import read_json
 from mffcn_lite.models import MFFCN, SRCNN
 
-BOOK = Path(__file__).parent.parent / "book"
-sys.path.insert(0, str(BOOK))
-make_browser = importlib.import_module("make_browser")
-STATIC = BOOK / "_static"
+STATIC = make_browser.FILE.parent
 NODE = shutil.which("node")
 needs_node = pytest.mark.skipif(NODE is None, reason="node is missing")
 
@@ -49,7 +44,7 @@ def noise(height, width):
 
 def test_the_page_has_the_shipped_networks():
     assert (STATIC / "networks.js").read_text(encoding="utf-8") == make_browser.content(), (
-        "run: python book/make_browser.py"
+        "run: python -m book.build.make_browser"
     )
 
 
@@ -117,6 +112,6 @@ def test_without_a_card_that_works_the_loops_compute(adapter):
 
 
 def test_no_photo_of_training_travels_with_the_page():
-    card = read_json(BOOK.parent / "mffcn_lite" / "weights" / "mffcn.json")
+    card = read_json(make_browser.FILE.parents[2] / "mffcn_lite" / "weights" / "mffcn.json")
     _, test = make_browser.split_by_person(make_browser.load_faces("orl"))
     assert int(test.people[make_browser.PHOTO]) not in card["training_people"]

@@ -1,6 +1,5 @@
 """The course: editions made from the chapters, no solution among them; the box; the hidden tests on plain notebooks."""
 
-import importlib
 import inspect
 import itertools
 import json
@@ -12,12 +11,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from course import box, editions
 from mffcn_lite.exercises import list_exercises
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "course"))
-editions = importlib.import_module("editions")
-box = importlib.import_module("box")
 CHAPTERS = editions.chapters()
 BOXED = pytest.mark.skipif(
     box.shutil.which("bwrap") is None or box.find_fault() is not None, reason="bubblewrap makes no box here"
@@ -91,7 +88,8 @@ def test_every_exercise_has_a_line_in_the_rubric():
     rows = editions.rubric()
     assert sorted(row["exercise"] for row in rows) == sorted(list_exercises())
     read = {row["exercise"] for row in rows if "person" in row["marked"]}
-    assert read == {"1.5", "3.5", "16.6", "17.5"}
+    assert read == {e["id"] for c in CHAPTERS for e in c.exercises if e.get("read")}
+    assert len(read) >= 4
 
 
 def test_twelve_weeks_hold_each_chapter_once_in_order():
@@ -156,7 +154,7 @@ print(json.dumps(said))
 
 @BOXED
 def test_a_plain_notebook_is_marked_by_hidden_tests(tmp_path):
-    chapter = CHAPTERS[8]
+    chapter = next(c for c in CHAPTERS if c.name.endswith("-mff"))
     notebook = editions.notebook(chapter, NUMBERS, plain=True)
     stubs = {cell.metadata.exercise.id: cell for cell in notebook.cells if "exercise" in cell.metadata}
     stubs["8.1"].source = 'width = 25\ncheck("8.1", width)'

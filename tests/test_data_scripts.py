@@ -223,8 +223,7 @@ def test_the_build_of_the_book_refuses_a_chapter_with_such_photos(feret, run, mo
     from nbclient.exceptions import CellExecutionError
 
     assert run("prepare_feret", feret, "--out", "set", "--limit", 5)[0] == 0
-    sys.path.insert(0, str(SCRIPTS.parent / "book"))
-    make_chapters = importlib.import_module("make_chapters")
+    make_chapters = importlib.import_module("book.build.make_chapters")
     (tmp_path / "chapters").mkdir()
     monkeypatch.setattr(make_chapters, "BOOK", tmp_path)
     cell = nbformat.v4.new_code_cell(

@@ -1,9 +1,7 @@
 """The zip of all notebooks: what it holds, where its links lead, and what it refuses."""
 
-import importlib
 import json
 import re
-import sys
 import zipfile
 from pathlib import Path
 
@@ -11,10 +9,10 @@ import nbformat
 import pytest
 import yaml
 
+from book.build import archives
+from book.build import make_reader as reader
+
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "book"))
-reader = importlib.import_module("make_reader")
-archives = importlib.import_module("archives")
 WHEEL = "mffcn_lite-9.9.9-py3-none-any.whl"
 STORED = sorted((ROOT / "book" / "chapters").glob("*.ipynb"))
 LINKS = re.compile(r"\]\(([^)\s]+)\)")

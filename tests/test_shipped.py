@@ -146,7 +146,7 @@ def test_why_srcnn_loses_at_factor_2():
     assert not set(alone["validation_people"]) & set(load_model("srcnn").card["test_people"])
 
 
-def test_what_chapter_9_says_of_starts_and_of_the_residual():
+def test_what_the_chapter_on_skips_says_of_starts_and_of_the_residual():
     starts, gains = load_results("starts"), {}
     for trial in starts["trials"]:
         key = trial["start"], trial["skip"], trial["lr"] == starts["budget"]["lr"]

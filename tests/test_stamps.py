@@ -177,13 +177,17 @@ def test_what_computes_the_same_is_not(tmp_path, changed):
 
 def test_another_function_of_the_same_form_is_seen(tmp_path):
     other = edited(WORK_FILE, ("levels.darker(", "levels.lighter("))
-    other |= edited(LEVELS_FILE, ("def unused():", "def lighter(photo, by=WHOLE):\n    return photo\n\n\ndef unused():"))
+    other |= edited(
+        LEVELS_FILE, ("def unused():", "def lighter(photo, by=WHOLE):\n    return photo\n\n\ndef unused():")
+    )
     assert "levels.lighter" in difference(tmp_path, other)
 
 
 def test_a_table_is_followed_where_it_is_looked_up(tmp_path, monkeypatch):
     monkeypatch.setitem(stamps.TABLES, "SHAPES", "names")
-    work = {"benchmarks/work.py": "from mffcn_lite.shapes import SHAPES\n\n\ndef main(name):\n    return SHAPES[name]\n"}
+    work = {
+        "benchmarks/work.py": "from mffcn_lite.shapes import SHAPES\n\n\ndef main(name):\n    return SHAPES[name]\n"
+    }
     found = stamp(tree(tmp_path, work), ["benchmarks.work:main"], names=["circle"])
     assert "shapes.Circle" in found
     more = edited(SHAPES_FILE, ('SHAPES = {"square"', 'SHAPES = {"star": "mffcn_lite.shapes:Shape", "square"'))
@@ -394,7 +398,9 @@ def test_the_command_says_it_in_a_copy_without_any_set_up(tmp_path):
     assert done.returncode == 1, done.stderr
     lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
     assert list(lines) == list(EXPERIMENTS)
-    assert lines["loss_arms"] == "out of date: lpips.LPIPS._apart changed" or "LPIPS._apart changed" in lines["loss_arms"]
+    assert (
+        lines["loss_arms"] == "out of date: lpips.LPIPS._apart changed" or "LPIPS._apart changed" in lines["loss_arms"]
+    )
     states = json.loads((tmp_path / "states.json").read_text())
     wanted = followers({"loss_arms", "distortion"}) | followers({"weights/forest"})
     assert {name for name, one in states.items() if one["state"] != "up to date"} == wanted
@@ -409,7 +415,9 @@ def test_every_result_has_its_experiment_and_is_up_to_date(ledger):
     assert stored <= set(EXPERIMENTS)
     for name, experiment in EXPERIMENTS.items():
         assert set(experiment.needs) <= set(EXPERIMENTS), name
-        assert ledger.line(name) == "up to date", f'{name}: {ledger.line(name)}; run: make results-restamp, or make results ONLY="{name}"'
+        assert ledger.line(name) == "up to date", (
+            f'{name}: {ledger.line(name)}; run: make results-restamp, or make results ONLY="{name}"'
+        )
 
 
 def test_needs_come_first():

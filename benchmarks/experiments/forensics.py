@@ -62,7 +62,7 @@ def windows(blurred: Tensor, step: int) -> Tensor:
 
 
 def equations(blurred: Tensor, hr: Tensor, few: int = 40) -> tuple[Tensor, Tensor]:
-    """The normal equations of the best linear filter (models.linear), from every fifth pixel."""
+    """The normal equations of the best linear filter (models.wiener), from every fifth pixel."""
     square, product, count = 0, 0, 0
     for x, y in zip(blurred.split(few), hr.split(few), strict=True):
         rows, wanted = windows(x, APART), y[..., ::APART, ::APART].flatten().double()

@@ -224,7 +224,7 @@ function faceNetworks() {
     }
   }
 
-  // Base64 of little-endian float32, as book/make_browser.py writes it, to the layers of a network.
+  // Base64 of little-endian float32, as book/build/make_browser.py writes it, to the layers of a network.
   function unpack(network) {
     const bytes = Uint8Array.from(atob(network.numbers), (letter) => letter.charCodeAt(0));
     const numbers = new Float32Array(bytes.buffer);

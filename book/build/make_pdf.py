@@ -1,6 +1,6 @@
 """Print the whole book as one PDF, through a browser: _build/pdf/book.pdf.
 
-python book/make_pdf.py
+python -m book.build.make_pdf
 
 Needs Chromium or Chrome: on the path, or named in the variable CHROMIUM. Nothing is loaded from outside.
 """
@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 
 from mffcn_lite.files import replacing
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SINGLE, PDF = ROOT / "_build" / "singlehtml", ROOT / "_build" / "pdf" / "book.pdf"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 # The numbers of the pages; Chromium asks for a template of its own.

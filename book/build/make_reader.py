@@ -12,12 +12,13 @@ import zipfile
 from pathlib import Path, PurePosixPath
 
 import nbformat
-from archives import write_zip
-from make_appendices import DOWNLOADS
-from make_chapters import ADDRESS
-from run_outside import find_wheel
 
-BOOK = Path(__file__).parent
+from book.build.archives import write_zip
+from book.build.make_appendices import DOWNLOADS
+from book.build.make_chapters import ADDRESS
+from book.build.run_outside import find_wheel
+
+BOOK = Path(__file__).parents[1]
 ROOT = BOOK.parent
 ZIP = DOWNLOADS / "mffcn_lite-reader.zip"
 OWNER, REPOSITORY = ADDRESS.removeprefix("https://github.com/").split("/")

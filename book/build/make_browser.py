@@ -1,6 +1,6 @@
 """Write the shipped networks for the page that restores a photo in the browser: book/_static/networks.js.
 
-python book/make_browser.py
+python -m book.build.make_browser
 """
 
 import base64
@@ -16,7 +16,7 @@ from mffcn_lite.files import replacing
 from mffcn_lite.models import MFFCN, SuperResolver
 from mffcn_lite.widgets import png_bytes
 
-FILE = Path(__file__).parent / "_static" / "networks.js"
+FILE = Path(__file__).parents[1] / "_static" / "networks.js"
 NAMES, PHOTO = ("srcnn", "mffcn"), 20  # the photo of the index page, whose person no network saw
 
 

@@ -9,7 +9,7 @@ import importlib
 import inspect
 import re
 
-from make_appendices import chapters, links
+from book.build.contents import chapters, links
 
 
 def used_terms(terms: list[str]) -> dict[str, tuple[int | None, list[int]]]:

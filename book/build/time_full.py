@@ -1,7 +1,7 @@
 """Seconds of each chapter in the profile `full` on a GPU: the table of times in the guide to Colab and GPUs.
 
-python book/time_full.py                     every chapter
-python book/time_full.py 07-srcnn 09-skips   these alone
+python -m book.build.time_full                     every chapter
+python -m book.build.time_full 07-srcnn 09-skips   these alone
 
 Runs the stored notebooks from their folder, with their assertions, and keeps nothing of their outputs. Writes
 book/full_cost.json after each chapter.
@@ -19,7 +19,7 @@ from mffcn_lite.device import choose_device
 from mffcn_lite.files import read_json, write_json
 from mffcn_lite.provenance import describe_environment
 
-BOOK = Path(__file__).parent
+BOOK = Path(__file__).parents[1]
 COST = BOOK / "full_cost.json"
 
 

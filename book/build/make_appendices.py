@@ -3,27 +3,22 @@
 A page holds a line such as `<!-- make_appendices: model_cards -->`, and the function of that name writes what stands in
 its place: Markdown.
 
-    python book/make_appendices.py model_cards       prints what the page will hold
+    python -m book.build.make_appendices model_cards       prints what the page will hold
 """
 
-import functools
 import importlib
 import json
 import re
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
-import jupytext
-import yaml
-
+from book.build.contents import BOOK, chapters
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.evaluation import CONVENTION, load_results
 from mffcn_lite.shipped import SHIPPED, shipped_models
 from mffcn_lite.training import RECIPES
 
-BOOK = Path(__file__).parent
 MARK = re.compile(r"<!-- make_appendices: (\w+) -->")
 FACTORS = (2, 3, 4)
 TRIED = BOOK / "tested_versions.json"
@@ -34,62 +29,10 @@ ZIPS = {  # name: (for whom, what it is, the command that makes it)
 }
 
 
-@dataclass(frozen=True)
-class Chapter:
-    """A chapter as its text has it.
-
-    Attributes:
-        prose: its Markdown, without the badge.
-        code: its code.
-        exercises: the metadata of each, with its title.
-        reading: minutes to read, as the chapter says.
-        seconds: to run, as measured; None before the first time.
-    """
-
-    name: str
-    title: str
-    prose: str
-    code: str
-    exercises: list[dict]
-    reading: int
-    seconds: float | None
-
-    @property
-    def number(self) -> int:
-        return int(self.name[:2])
-
-
-@functools.cache
-def chapters() -> list[Chapter]:
-    """The numbered chapters of `_toc.yml`, in order."""
-    parts = yaml.safe_load((BOOK.parent / "_toc.yml").read_text(encoding="utf-8"))["parts"]
-    files = [Path(entry["file"]) for part in parts for entry in part["chapters"]]
-    costs = json.loads((BOOK / "cost.json").read_text(encoding="utf-8"))
-    found = []
-    for name in (file.name for file in files if re.match(r"\d\d-", file.name)):
-        cells = jupytext.read(BOOK / "text" / f"{name}.md").cells
-        prose = "\n\n".join(c.source for c in cells if c.cell_type == "markdown")
-        prose = re.sub(r"^\[!\[Open in Colab.*$", "", prose, flags=re.MULTILINE)
-        exercises = [c.metadata["exercise"] for c in cells if "exercise" in c.metadata]
-        titles = dict(re.findall(r"^\*\*(\d+\.\d+) ★+ (.+?)[.?!]?\*\*", prose, re.MULTILINE))
-        reading = int(re.search(r"Reading\s+takes\s+about\s+(\d+)", prose)[1])
-        exercises = [{**exercise, "title": titles[exercise["id"]]} for exercise in exercises]
-        code = "\n".join(c.source for c in cells if c.cell_type == "code")
-        title = re.search(r"^# \d+\. (.+)", prose, re.MULTILINE)[1]
-        found.append(Chapter(name, title, prose, code, exercises, reading, costs.get(name)))
-    return found
-
-
 def table(head: list[str], rows: list[list]) -> str:
     """A table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(str(cell) for cell in line)} |" for line in lines)
-
-
-def links(numbers: list[int], address: str = "[{number}](chapters/{name}.ipynb)") -> str:
-    """The chapters' numbers, each a link: "2, 5 and 11"."""
-    found = [address.format(number=c.number, name=c.name) for c in chapters() if c.number in numbers]
-    return " and ".join(filter(None, [", ".join(found[:-1]), *found[-1:]]))
 
 
 # The cost card and the solutions.
@@ -123,7 +66,7 @@ def solutions() -> str:
     """The modules of `book/solutions`, and the values of those exercises that ask for one."""
     parts = []
     for c in chapters():
-        answers = importlib.import_module(f"solutions.chapter_{c.number:02}").SOLUTIONS
+        answers = importlib.import_module(f"book.solutions.chapter_{c.number:02}").SOLUTIONS
         lines = [f"## Chapter {c.number}", f"[{c.title}](chapters/{c.name}.ipynb)"]
         for e in c.exercises:
             answer = answers[e["id"]]
@@ -376,7 +319,6 @@ def _copy_downloads(app, failure: Exception | None) -> None:
 
 def setup(app) -> dict:
     """Called by Sphinx; see `_config.yml`."""
-    sys.path.insert(0, str(BOOK))  # for the solutions
     app.connect("build-finished", _copy_downloads)
     app.connect("source-read", _read_page)
     return {"parallel_read_safe": True}

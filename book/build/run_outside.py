@@ -1,7 +1,7 @@
 """Run chapters as a reader in Colab does: outside the repository, where torch is and this package is not.
 
-python book/run_outside.py                          every chapter; needs a wheel: make dist
-python book/run_outside.py 02-interpolation         this one alone
+python -m book.build.run_outside                       every chapter; needs a wheel: make dist
+python -m book.build.run_outside 02-interpolation      this one alone
 
 The install cell of each chapter installs the wheel into an environment of its own, in a folder of its own; then all
 other cells run there. Libraries are those of this environment, so that nothing else is downloaded.
@@ -17,7 +17,8 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
-CHAPTERS, DIST = Path(__file__).parent / "chapters", Path(__file__).parent.parent / "dist"
+ROOT = Path(__file__).parents[2]
+CHAPTERS, DIST = ROOT / "book" / "chapters", ROOT / "dist"
 HERE = next(Path(path) for path in sys.path if path.endswith("site-packages"))
 
 
