@@ -330,6 +330,9 @@ class Reader(ast.NodeVisitor):
         found = self.dotted(node)
         if found is not None:
             return self.named(found)
+        made = self.dotted(node.value.func) if isinstance(node.value, ast.Call) else None
+        if isinstance(made, str) and made.rpartition(".")[2][:1].isupper():  # of an object of somebody else's class
+            return "attribute", node.attr, self.plain(node.value)
         self.found.attributes.add(node.attr)
         if node.attr in self.methods:
             if node.attr not in self.found.messages:

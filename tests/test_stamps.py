@@ -1,7 +1,7 @@
 """Stamps: what computes is in them, what does not is not; and the right results are called out of date."""
 
 import json
-import os
+import re
 import shutil
 import subprocess
 import sys
@@ -149,18 +149,18 @@ def test_what_computes_something_else_is_named(tmp_path, changed, named):
         edited(LEVELS_FILE, ("photo", "image"), (" by", " share"), ("(image, share", "(image, share")),  # arguments
         edited(LEVELS_FILE, ("import math", "import math as m"), ("math.sqrt", "m.sqrt")),
         edited(LEVELS_FILE, ("return LEVELS", "return LEVELS + 1")),  # reached by nothing
-        edited(LEVELS_FILE, ("def darker(photo, by=HALF):", "def darker(\n    photo: list[float],\n    by: float = HALF,\n):")),
+        edited(LEVELS_FILE, ("def darker(photo, by=HALF):", "def darker(\n    photo: list, by: float = HALF\n):")),
         edited(SHAPES_FILE, ("return -self.size", "return self.size")),  # a method that nobody calls
         edited(SHAPES_FILE, ("return 3 * self", "return 4 * self")),  # a class that nobody makes
         edited(SHAPES_FILE, ("size: int", "size: float")),
         edited(WORK_FILE, ('print("begins", shape)', 'print("starts", shape, flush=True)')),
         edited(WORK_FILE, ("too large", "larger than allowed")),
         edited(WORK_FILE, ("shape", "figure"), ("mffcn_lite.figures", "mffcn_lite.shapes")),
-        edited(WORK_FILE, ("from mffcn_lite import levels", "from mffcn_lite.levels import darker"), ("levels.darker", "darker")),
+        edited(WORK_FILE, ("_lite import levels", "_lite.levels import darker"), ("levels.darker(", "darker(")),
         # Renamed: a constant, a function, a class, a method.
         edited(LEVELS_FILE, ("HALF", "MIDDLE")),
         edited(LEVELS_FILE, ("def darker", "def dim")) | edited(WORK_FILE, ("levels.darker", "levels.dim")),
-        edited(SHAPES_FILE, ("Shape", "Form")) | edited(WORK_FILE, ("import Shape", "import Form"), ("Shape(2)", "Form(2)")),
+        edited(SHAPES_FILE, ("Shape", "Form")) | edited(WORK_FILE, ("Shape", "Form")),
         edited(SHAPES_FILE, ("def area", "def surface")) | edited(WORK_FILE, (".area()", ".surface()")),
         # Moved: a module into a folder; a definition into another module.
         {"mffcn_lite/levels.py": "", "mffcn_lite/light/levels.py": SMALL[LEVELS_FILE]}
@@ -205,7 +205,7 @@ def test_a_constant_that_is_changed_after_it_was_made_is_another(tmp_path):
 
 
 def test_an_unknown_entry_is_an_error(tmp_path):
-    with pytest.raises(KeyError, match="there is no benchmarks.work:start"):
+    with pytest.raises(KeyError, match="there is no benchmarks"):
         stamp(tree(tmp_path), ["benchmarks.work:start"])
 
 
@@ -214,7 +214,8 @@ OTHERS = [Path(path) for name in ("3.12", "3.13", "3.14") if (path := shutil.whi
 
 def test_stamps_are_equal_on_every_python_that_is_here(tmp_path):
     """On GitHub, and where several are installed; what differs between versions is written out in `SMALL` too."""
-    more = 'x = 3\n\n\ndef text(a, *, b="é", **c):\n    return f"{{x}} {a!r:>{x}} and {b=} {1 + 1:.2f}{{}}" "end" + f"{a}"\n'
+    more = 'x = 3\n\n\ndef text(a, *, b="é", **c):\n'
+    more += '    return f"{{x}} {a!r:>{x}} and {b=} {1 + 1:.2f}{{}}" "end" + f"{a}"\n'
     tree(tmp_path, {"benchmarks/work.py": more})
     code = "import sys, json; sys.path.insert(0, sys.argv[2]); from benchmarks.stamps import *; "
     code += "print(json.dumps([stamp(Tree(sys.argv[1]), ['benchmarks.work:text']), stamp(Tree(sys.argv[2]), "
@@ -278,7 +279,8 @@ MUTATIONS = [
     ("mffcn_lite/metrics/similarity.py", "similarity.mean((1, 2, 3))", "similarity.amax((1, 2, 3))",
      TABLED | {"distortion", "loss_arms", "forensics", "bench_metrics"}),
     ("mffcn_lite/metrics/lpips.py", "+ 1e-10", "+ 1e-5", {"distortion", "loss_arms"}),
-    ("mffcn_lite/metrics/detail.py", "energies[0] / energies[1]", "energies[1] / energies[0]", {"distortion", "loss_arms"}),
+    ("mffcn_lite/metrics/detail.py", "energies[0] / energies[1]", "energies[1] / energies[0]",
+     {"distortion", "loss_arms"}),
     ("mffcn_lite/metrics/parts.py", "/ square.sum((1, 2))", "/ square.mean((1, 2))", {"failure"}),
     ("mffcn_lite/losses/terms.py", "return 0.5 * l2_loss", "return 0.6 * l2_loss", {"trials_nie", "weights/nie"}),
     ("mffcn_lite/losses/terms.py", "rows @ (rows / by)", "rows @ (rows * by)", OBJECTIVE),
@@ -288,7 +290,7 @@ MUTATIONS = [
     ("mffcn_lite/models/fsrcnn.py", "if f >= wanted", "if f > wanted",
      {"trials_fsrcnn", "weights/fsrcnn", "bench_training", "bench_training_gpu"} | MEASURED),
     ("mffcn_lite/models/mff.py", "FEW = ", "FEW = 1 + ", MFFCN),
-    ("mffcn_lite/models/mffcn.py", 'BLOCKS = ("mff"', 'BLOCKS = ("mff", "none"', MFFCN),
+    ("mffcn_lite/models/mffcn.py", '"conv3": 3', '"conv3": 7', MFFCN),
     ("mffcn_lite/models/wiener.py", "RIDGE = 1e-7", "RIDGE = 1e-6",
      {"weights/wiener", "larger", "srcnn_at_2", "folds", "leak", "recognition"}),
     ("mffcn_lite/models/example.py", "DARKEST = ", "DARKEST = 1 + ",
@@ -308,10 +310,10 @@ MUTATIONS = [
     ("benchmarks/experiments/recipe_trials.py", 'beta1=0.9,', "beta1=0.8,",
      NET_TRIALS | {"ablations", "loss_arms", "starts", "leak", "recognition"}),
     ("benchmarks/experiments/recipe_trials.py", "/ len(trial", "* len(trial",
-     NET_TRIALS | NET_WEIGHTS | FULL | {"ablations", "paper_recipe", "loss_arms", "folds"}
+     NET_TRIALS | NET_WEIGHTS | {"ablations", "paper_recipe", "loss_arms", "folds"}
      | {f"weights/{name}" for name in ("example", "sparse", "forest", "wiener")}),
     ("benchmarks/experiments/patch_trials.py", '{"atoms": 256}', '{"atoms": 250}', {"trials_sparse"}),
-    ("benchmarks/experiments/tables.py", 'MEASURES = (2, 3, 4), ("psnr", "ssim")', 'MEASURES = (2, 3, 4), ("ssim", "psnr")',
+    ("benchmarks/experiments/tables.py", '(2, 3, 4), ("psnr", "ssim")', '(2, 3, 4), ("ssim", "psnr")',
      {"tables", "larger", "folds"}),
     ("benchmarks/experiments/loss_arms.py", '"balanced, all": ("vgg16-imagenet", {', '"balanced, all": ("random", {',
      {"loss_arms"}),
@@ -324,7 +326,7 @@ HARMLESS = [
     ("mffcn_lite/training/loop.py", "restore", "bring_back"),  # a local
     ("mffcn_lite/training/loop.py", '"""Algorithm 1', '"""The first algorithm'),
     ("mffcn_lite/exercises/chapter_15.py", "steps", "strides"),
-    ("mffcn_lite/errors.py", "choose", "take"),
+    ("mffcn_lite/data/__init__.py", "no set of faces", "no photos"),
     ("mffcn_lite/plotting.py", "dpi", "resolution"),
 ]
 
@@ -380,7 +382,7 @@ def test_what_computes_nothing_is_seen_by_none(change, ledger):
     file, old, new = change
     text = (ROOT / file).read_text(encoding="utf-8")
     assert old in text
-    assert called(ledger, file, text.replace(old, new)) == {}
+    assert called(ledger, file, re.sub(rf"\b{old}\b", new, text)) == {}
 
 
 def test_the_command_says_it_in_a_copy_without_any_set_up(tmp_path):
@@ -392,15 +394,12 @@ def test_the_command_says_it_in_a_copy_without_any_set_up(tmp_path):
     content = json.loads(trials.read_text(encoding="utf-8"))
     content["trials"].reverse()
     trials.write_text(json.dumps(content), encoding="utf-8")
-    command = [sys.executable, "-I", "-c", "import sys, runpy; sys.path.insert(0, '.'); sys.argv[:] = ['benchmarks', 'list', "
-               "'--check', '--json', 'states.json']; runpy.run_module('benchmarks', run_name='__main__')"]  # fmt: skip
+    command = [sys.executable, "-S", "-m", "benchmarks", "list", "--check", "--json", "states.json"]  # no site-packages
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1, done.stderr
     lines = dict(line.split(maxsplit=1) for line in done.stdout.splitlines())
     assert list(lines) == list(EXPERIMENTS)
-    assert (
-        lines["loss_arms"] == "out of date: lpips.LPIPS._apart changed" or "LPIPS._apart changed" in lines["loss_arms"]
-    )
+    assert lines["loss_arms"] == "out of date: metrics.LPIPS._apart changed"
     states = json.loads((tmp_path / "states.json").read_text())
     wanted = followers({"loss_arms", "distortion"}) | followers({"weights/forest"})
     assert {name for name, one in states.items() if one["state"] != "up to date"} == wanted
@@ -415,9 +414,8 @@ def test_every_result_has_its_experiment_and_is_up_to_date(ledger):
     assert stored <= set(EXPERIMENTS)
     for name, experiment in EXPERIMENTS.items():
         assert set(experiment.needs) <= set(EXPERIMENTS), name
-        assert ledger.line(name) == "up to date", (
-            f'{name}: {ledger.line(name)}; run: make results-restamp, or make results ONLY="{name}"'
-        )
+        line = ledger.line(name)
+        assert line == "up to date", f'{name}: {line}; run: make results-restamp, or make results ONLY="{name}"'
 
 
 def test_needs_come_first():
@@ -455,7 +453,7 @@ def test_what_every_probe_executes_was_reached(ledger, name):
     check_probe(ledger, name)
 
 
-def test_values_are_plain_data():
-    found = values([("mffcn_lite.training.config", "TrainingConfig"), ("mffcn_lite.training.config", "learning_rate")])
-    assert list(found) == [("mffcn_lite.training.config", "TrainingConfig")]
-    assert os.environ.get("CUDA_VISIBLE_DEVICES") != "nothing"
+def test_the_values_of_constants_and_of_classes_fields_are_known():
+    keys = [("mffcn_lite.training.config", name) for name in ("TrainingConfig", "RECIPES", "learning_rate")]
+    assert list(values(keys)) == keys[:2]
+    assert values([("mffcn_lite.degrade", "KERNEL_NAMES")])["mffcn_lite.degrade", "KERNEL_NAMES"][1]  # words alone

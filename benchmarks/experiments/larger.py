@@ -13,9 +13,9 @@ from pathlib import Path
 from benchmarks.experiments.tables import FACTORS, MEASURES
 from benchmarks.helpers.storing import store
 from mffcn_lite.checkpoint import load_model
-from mffcn_lite.data import load_faces, split_by_person
+from mffcn_lite.data import FaceSet, load_faces, split_by_person
 from mffcn_lite.evaluation import CONVENTION, evaluate, people_means, summarize
-from mffcn_lite.models import count_multiplications, create_model
+from mffcn_lite.models import SuperResolver, count_multiplications, create_model
 from mffcn_lite.statistics import compare
 from mffcn_lite.training import recipe_for
 from mffcn_lite.training.runs import run_training

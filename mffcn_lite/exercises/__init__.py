@@ -6,7 +6,7 @@ What a chapter's text shows beside `check`, such as `new_camera`, is in `__all__
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -90,6 +90,17 @@ def as_number(answer: object) -> float | None:
         return float(answer)
     except (TypeError, ValueError):
         return None
+
+
+def as_numbers(answer: object, count: int) -> list[float] | None:
+    """The answer as a list of floats, or None where it is not `count` numbers."""
+    numbers = [as_number(value) for value in answer] if isinstance(answer, Iterable) else []
+    return None if len(numbers) != count or None in numbers else numbers
+
+
+def count_words(text: object) -> int:
+    """How many words there are; none where it is no text."""
+    return len(text.split()) if isinstance(text, str) else 0
 
 
 def first_hint(

@@ -17,8 +17,7 @@ ASKS = 200  # of a hidden valley's slope
 def _count(answer: object) -> str | None:
     row = functional.conv2d(torch.zeros(1, 1, 1, 92), torch.zeros(1, 1, 1, 7), padding=(0, 1))
     want = functional.conv2d(row, torch.zeros(1, 1, 1, 3)).shape[-1]
-    guess = as_number(answer)
-    if guess is None:
+    if (guess := as_number(answer)) is None:
         return "give a number of pixels"
     if guess == want:
         return None
@@ -75,8 +74,7 @@ def _standard(answer: object, dice: Dice) -> str | None:
 def _photos_needed(answer: object) -> str | None:
     photos, have, wish = 25, 0.4, 0.1
     want = photos * (have / wish) ** 2
-    guess = as_number(answer)
-    if guess is None:
+    if (guess := as_number(answer)) is None:
         return "give a number of photos"
     if abs(guess - want) < 1:
         return None
@@ -104,8 +102,7 @@ def hidden_valley(where: float, steepness: float) -> Callable[[float], float]:
 @exercise("0.5")
 def _bottom(answer: object) -> str | None:
     for where, steepness in ((3.0, 1.0), (-7.5, 1e-3), (0.1234, 1e3), (9.9, 20.0), (-2.0, 0.3)):
-        guess = as_number(answer(hidden_valley(where, steepness)))
-        if guess is None:
+        if (guess := as_number(answer(hidden_valley(where, steepness)))) is None:
             return "return one number, where the bottom is"
         if not abs(guess - where) < 2e-3:
             return (

@@ -18,8 +18,7 @@ NOISE = 0.004  # of a new camera: about one grey level
 def _alias(answer: object) -> str | None:
     frequency, step = 0.4, 3
     want = abs(step * frequency - round(step * frequency))
-    guess = as_number(answer)
-    if guess is None:
+    if (guess := as_number(answer)) is None:
         return "give a number, in cycles a sample"
     if abs(guess - want) < 0.005:
         return None

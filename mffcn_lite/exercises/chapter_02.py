@@ -35,8 +35,7 @@ def _positions(answer: object) -> str | None:
 def _overshoot(answer: object) -> str | None:
     step = (torch.arange(16) >= 8).double().view(1, 1, 1, 16)
     largest = upsample(step, (1, 1600), a=-0.75).max().item() - 1
-    guess = as_number(answer)
-    if guess is None:
+    if (guess := as_number(answer)) is None:
         return "give a number: how far above 1 the largest value lies"
     if guess == 0:
         return "values need not stay between their neighbours: the outer parts of the kernel are negative"
@@ -82,8 +81,7 @@ def shifted_enlarger(shift: float) -> Callable:
 @exercise("2.4")
 def _shift(answer: object) -> str | None:
     for factor, want in ((3, 0.0), (3, -1.0), (2, 0.5), (4, 1.5)):
-        guess = as_number(answer(shifted_enlarger(want), factor))
-        if guess is None:
+        if (guess := as_number(answer(shifted_enlarger(want), factor))) is None:
             return "return one number, in pixels of the enlarged photo"
         if abs(guess - want) < 0.02:
             continue

@@ -17,8 +17,7 @@ __all__ = ["unknown_measure"]
 def _rise(answer: object) -> str | None:
     half = torch.full((1, 1, 1, 1), 0.5)
     want = (psnr(half / 2, 0 * half, data_range=1.0) - psnr(half, 0 * half, data_range=1.0)).item()
-    guess = as_number(answer)
-    if guess is None:
+    if (guess := as_number(answer)) is None:
         return "give a number, in dB"
     if abs(guess - want) < 0.05:
         return None
@@ -43,8 +42,7 @@ def _careful(answer: object, dice: Dice) -> str | None:
         ("noise against noise", noise[0], noise[1]),
     ):
         want = psnr(a[None, None].double(), b[None, None].double(), data_range=255).item()
-        guess = as_number(answer(a, b))
-        if guess is None:
+        if (guess := as_number(answer(a, b))) is None:
             return "return one number, in dB"
         if abs(guess - want) < 0.01:
             continue

@@ -5,14 +5,13 @@ import itertools
 import numpy as np
 import pandas as pd
 
-from mffcn_lite.exercises import as_number, exercise
+from mffcn_lite.exercises import as_number, as_numbers, exercise
 from mffcn_lite.statistics import paired_differences, t_interval
 
 
 @exercise("4.1")
 def _people_needed(answer: object) -> str | None:
-    number = as_number(answer)
-    if number is None:
+    if (number := as_number(answer)) is None:
         return "give a number of people"
     needed = next(n for n in itertools.count(1) if 12 * 2 / 2**n < 0.05)
     if number == needed:
@@ -26,8 +25,7 @@ def _people_needed(answer: object) -> str | None:
 def _coverage(answer: object) -> str | None:
     cases = [([0.0, 1.0], 1.0), ([1.0, 2.0], 0.0), ([-2.0, -1.0], 0.0)]
     for given, want in cases:
-        share = as_number(answer(lambda values, given=given: given, lambda: [0.0, 1.0], 0.5, 20))
-        if share is None:
+        if (share := as_number(answer(lambda values, given=given: given, lambda: [0.0, 1.0], 0.5, 20))) is None:
             return "return one number"
         if share == 20 * want and want:
             return "return a share, between 0 and 1, not a count or a percentage"
@@ -59,8 +57,7 @@ def _table() -> pd.DataFrame:
 def _compare_fairly(answer: object) -> str | None:
     table = _table()
     for a, b, factor in (("new", "old", 2), ("old", "new", 3)):
-        got = [as_number(value) for value in answer(table.copy(), a, b, factor)]
-        if len(got) != 3 or None in got:
+        if (got := as_numbers(answer(table.copy(), a, b, factor), 3)) is None:
             return "return three numbers: the mean and both ends of the interval"
         d = paired_differences(table, a, b, factor)
         want = [d.mean(), *t_interval(d.tolist())]

@@ -9,9 +9,8 @@ from mffcn_lite.models.sparse import orthogonal_matching_pursuit
 
 @exercise("6.1")
 def _megabytes(answer: object) -> str | None:
-    number = as_number(answer)
     want = 3 * 12_000 * (24 + 7 * 7) * 2 / 1e6
-    if number is None:
+    if (number := as_number(answer)) is None:
         return "give a number of megabytes"
     if abs(number - want) < 0.02 * want:
         return None

@@ -22,8 +22,7 @@ CAUSES = ("healthy", "short steps", "dead", "optimiser", "pairs")
 def _receptive_field(answer: object) -> str | None:
     sides = (9, 5, 5, 3, 3, 3)
     want = 1 + sum(side - 1 for side in sides)
-    number = as_number(answer)
-    if number is None:
+    if (number := as_number(answer)) is None:
         return "give a number of pixels"
     product = torch.tensor(sides).prod().item()
     return {
@@ -43,8 +42,7 @@ def _receptive_field(answer: object) -> str | None:
 def _free_numbers(answer: object) -> str | None:
     side = 1 + 8 + 4
     weights = 64 * 81 + 64 * 32 + 32 * 25
-    number = as_number(answer)
-    if number is None:
+    if (number := as_number(answer)) is None:
         return "give a number"
     stored = "that is how many are stored; a stack without activations is one kernel, however many weights it has"
     return {

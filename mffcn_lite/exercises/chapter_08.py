@@ -13,8 +13,7 @@ from mffcn_lite.models import MFF
 
 @exercise("8.1")
 def _width(answer: object) -> str | None:
-    number = as_number(answer)
-    if number is None:
+    if (number := as_number(answer)) is None:
         return "give a number of pixels"
     sides, sums = (7, 7, 5, 5, 5), (11, 11, 9, 9, 9)  # the widest branch of each module, and its branches added up
     added = "windows side by side lie on top of each other; they don't add up to 11 or 9"
@@ -77,21 +76,19 @@ def _fuse(answer: object, dice: Dice) -> str | None:
         if hint := _weight_hint(weight, kernels, mix):
             return hint
         through = mix @ torch.cat(biases)
-        if hint := first_hint(
-            lambda other, bias=bias: torch.allclose(bias, other),
-            (through + own, None),
-            (own, "the weight is right; the branches' biases are forgotten, and they pass through the mix too"),
-            (through, "the weight is right; the bias lacks the mix's own"),
-            otherwise="the weight is right, the bias is not: put x = 0 into the three branches and the mix",
-        ):
-            return hint
+        if torch.allclose(bias, through + own):
+            continue
+        if torch.allclose(bias, own):
+            return "the weight is right; the branches' biases are forgotten, and they pass through the mix too"
+        if torch.allclose(bias, through):
+            return "the weight is right; the bias lacks the mix's own"
+        return "the weight is right, the bias is not: put x = 0 into the three branches and the mix"
     return None
 
 
 @exercise("8.3")
 def _pixels(answer: object) -> str | None:
-    number = as_number(answer)
-    if number is None:
+    if (number := as_number(answer)) is None:
         return "give a number of pixels"
     maps = 16
     fusing, drawn, fused = 75.0 * maps**3, 38.0 * maps**2, 25.0 * maps**2

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mffcn_lite.exercises import Dice, as_number, exercise, first_hint
+from mffcn_lite.exercises import Dice, as_numbers, exercise, first_hint
 from mffcn_lite.models import MFFCN, count_multiplications, count_parameters
 
 
@@ -15,8 +15,7 @@ def _channels_in(answer: object) -> str | None:
     width, depth = 10, 7
     skips = MFFCN(width=width, depth=depth).skips
     want = [1] + [2 * width if layer in skips else width for layer in range(2, depth + 1)]
-    numbers = [as_number(value) for value in answer] if isinstance(answer, Iterable) else []
-    if len(numbers) != depth or None in numbers:
+    if (numbers := as_numbers(answer, depth)) is None:
         return "give a list of seven numbers, one for each layer"
     if numbers == want:
         return None
@@ -36,7 +35,7 @@ def _channels_in(answer: object) -> str | None:
     return "write down the pairs (i, 7 − i) first; at the later layer of each, the maps of two layers lie on one pile"
 
 
-def _counted(width: int, depth: int, side: int, joined: int, pixels: int, doubled: Iterable[int]) -> tuple[int, int]:
+def _counted(width: int, depth: int, side: int, joined: int, pixels: int, doubled: Iterable[int]) -> list[int]:
     """Weights and multiplications where the layers in `doubled` take `joined` maps."""
     weights = multiplications = 0
     for layer in range(1, depth + 1):
@@ -44,7 +43,7 @@ def _counted(width: int, depth: int, side: int, joined: int, pixels: int, double
         outputs = width if layer < depth else 1
         weights += side**2 * inputs * outputs + outputs
         multiplications += side**2 * inputs * outputs * pixels
-    return weights, multiplications
+    return [weights, multiplications]
 
 
 @exercise("9.2")
@@ -53,10 +52,8 @@ def _count(answer: object) -> str | None:
     pixels = size[0] * size[1]
     for width, depth, side, skip in ((4, 6, 3, "none"), (4, 6, 5, "add"), (8, 6, 3, "concat"), (5, 9, 5, "concat")):
         model = MFFCN(width=width, depth=depth, block=f"conv{side}", skip=skip)
-        want = count_parameters(model), count_multiplications(model, size)
-        got = answer(width, depth, side, skip, pixels)
-        got = tuple(as_number(value) for value in got) if isinstance(got, Iterable) else ()
-        if len(got) != 2 or None in got:
+        want = [count_parameters(model), count_multiplications(model, size)]
+        if (got := as_numbers(answer(width, depth, side, skip, pixels), 2)) is None:
             return "return two numbers: the weights, and the multiplications"
         if got == want:
             continue

@@ -5,7 +5,7 @@ import math
 
 import torch
 
-from mffcn_lite.exercises import Dice, as_number, exercise, first_hint
+from mffcn_lite.exercises import Dice, as_number, as_numbers, exercise, first_hint
 
 PLACES = (1 / 2, 1 / 4, 1 / 8, 1 / 8)  # where a lash lies in the world of exercise 10.1
 
@@ -16,8 +16,7 @@ def _close(value: float | None, wanted: float) -> bool:
 
 @exercise("10.1")
 def _lowest_loss(answer: object) -> str | None:
-    number = as_number(answer)
-    if number is None:
+    if (number := as_number(answer)) is None:
         return "give a number"
     agree = sum(p * p for p in PLACES)  # how often two draws are the same place
     return first_hint(
@@ -43,8 +42,7 @@ def _l2(answer: object, dice: Dice) -> str | None:
     before = sr.clone(), hr.clone()
     squares = (sr - hr).square()
     for reduction, wanted in (("mean", squares.mean()), ("sum", squares.sum() / 3)):
-        got = as_number(answer(sr, hr, reduction))
-        if got is None:
+        if (got := as_number(answer(sr, hr, reduction))) is None:
             return "return one number, as a tensor without axes"
         if not (torch.equal(sr, before[0]) and torch.equal(hr, before[1])):
             return "the photos were changed; compute with new tensors"
@@ -106,8 +104,7 @@ def _same_steps(answer: object) -> str | None:
     losses = [plain, ("sum", 1, 1.0), ("total", 1, 1.0), half, ("mean", 255, 1.0), ("sum", 255, 0.5)]
     pairs = list(itertools.permutations(losses, 2))
     for old, new in pairs:  # plain descent first, simple pairs first
-        got = as_number(answer(0.5, "sgd", old, new, shape))
-        if got is None:
+        if (got := as_number(answer(0.5, "sgd", old, new, shape))) is None:
             return "return one number"
         wanted = 0.5 * _slope(old, shape) / _slope(new, shape)
         if math.isclose(got, wanted, rel_tol=1e-6):
@@ -142,9 +139,7 @@ def _split_loss(answer: object, dice: Dice) -> str | None:
     sr = (own + 0.3 * torch.rand(4, 5, generator=generator))[group]
     floor = (hr - own[group]).square().sum(1).mean().item()
     total = (hr - sr).square().sum(1).mean().item()
-    got = answer(small.clone(), hr.clone(), sr.clone())
-    got = [as_number(value) for value in got] if isinstance(got, tuple | list) else []
-    if len(got) != 2 or None in got:
+    if (got := as_numbers(answer(small.clone(), hr.clone(), sr.clone()), 2)) is None:
         return "return two numbers, the floor and the avoidable part"
     if _close(got[0], floor) and _close(got[1], total - floor):
         return None

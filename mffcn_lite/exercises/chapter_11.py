@@ -49,8 +49,7 @@ def _left(ratio: float | int, price: float | int = 8) -> float:
 
 @exercise("11.1")
 def _share_left(answer: object) -> str | None:
-    share = as_number(answer)
-    if share is None:
+    if (share := as_number(answer)) is None:
         return "give a number"
     ratio = RATIO * 200 * 200
     if abs(share - _left(ratio)) < 0.02 * _left(ratio):
@@ -169,8 +168,7 @@ def _kept_by(answer: object) -> str | None:
         ({"l2_range": 255, "tv_range": 255, "tv_weight": 5.0}, 24, 20),
     ):
         settings = {"l2_weight": 10, "tv_weight": 0.0001, "l2_reduction": "sum", "tv_reduction": "sum"} | options
-        share = as_number(answer(unknown_program(**options), height, width))
-        if share is None:
+        if (share := as_number(answer(unknown_program(**options), height, width))) is None:
             return "return one number"
         a = settings["l2_weight"] * settings.get("l2_range", 1) ** 2
         b = settings["tv_weight"] * settings.get("tv_range", 1) ** 2

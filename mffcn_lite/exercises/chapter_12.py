@@ -6,7 +6,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from mffcn_lite.exercises import Dice, as_number, exercise, first_hint, wrong_line
+from mffcn_lite.exercises import Dice, as_numbers, exercise, first_hint, wrong_line
 from mffcn_lite.features import IMAGENET_MEAN, IMAGENET_STD
 
 __all__ = ["downloaded_network"]
@@ -49,9 +49,9 @@ def _normalized(x: Tensor) -> Tensor:
 
 @exercise("12.1")
 def _positions_and_side(answer: object) -> str | None:
-    if not isinstance(answer, (tuple, list)) or len(answer) != 2 or None in map(as_number, answer):
+    if (numbers := as_numbers(answer, 2)) is None:
         return "give two numbers, (positions, side)"
-    positions, side = map(as_number, answer)
+    positions, side = numbers
     if positions != 120:
         return {
             30: "positions: conv4_3 comes before the fourth pooling",

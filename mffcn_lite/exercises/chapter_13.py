@@ -61,28 +61,22 @@ def _compare_gram(answer: object, maps: Tensor, tolerance: float) -> str | None:
         return "return a tensor N×C×C"
     photos, channels, height, width = maps.shape
     shape = f"maps of the shape {tuple(maps.shape)}"
+    if photos > 1 and got.shape == (photos * channels, photos * channels):
+        return f"{shape}: channels of different photos are multiplied with each other; keep the photos apart"
+    if got.shape == (channels, channels):
+        return f"{shape}: one matrix came back; return one for each photo, N×C×C"
+    if got.shape == (photos, height * width, height * width):
+        return f"{shape}: that pairs positions with positions; the Gram matrix pairs channels with channels"
     if got.shape != (photos, channels, channels):
-        hint = first_hint(
-            lambda other: got.shape == other,
-            ((channels, channels), "one matrix came back; return one for each photo, N×C×C"),
-            (
-                (photos * channels,) * 2,
-                "channels of different photos are multiplied with each other; keep the photos apart",
-            ),
-            (
-                (photos, height * width, height * width),
-                "that pairs positions with positions; the Gram matrix pairs channels with channels",
-            ),
-            otherwise=f"return N×C×C, and not {tuple(got.shape)}",
-        )
-        return f"{shape}: {hint}"
+        return f"{shape}: return N×C×C, and not {tuple(got.shape)}"
     if not got.isfinite().all():
         return "with maps in float16 something became infinite: 65,504 is the largest number there"
     rows = kept.double().flatten(2)
     want = rows @ rows.transpose(1, 2)
-
     centred = rows - rows.mean(2, keepdim=True)
-    mixed = kept.double().reshape(photos, height * width, channels)
+    covariance = centred @ centred.transpose(1, 2)
+    mixed = rows.reshape(photos, height * width, channels)
+    mixed = mixed.transpose(1, 2) @ mixed
     return first_hint(
         lambda other: torch.allclose(got.double(), other, rtol=tolerance, atol=tolerance * want.abs().max().item()),
         (want, None),
@@ -90,14 +84,8 @@ def _compare_gram(answer: object, maps: Tensor, tolerance: float) -> str | None:
             (want / by, f"{shape}: right but for a division by {by}; equation (5) is wanted without normalisation")
             for by in (height * width, channels * height * width, photos * channels * height * width)
         ),
-        (
-            centred @ centred.transpose(1, 2),
-            "that is a covariance: you took the means away, and the Gram matrix leaves them in",
-        ),
-        (
-            mixed.transpose(1, 2) @ mixed,
-            "a reshape to N×(h·w)×C mixes channels and positions; flatten the last two axes only",
-        ),
+        (covariance, "that is a covariance: you took the means away, and the Gram matrix leaves them in"),
+        (mixed, "a reshape to N×(h·w)×C mixes channels and positions; flatten the last two axes only"),
         otherwise="right in float32, and with maps in float16 digits are lost: in which precision do you add up?"
         if maps.dtype == torch.float16
         else f"{shape}: the numbers are wrong; multiply two channels position by position, and add up",
@@ -137,8 +125,7 @@ def _growth(answer: object) -> str | None:
     for (positions, entries), normalize, norm in itertools.product(
         sizes, ("none", "hw", "chw"), ("l1", "l2", "squared")
     ):
-        got = as_number(answer(positions, entries, normalize, norm))
-        if got is None:
+        if (got := as_number(answer(positions, entries, normalize, norm))) is None:
             return "return one number"
         of_gram = entries**2 * (positions if normalize == "none" else 1)
         want = of_gram**2 if norm == "squared" else of_gram

@@ -22,8 +22,7 @@ def _same(value: float | int, wanted: float | int, tolerance: float = 1e-3) -> b
 
 @exercise("14.1")
 def _times_as_hard(answer: object) -> str | None:
-    number = as_number(answer)
-    if number is None:
+    if (number := as_number(answer)) is None:
         return "give a number"
     closer = 4 / 0.5
     return first_hint(
@@ -192,8 +191,7 @@ def _rest(answer: object, dice: Dice) -> str | None:
     for a, p, b, q in torch.rand(40, 4, generator=generator, dtype=torch.float64).tolist():
         cases.append((a + 0.1, 4 * p - 2, 3 * b + 0.05, 4 * q - 2))
     for a, p, b, q in cases:
-        got = as_number(answer(a, p, b, q))
-        if got is None:
+        if (got := as_number(answer(a, p, b, q))) is None:
             return "return one number"
         reach = b / (2 * a)  # how far the rope can stretch the spring
         free = p + math.copysign(reach, q - p)

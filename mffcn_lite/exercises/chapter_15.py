@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mffcn_lite.data import FaceSet
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.exercises import Dice, as_number, exercise, first_hint
+from mffcn_lite.exercises import Dice, as_number, as_numbers, exercise, first_hint
 from mffcn_lite.models import create_model
 from mffcn_lite.training import TrainingConfig, TrainingState, train
 
@@ -78,8 +78,7 @@ def virtual_machine(kind: str = "GPU", seed: int = 0) -> Machine:
 
 @exercise("15.1")
 def _hours(answer: object) -> str | None:
-    hours = as_number(answer)
-    if hours is None:
+    if (hours := as_number(answer)) is None:
         return "give a number of hours"
     seconds = 20 * 6000 * 0.1 / 2
     return first_hint(
@@ -137,7 +136,8 @@ def _adam(answer: object, dice: Dice) -> str | None:
 
         if same(""):
             continue
-        finite = bool(torch.isfinite(weight).all())
+        if not bool(torch.isfinite(weight).all()):
+            return "there are weights that are no numbers; is something divided by 1 − β⁰?"
         return first_hint(
             same,
             ("uphill", "you go uphill"),
@@ -147,9 +147,7 @@ def _adam(answer: object, dice: Dice) -> str | None:
             ("late", "steps are counted from 1: the first step's correction is 1 − β"),
             ("swapped", "β1 belongs to the slopes, β2 to their squares"),
             otherwise=f"with β1 = {betas[0]} and β2 = {betas[1]}, after {steps} step{'s' * (steps > 1)}, the weight is "
-            "another"
-            if finite
-            else "there are weights that are no numbers; is something divided by 1 − β⁰?",
+            "another",
         )
     return None
 
@@ -227,8 +225,7 @@ def _save_and_restore(answer: object) -> str | None:
 
 @exercise("15.4")
 def _luck(answer: object) -> str | None:
-    luck = as_number(answer)
-    if luck is None:
+    if (luck := as_number(answer)) is None:
         return "give a number of dB"
     if luck == 0:
         return HARMLESS
@@ -255,42 +252,32 @@ def _choose(answer: object) -> str | None:
         validation = truth + generator.normal(0, 1, people) + generator.normal(0, 0.4, (candidates, people))
         test = truth + generator.normal(0, 1, tested) + generator.normal(0, 0.4, (candidates, tested))
         given = validation.copy(), test.copy()
-        returned = answer(*given)
+        returned = as_numbers(answer(*given), 2)
         if not (np.array_equal(given[0], validation) and np.array_equal(given[1], test)):
             return "your function changes the scores that it was given"
-        if not isinstance(returned, tuple | list) or len(returned) != 2 or None in map(as_number, returned):
+        if returned is None:
             return "return two numbers: which candidate, and what you report of it"
-        which, reported = int(returned[0]), float(returned[1])
-        means = validation.mean(1), test.mean(1)
+        which, reported = int(returned[0]), returned[1]
+        means, both = (validation.mean(1), test.mean(1)), np.concatenate([validation, test], 1)
         if not 0 <= which < candidates:
             return f"candidates are numbered from 0 to {candidates - 1}, and you chose {which}"
         if hint := first_hint(
             lambda other, which=which: which == other,
             (means[0].argmax(), None),
             (means[1].argmax(), f"your choice is the best on the test people; {HARMLESS}"),
-            (
-                np.concatenate([validation, test], 1).mean(1).argmax(),
-                f"the test people take part in your choice; {HARMLESS}",
-            ),
+            (both.mean(1).argmax(), f"the test people take part in your choice; {HARMLESS}"),
             (means[0].argmin(), "a higher PSNR is better"),
             (validation.max(1).argmax(), "the best on one person is not the best; take the mean over people"),
             otherwise="choose the candidate with the highest mean over the validation people",
         ):
             return hint
-        if hint := first_hint(
-            lambda other, reported=reported: abs(reported - other) < 1e-6,
-            (means[1][which], None),
-            (
-                means[0][which],
-                "the choice was made on that number, so it is too good by luck; report one that had no part in it",
-            ),
-            (
-                means[1].max(),
-                "report the candidate that you chose, and not the one that happens to be best on the test people",
-            ),
-            otherwise="report the mean of your candidate over the test people",
-        ):
-            return hint
+        if abs(reported - means[1][which]) < 1e-6:
+            continue
+        if abs(reported - means[0][which]) < 1e-6:
+            return "the choice was made on that number, so it is too good by luck; report one that had no part in it"
+        if abs(reported - means[1].max()) < 1e-6:
+            return "report the candidate that you chose, and not the one that happens to be best on the test people"
+        return "report the mean of your candidate over the test people"
     return None
 
 
@@ -300,10 +287,9 @@ def _budget(answer: object) -> str | None:
     missed = []
     for kind, seed, steps in cases:
         machine = Machine(kind, seed)
-        returned = answer(machine, steps)
-        if not isinstance(returned, tuple | list) or len(returned) != 2 or None in map(as_number, returned):
+        if (returned := as_numbers(answer(machine, steps), 2)) is None:
             return "return two numbers of seconds, (low, high)"
-        low, high = map(float, returned)
+        low, high = returned
         if machine.steps == 0:
             return "time some steps of this machine first"
         if machine.steps > MOST_STEPS:

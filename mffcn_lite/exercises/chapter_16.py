@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from mffcn_lite.exercises import as_number, exercise, first_hint, wrong_line
+from mffcn_lite.exercises import as_number, count_words, exercise, first_hint, wrong_line
 from mffcn_lite.statistics import t_interval
 
 EVIDENCE = ("paper", "tables", "forensics", "ablations", "leak", "seen_and_guessed", "off_protocol")
@@ -23,8 +23,7 @@ def _decibels(error: float | int) -> float:
 
 @exercise("16.1")
 def _ceiling(answer: object) -> str | None:
-    number = as_number(answer)
-    if number is None:
+    if (number := as_number(answer)) is None:
         return "give a number, in dB"
     if not math.isfinite(number):
         return "somebody who knows all of a face still can't know the noise"
@@ -149,8 +148,7 @@ def _was_found(answer: object) -> str | None:
 def _called_by_chance(answer: object) -> str | None:
     got, ways = [], {}
     for arms, seeds, base in ((26, 3, 3), (10, 1, 1), (100, 4, 3), (7, 2, 5), (40, 5, 5)):
-        number = as_number(answer(arms, seeds, base))
-        if number is None:
+        if (number := as_number(answer(arms, seeds, base))) is None:
             return "return one number"
         orders = math.comb(seeds + base, seeds)
         share = 2 / orders
@@ -257,12 +255,8 @@ _DECISIONS = ("accept", "minor revision", "major revision", "reject")
 _ACCUSING = re.compile(r"\b(fraud\w*|fak\w+|fabricat\w+|cheat\w*|dishonest\w*|liars?|lied|invented|manipulat\w+)\b")
 
 
-def _words(text: object) -> int:
-    return len(text.split()) if isinstance(text, str) else 0
-
-
 def _finding_hint(finding: object) -> str | None:
-    """What is wrong with one finding of a review by itself, or None."""
+    """What is wrong with one finding by itself, in words that follow its number, or None."""
     if not isinstance(finding, dict) or set(finding) != set(_PARTS):
         return f" needs {', '.join(_PARTS)}, and nothing else"
     evidence = finding["evidence"]
@@ -272,7 +266,7 @@ def _finding_hint(finding: object) -> str | None:
     if unknown:
         return f": no evidence {unknown[0]!r}; choose among {', '.join(EVIDENCE)}"
     for part, least in (("claim", 4), ("does_not_follow", 6), ("ask", 6)):
-        if _words(finding[part]) < least:
+        if count_words(finding[part]) < least:
             return f': say more in "{part}", at least {least} words'
     return None if finding["weight"] in ("major", "minor") else ': weight is "major" or "minor"'
 
@@ -297,7 +291,7 @@ def _review(answer: object) -> str | None:
     if not isinstance(answer, dict) or set(answer) != set(_FIELDS):
         return f"keep the four fields {', '.join(_FIELDS)}"
     for field, least in (("summary", 20), ("strength", 8)):
-        if _words(answer[field]) < least:
+        if count_words(answer[field]) < least:
             return f'"{field}" needs at least {least} words: the authors should know their paper again'
     findings = answer["findings"]
     if not isinstance(findings, list | tuple) or len(findings) < 4:

@@ -8,19 +8,17 @@ from scipy import stats
 
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.evaluation import load_results
-from mffcn_lite.exercises import as_number, exercise, first_hint, wrong_line
+from mffcn_lite.exercises import as_number, as_numbers, count_words, exercise, first_hint, wrong_line
 
 HIT, FALSE, SOUGHT, CROWD = 0.9, 0.001, 5, 50_000
 
 
 @exercise("17.1")
 def _share_right(answer: object) -> str | None:
-    share = as_number(answer)
-    if share is None:
+    if (share := as_number(answer)) is None:
         return "give a number"
     true, wrong = HIT * SOUGHT, FALSE * (CROWD - SOUGHT)
     want = true / (true + wrong)
-    many = "a small error rate is no small share of wrong alarms: few people are sought, and very many are not"
     return first_hint(
         lambda number: abs(share - number) < 0.0011 * max(1, number),
         (want, None),
@@ -31,7 +29,7 @@ def _share_right(answer: object) -> str | None:
         (true / wrong, "those are right alarms over wrong ones; all alarms are both together"),
         (SOUGHT / (SOUGHT + wrong), "the program does not find all of the sought"),
         (SOUGHT / CROWD, "that is the base rate, before any alarm; an alarm does say something"),
-        otherwise=many
+        otherwise="a small error rate is no small share of wrong alarms: few people are sought, and very many are not"
         if share > 0.5
         else "count a day's alarms: how many from those who are sought, and how many from all the others?",
     )
@@ -40,11 +38,9 @@ def _share_right(answer: object) -> str | None:
 @exercise("17.2")
 def _error_interval(answer: object) -> str | None:
     for errors, people in ((0, 4), (0, 40), (4, 4), (3, 40), (1, 8), (20, 40), (2, 200), (7, 9)):
-        got, said = answer(errors, people), f"{errors} of {people}"
-        try:
-            low, high = (float(value) for value in got)
-        except (TypeError, ValueError):
+        if (ends := as_numbers(answer(errors, people), 2)) is None:
             return "return two numbers, (low, high)"
+        (low, high), said = ends, f"{errors} of {people}"
         test = stats.binomtest(errors, people)
         if math.isnan(low) or math.isnan(high):
             return f"{said}: an end of your interval is no number; no error and nothing but errors need care"
@@ -130,10 +126,6 @@ _BEYOND = r"\b(even|whatever|however|any|every|no|guess\w*|truer)\b"  # who says
 _TUNING = r"(?<!not )(?<!never )\b(tun\w+|choos\w+|chosen|select\w+|set) [^.]*\bon (the |its |our )?test\b"
 
 
-def _words(text: object) -> int:
-    return len(text.split()) if isinstance(text, str) else 0
-
-
 def _numbers(content: object) -> Iterator[float]:
     """All numbers of a stored result, at any depth."""
     if isinstance(content, dict | list):
@@ -172,7 +164,7 @@ def _reasons_hint(reasons: object) -> str | None:
     if len(reasons) < 3:
         return "give at least three reasons; one that is answered must not bring the memo down"
     texts = [because for because, _ in reasons]
-    if any(_words(text) < 6 for text in texts) or len({str(text).lower() for text in texts}) < len(texts):
+    if any(count_words(text) < 6 for text in texts) or len({str(text).lower() for text in texts}) < len(texts):
         return "each reason is a sentence of its own"
     return None
 
@@ -182,7 +174,7 @@ def _memo(answer: object) -> str | None:
     if not isinstance(answer, dict) or set(answer) != set(PARTS):
         return f"keep the seven parts: {', '.join(PARTS)}"
     for part in PARTS:
-        if part != "reasons" and _words(answer[part]) < (1 if part == "to" else 5):
+        if part != "reasons" and count_words(answer[part]) < (1 if part == "to" else 5):
             return f'"{part}" is missing, or shorter than a sentence'
     if not re.search(_NO, answer["answer"].lower()):
         return '"answer" does not say no; whoever reads one line of a memo reads this one'
@@ -190,9 +182,8 @@ def _memo(answer: object) -> str | None:
     if hint := _reasons_hint(reasons):
         return hint
     mind = answer["what would change my mind"].lower()
-    blurred = [
-        t for t in map(str.lower, [*(because for because, _ in reasons), answer["answer"]]) if re.search(_BLURRED, t)
-    ]
+    said = [answer["answer"].lower(), *(because.lower() for because, _ in reasons)]
+    blurred = [t for t in said if re.search(_BLURRED, t)]
     if any(not re.search(_BEYOND, t.replace("no:", "")) for t in blurred) or (
         re.search(_SHARPER, mind) and not re.search(_NO, mind)
     ):
