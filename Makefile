@@ -1,7 +1,7 @@
 # Two commands are enough: make book, make test. Each sets up what it needs.
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: book chapters chapter test test-release test-ranges lint results results-list train bench lock dist reader pdf \
+.PHONY: book chapters chapter test test-release test-ranges lint results results-list results-restamp train bench lock dist reader pdf \
   coursework coursework-check grade clean
 PYTHON ?= $(shell for p in python3.11 python3; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
@@ -64,22 +64,27 @@ lint: $(READY)
 # Every number of the book that is not up to date, the longest first; stop it and call it again as you like. Hours.
 # ONLY="ablations tables" makes these alone. Leave the machine alone meanwhile: times are measured at the end.
 results: $(READY)
-	$(PY) benchmarks/experiments.py $(ONLY)
+	$(PY) -m benchmarks $(ONLY)
 
-# What there is to be made: its state, its cost.
-results-list: $(READY)
-	@$(PY) benchmarks/experiments.py list
+# A line a result: up to date, or which definition changed. CHECK=1: status 1 where one is not; JSON=file: as JSON too.
+# Needs no set-up: nothing is imported.
+results-list:
+	@$(or $(PYTHON),python3) -m benchmarks list $(if $(CHECK),--check) $(if $(JSON),--json "$(JSON)")
+
+# After a change that changes no number: runs the probe of what is out of date, and stamps anew where its bits are the same.
+results-restamp: $(READY)
+	$(PY) -m benchmarks restamp $(ONLY)
 
 # The shipped systems alone. About an hour and a half on two cores.
 train: $(READY)
-	$(PY) benchmarks/experiments.py weights
+	$(PY) -m benchmarks weights
 
 # Both sides of each speed claim, in turn, as ratios. Leave the machine alone meanwhile.
 bench: $(READY)
-	$(PY) benchmarks/bench_fusing.py
-	$(PY) benchmarks/bench_measures.py
-	$(PY) benchmarks/bench_training.py
-	$(PY) benchmarks/bench_prepare.py
+	$(PY) -m benchmarks.speed.bench_fusing
+	$(PY) -m benchmarks.speed.bench_measures
+	$(PY) -m benchmarks.speed.bench_training
+	$(PY) -m benchmarks.speed.bench_prepare
 
 # After a change of pyproject.toml: exact versions with their hashes; those that still fit are kept.
 # Not detect, which is large and for one option of one command.

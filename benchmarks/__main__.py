@@ -64,15 +64,14 @@ def make(wanted: Iterable[str]) -> None:
 
     What is made on a GPU alone is left out where there is none.
     """
-    from benchmarks.helpers.results import DEVICE
+    from benchmarks.helpers.results import DEVICE  # torch takes seconds to import
 
-    possible = (name for name in wanted if DEVICE.type == "cuda" or not EXPERIMENTS[name].gpu)
-    ledger = Ledger()
-    left = {name for name in possible if ledger.state(name) != "up to date"}
+    left = {name for name in wanted if DEVICE.type == "cuda" or not EXPERIMENTS[name].gpu}
     while left:
-        ready = sorted(
-            (name for name in left if not left & set(EXPERIMENTS[name].needs)), key=lambda n: -EXPERIMENTS[n].hours
-        )
+        ledger = Ledger()  # what was made meanwhile may have left what follows as it was
+        left = {name for name in left if ledger.state(name) != "up to date"}
+        ready = [name for name in left if not left & set(EXPERIMENTS[name].needs)]
+        ready.sort(key=lambda name: -EXPERIMENTS[name].hours)
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(run, (name for name in ready if not EXPERIMENTS[name].alone)))
         for name in ready:

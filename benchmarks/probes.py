@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.stamps import FOLDERS, ROOT, TABLES, Key, Reader, Tree, Walk
-from benchmarks.table import EXPERIMENTS, Experiment, Ledger, digest_of, read
+from benchmarks.table import EXPERIMENTS, KEPT, Experiment, Ledger, digest_of, read
 
 # ------------------------------------------------------------------------------------------------ a digest
 
@@ -268,6 +268,16 @@ def restamp(name: str, ledger: Ledger) -> tuple[str, dict | None]:
     return "stamped anew", stored | {"stamp": ledger.stamp(name), "probe": found, "restamped": said}
 
 
+def follow(name: str, old: dict, new: dict) -> None:
+    """The cards of the networks that an experiment keeps: what was made with the old stamp is made with the new one."""
+    from mffcn_lite.files import write_json
+
+    for path in sorted((ROOT / KEPT).glob(EXPERIMENTS[name].keeps)) if EXPERIMENTS[name].keeps else ():
+        card = read(path.with_suffix(".json"))
+        if card.get("made_with") == digest_of(old):
+            write_json(path.with_suffix(".json"), card | {"made_with": digest_of(new)})
+
+
 def restamp_all(names: Iterable[str]) -> None:
     """Each of the results, two at a time; a line a result."""
     from mffcn_lite.files import write_json
@@ -280,6 +290,7 @@ def restamp_all(names: Iterable[str]) -> None:
         except RuntimeError as error:
             said, content = f"left out of date: {error}", None
         if content is not None:
+            follow(name, ledger.stored(name)["stamp"], content["stamp"])
             write_json(ROOT / EXPERIMENTS[name].file, content)
         print(f"{name:20} {said}", flush=True)
 

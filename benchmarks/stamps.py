@@ -136,7 +136,7 @@ class Tree:
         if name not in self.modules:
             found = None
             if name.split(".")[0] in self.folders:
-                base = self.root.joinpath(*name.split("."))
+                base = self.folder(name)
                 paths = [path for path in (base / "__init__.py", base.with_suffix(".py")) if path.is_file()]
                 if paths or base.is_dir():
                     found = Module.parse(name, paths[0].read_text(encoding="utf-8") if paths else "")
@@ -150,6 +150,10 @@ class Tree:
                 parts = path.relative_to(self.root).with_suffix("").parts
                 self.module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
         return self
+
+    def folder(self, module: str) -> Path:
+        """Where a package lies."""
+        return self.root.joinpath(*module.split("."))
 
     def resolve(self, module: str, name: str) -> Key | str | None:
         """What a global name of a module is: a definition's key, the dotted name of something else, or None."""
@@ -169,6 +173,9 @@ class Tree:
         found = self.resolve(module, name)
         if found is None and "__getattr__" in inside.definitions:  # a front door: names by a table of "module:name"
             found = next((key for table in inside.definitions for key in self._behind(module, table, name)), None)
+        if found is None and REGISTRY in inside.definitions:  # whose modules offer what they have
+            parts = (self.module(f"{module}.{path.stem}") for path in sorted(self.folder(module).glob("[a-z]*.py")))
+            found = next(((part.name, name) for part in parts if name in part.definitions), None)
         return f"{module}.{name}" if found is None else found
 
     def _behind(self, module: str, table: str, name: str) -> Iterator[Key]:
@@ -499,7 +506,8 @@ class Walk:
 
     def _read(self, key: Key, fixed: frozenset = frozenset(), methods: frozenset = frozenset()) -> tuple:
         """(the hash of a definition, what it mentions); what was read in the same way before is not read again."""
-        cut, names = None, self.names if TABLES.get(key[1]) == "names" else self.strings
+        # A chapter names what it uses in its cells.
+        cut, names = None, self.names if TABLES.get(key[1]) == "names" and not self.text else self.strings
         if key[1] in TABLES and (known := {entry for node in self.nodes(key) for entry, _ in entries(node)}):
             cut = frozenset(known & names)
         way = (key, self.text, cut)
@@ -548,9 +556,9 @@ class Walk:
     def _registered(self) -> Iterator[Key]:
         """The functions under `@exercise("15.1")`, where "15.1" was found."""
         place = next(key[0] for key in self.reached if key[1] == REGISTRY)
-        for name in sorted(path.stem for path in self.tree.root.joinpath(*place.split(".")).glob("*.py")):
-            module = self.tree.module(f"{place}.{name}") if name != "__init__" else None
-            for one, nodes in (module.definitions if module else {}).items():
+        for path in sorted(self.tree.folder(place).glob("[a-z]*.py")):
+            module = self.tree.module(f"{place}.{path.stem}")
+            for one, nodes in module.definitions.items():
                 for call in getattr(nodes[0], "decorator_list", ()):
                     known = isinstance(call, ast.Call) and ast.unparse(call.func) == REGISTRY
                     if known and call.args[0].value in self.strings:

@@ -2,7 +2,7 @@
 
 Super-resolution adds no information about who somebody is: what is not in the small photo is a guess from other faces.
 Numbers that describe a face are biometric data in many laws; nothing here computes or keeps any, and no command of this
-package identifies anybody. The test is run on a public benchmark (benchmarks/recognition.py).
+package identifies anybody. The test is run on a public benchmark (benchmarks/experiments/recognition.py).
 """
 
 import numpy as np

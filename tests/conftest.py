@@ -98,6 +98,19 @@ def hints(capsys):
 
 
 @pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """A function of an experiment's name: results are stored below another root, and this one's file is there."""
+    from benchmarks.helpers import storing
+    from benchmarks.table import EXPERIMENTS, Ledger
+
+    ledger = Ledger()
+    ledger.root = tmp_path
+    monkeypatch.setattr(storing, "ROOT", tmp_path)
+    monkeypatch.setattr(storing, "LEDGER", ledger)
+    return lambda name: tmp_path / EXPERIMENTS[name].file
+
+
+@pytest.fixture
 def full_disk():
     """A context in which no file of this process can grow beyond some bytes: what a full disk does, without one.
 

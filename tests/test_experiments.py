@@ -1,104 +1,102 @@
 """What is measured is up to date with the code that it measures, and is made in order."""
 
 import json
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 
+from benchmarks import __main__ as command
+from benchmarks.experiments import ablations, loss_arms, recipe_trials
+from benchmarks.helpers import results, storing
+from benchmarks.table import EXPERIMENTS, Experiment
 from mffcn_lite.checkpoint import save_model
 from mffcn_lite.data import load_faces, people_for_training
 from mffcn_lite.degrade import degrade
-from mffcn_lite.evaluation import RESULTS, load_results
+from mffcn_lite.evaluation import load_results
 from mffcn_lite.features import create_features
 from mffcn_lite.losses import Objective
 from mffcn_lite.metrics import psnr
 from mffcn_lite.models import count_multiplications, count_parameters, create_model
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-import ablations
-import experiments
-import loss_arms
-import recipe_trials
-from experiments import EXPERIMENTS
+
+def test_an_experiment_goes_on_and_begins_anew_when_the_code_has_changed(elsewhere, monkeypatch):
+    path, ledger = elsewhere("ablations"), storing.LEDGER
+    assert ledger.state("ablations") == "missing"
+    assert storing.begun("ablations") == {}
+    storing.store("ablations", {"arms": [1]}, unfinished=1)
+    assert ledger.state("ablations") == "begun"
+    assert storing.begun("ablations")["arms"] == [1]
+    storing.store("ablations", {"arms": [1, 2]})
+    assert ledger.state("ablations") == "up to date"
+    assert json.loads(path.read_text())["environment"]["torch"]
+    now = ledger.stamp("ablations")["definitions"]
+    monkeypatch.setitem(ledger._definitions, "ablations", {**now, "ablations.SHORT": "other-value"})
+    assert ledger.line("ablations") == "out of date: ablations.SHORT changed"
+    assert storing.begun("ablations") == {}
 
 
-@pytest.mark.parametrize("name", EXPERIMENTS)
-def test_a_result_is_not_older_than_the_code_that_it_depends_on(name):
-    if EXPERIMENTS[name].gpu and not torch.cuda.is_available():
-        pytest.skip("is made on a GPU; what is stored says of which code")
-    state = EXPERIMENTS[name].state()
-    assert state == "up to date", f'{name} is {state}; run: make results ONLY="{name}"'
+def test_other_weights_make_a_table_out_of_date(elsewhere):
+    for name in (name for name in EXPERIMENTS if name.startswith(("trials_", "weights/"))):
+        storing.store(name, {"model": name})
+        elsewhere(name).with_suffix(".safetensors").write_bytes(b"weights")
+    storing.store("tables", {})
+    assert storing.LEDGER.line("tables") == "up to date"
+    elsewhere("weights/srcnn").with_suffix(".safetensors").write_bytes(b"others")
+    assert storing.LEDGER.line("tables") == "out of date: weights/srcnn changed"
 
 
-def test_every_result_has_its_experiment():
-    assert {path.stem for path in RESULTS.glob("*.json")} <= set(EXPERIMENTS)
-    for name, experiment in EXPERIMENTS.items():
-        assert (experiments.FOLDER / experiment.command[0]).is_file()
-        assert set(experiment.needs) <= set(EXPERIMENTS), name
+def test_what_a_result_is_made_from_counts_for_all_that_follow(elsewhere):
+    for name in ("trials_mffcn", "trials_srcnn", "folds", "recognition"):
+        storing.store(name, {"trials": [1]})
+    assert storing.LEDGER.line("recognition") == "up to date"
+    storing.store("trials_mffcn", {"trials": [2]})
+    for name in ("folds", "recognition"):
+        assert storing.LEDGER.line(name) == "out of date: trials_mffcn.json changed"
+    storing.store("trials_mffcn", {"trials": [1]}, unfinished=0)  # stamped anew: the numbers are the same
+    assert storing.LEDGER.line("folds") == "up to date"
 
 
 @pytest.fixture
-def trial(tmp_path, monkeypatch):
-    """An experiment whose file lies in a folder of its own."""
-    monkeypatch.setitem(EXPERIMENTS, "trial", replace(EXPERIMENTS["ablations"], file=tmp_path / "trial.json"))
-    return tmp_path / "trial.json"
-
-
-def test_an_experiment_goes_on_and_begins_anew_when_the_code_has_changed(trial, monkeypatch):
-    def state():
-        return EXPERIMENTS["trial"].state()
-
-    assert state() == "missing"
-    assert experiments.begun("trial") == {}
-    experiments.store("trial", {"arms": [1]}, unfinished=1)
-    assert state() == "begun"
-    assert experiments.begun("trial")["arms"] == [1]
-    experiments.store("trial", {"arms": [1, 2]})
-    assert state() == "up to date"
-    assert json.loads(trial.read_text())["environment"]["torch"]
-    monkeypatch.setattr(experiments, "modules_hash", lambda modules: "another")
-    assert state() == "out of date"
-    assert experiments.begun("trial") == {}
-
-
-def test_other_weights_make_a_table_out_of_date(trial, monkeypatch):
-    monkeypatch.setitem(EXPERIMENTS, "trial", replace(EXPERIMENTS["tables"], file=trial))
-    experiments.store("trial", {})
-    assert EXPERIMENTS["trial"].state() == "up to date"
-    monkeypatch.setattr(experiments, "sha256", lambda path: "0" * 64)
-    assert EXPERIMENTS["trial"].state() == "out of date"
-
-
-def test_what_is_needed_is_made_first_and_the_longest_first(monkeypatch, tmp_path):
+def plan(monkeypatch):
+    """A function that sets experiments in place of the real ones, none of which was made; the list of what is made."""
     made = []
-    monkeypatch.setattr(experiments, "run", made.append)
-    base = replace(EXPERIMENTS["tables"], file=tmp_path / "no.json", needs=(), alone=True)
-    plan = {"short": replace(base, hours=1), "long": replace(base, hours=2)}
-    plan["after"] = replace(base, hours=9, needs=("short", "elsewhere"))
-    monkeypatch.setattr(experiments, "EXPERIMENTS", plan)
-    experiments.make(["after", "short", "long"])
+
+    class Nothing:
+        def state(self, name):
+            return "up to date" if name in made else "missing"
+
+    def put(experiments, device="cpu"):
+        monkeypatch.setattr(command, "EXPERIMENTS", {one.name: one for one in experiments})
+        monkeypatch.setattr(command, "Ledger", Nothing)
+        monkeypatch.setattr(command, "run", made.append)
+        monkeypatch.setattr(results, "DEVICE", torch.device(device))
+        return made
+
+    return put
+
+
+def test_what_is_needed_is_made_first_and_the_longest_first(plan):
+    one = Experiment("short", "experiments.tables", 1, alone=True)
+    others = replace(one, name="long", hours=2), replace(one, name="after", hours=9, needs=("short", "elsewhere"))
+    made = plan([one, *others])
+    command.make(["after", "short", "long"])
     assert made == ["long", "short", "after"]
 
 
-def test_what_needs_a_gpu_is_left_out_without_one(monkeypatch, tmp_path):
-    made = []
-    monkeypatch.setattr(experiments, "run", made.append)
-    base = replace(EXPERIMENTS["tables"], file=tmp_path / "no.json", needs=())
-    monkeypatch.setattr(experiments, "EXPERIMENTS", {"any": base, "large": replace(base, gpu=True)})
-    monkeypatch.setattr(experiments, "DEVICE", torch.device("cpu"))
-    experiments.make(["any", "large"])
+def test_what_needs_a_gpu_is_left_out_without_one(plan):
+    one = Experiment("any", "experiments.tables", 1)
+    made = plan([one, replace(one, name="large", gpu=True)])
+    command.make(["any", "large"])
     assert made == ["any"]
-    monkeypatch.setattr(experiments, "DEVICE", torch.device("cuda"))
-    experiments.make(["large"])
+    plan([one, replace(one, name="large", gpu=True)], "cuda")
+    command.make(["large"])
     assert made == ["any", "large"]
 
 
 def test_as_many_train_at_once_as_there_are_cores(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
-    with experiments.trainers() as pool:
+    with results.trainers() as pool:
         assert pool._max_workers == 3
         assert list(pool.map(abs, [-1, -2])) == [1, 2]
 
@@ -136,7 +134,7 @@ def test_an_arm_goes_on_at_the_better_of_two_rates(monkeypatch):
 
 def test_an_unknown_experiment_is_one_sentence():
     with pytest.raises(SystemExit, match="no experiment nope; there are trials_mffcn"):
-        experiments.main(["nope"])
+        command.main(["nope"])
 
 
 @pytest.mark.parametrize(
@@ -199,9 +197,8 @@ def test_balanced_weights_make_the_gradients_equally_long():
 def test_an_arm_of_the_objective_goes_on_from_the_start(tmp_path, monkeypatch):
     start = create_model("mffcn", width=2, depth=2)
     save_model(start, tmp_path / "start.safetensors")
-    monkeypatch.setattr(loss_arms, "START", tmp_path / "start.safetensors")
-    monkeypatch.setattr(loss_arms, "CONFIG", replace(loss_arms.CONFIG, steps=1, batch=2, lr=1e-12))
-    found = loss_arms.run("as written, l2 + tv", 0)
+    monkeypatch.setattr(loss_arms, "CONFIG", replace(loss_arms.CONFIG, batch=2, lr=1e-12))
+    found = loss_arms.run("as written, l2 + tv", 0, tmp_path / "start.safetensors", steps=1)
     assert found["weights"] == {"l2": 10.0, "perceptual": 0, "texture": 0, "tv": 0.0001}
     _, validation, _ = people_for_training(load_faces("orl"), hold_out=True)
     blurred = degrade(validation.floats(), 4)  # a step of no length leaves the start, which changes nothing

@@ -1,21 +1,16 @@
 """Where systems fail: places and pictures that are known, planted errors, and what is stored."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from benchmarks.experiments import failure
 from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import split_by_person
 from mffcn_lite.evaluation import RESULTS, load_results
 from mffcn_lite.models import SuperResolver
 from mffcn_lite.statistics import t_interval
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-import failure
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,6 @@
 """The forensic protocols against torch, SciPy and the package; the score by hand; a planted truth is found."""
 
 import dataclasses
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,13 +9,10 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import t
 from torch.nn import functional
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-import forensics
-import forensics_report
-import protocols
-from protocol_matrices import apply, axis, levels, prepare
-from protocols import FACTORS, PAPER, Protocol
-
+from benchmarks.experiments import forensics
+from benchmarks.helpers import forensics_report, protocols
+from benchmarks.helpers.protocol_matrices import apply, axis, levels, prepare
+from benchmarks.helpers.protocols import FACTORS, PAPER, Protocol
 from mffcn_lite.data import FaceSet, split_by_person
 from mffcn_lite.degrade import degrade, downsample, upsample
 from mffcn_lite.evaluation import load_results

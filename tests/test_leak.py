@@ -1,20 +1,15 @@
 """The split's leak: who is where, a system that remembers, and what is stored."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
+from benchmarks.experiments import leak
 from mffcn_lite.data import FaceSet, people_for_training
 from mffcn_lite.degrade import downsample
 from mffcn_lite.evaluation import RESULTS, load_results
 from mffcn_lite.models import SuperResolver
 from mffcn_lite.statistics import t_interval
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-import leak
 
 
 def test_only_the_known_people_differ(orl):

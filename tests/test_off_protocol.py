@@ -1,19 +1,13 @@
 """Gains off the protocol: planted ones are found, conditions are what they say, what is stored agrees with itself."""
 
-import dataclasses
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 from scipy.stats import t
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-import experiments
-import off_protocol
-from off_protocol import conditions, judge, measure, rows_of, size_for
-
+from benchmarks.experiments import off_protocol
+from benchmarks.experiments.off_protocol import conditions, judge, measure, rows_of, size_for
+from benchmarks.helpers import storing
 from mffcn_lite import plotting
 from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import FaceSet
@@ -102,10 +96,8 @@ def test_at_factor_1_there_is_no_gain(faces):
     assert not any("people" in row for row in (bicubic, better, srcnn))
 
 
-def test_what_was_measured_with_this_code_and_these_weights_is_kept(faces, tmp_path, monkeypatch):
-    path, calls, original, some = tmp_path / "o.json", [], off_protocol.measure, conditions()[:2]
-    trial = dataclasses.replace(experiments.EXPERIMENTS["off_protocol"], file=path)
-    monkeypatch.setitem(experiments.EXPERIMENTS, "off_protocol", trial)
+def test_what_was_measured_with_this_code_and_these_weights_is_kept(faces, elsewhere, monkeypatch):
+    path, calls, original, some = elsewhere("off_protocol"), [], off_protocol.measure, conditions()[:2]
     monkeypatch.setattr(off_protocol, "shipped_names", lambda: ["srcnn"])
     monkeypatch.setattr(off_protocol, "split_by_person", lambda _: (faces, faces))
     monkeypatch.setattr(off_protocol, "measure", lambda *a: calls.append(1) or original(*a))
@@ -118,15 +110,12 @@ def test_what_was_measured_with_this_code_and_these_weights_is_kept(faces, tmp_p
     off_protocol.main()
     assert len(calls) == 3
     assert read_json(path)["results"][:4] == first["results"][:4]
-    monkeypatch.setattr(experiments, "modules_hash", lambda modules: "another")
+    monkeypatch.setitem(storing.LEDGER._definitions, "off_protocol", {"changed": "code"})
     off_protocol.main()
     assert len(calls) == 6
     assert len(read_json(path)["results"]) == 12
 
 
-@pytest.mark.skipif(
-    experiments.EXPERIMENTS["off_protocol"].state() != "up to date", reason="make results ONLY=off_protocol makes it"
-)
 def test_the_stored_gains_agree_with_themselves():
     content = load_results("off_protocol")
     rows, people = content["results"], content["data"]["people"]
@@ -149,9 +138,6 @@ def test_the_stored_gains_agree_with_themselves():
         assert bicubic["factor", str(factor), factor] == pytest.approx(tables[factor], abs=1e-3)
 
 
-@pytest.mark.skipif(
-    experiments.EXPERIMENTS["off_protocol"].state() != "up to date", reason="make results ONLY=off_protocol makes it"
-)
 def test_the_figure_is_drawn_from_what_is_stored():
     rows = [row for row in load_results("off_protocol")["results"] if row["factor"] == 3 or row["group"] == "factor"]
     figure = plotting.gains([row for row in rows if row["model"] in ("wiener", "mffcn")], "gain over bicubic (dB)")

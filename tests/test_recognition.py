@@ -3,8 +3,6 @@
 import importlib.util
 import json
 import re
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,16 +13,14 @@ from scipy.spatial.distance import cdist
 from sklearn.metrics import roc_curve
 from sklearn.neighbors import KNeighborsClassifier
 
+from benchmarks.experiments import recognition
+from benchmarks.helpers import descriptors
 from mffcn_lite.checkpoint import save_model
 from mffcn_lite.data import FaceSet, folds_by_person
 from mffcn_lite.evaluation import RESULTS, load_results
 from mffcn_lite.models import SuperResolver, create_model
 from mffcn_lite.recognition import distances_to_people, equal_error_rate, rank_one, resample_people
 from mffcn_lite.statistics import t_interval
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-import descriptors
-import recognition
 
 PEOPLE = np.arange(6)
 

@@ -1,12 +1,10 @@
 """What is seen and what is guessed: Pythagoras, planted systems, and what is stored."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
+from benchmarks.experiments import seen_and_guessed
 from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import split_by_person
 from mffcn_lite.degrade import downsample
@@ -14,9 +12,6 @@ from mffcn_lite.evaluation import RESULTS, load_results
 from mffcn_lite.metrics import mse
 from mffcn_lite.models import SuperResolver
 from mffcn_lite.statistics import t_interval
-
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
-import seen_and_guessed
 
 
 @pytest.fixture(scope="module")

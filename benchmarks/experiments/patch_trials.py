@@ -70,7 +70,7 @@ def probe(name: str) -> list:
     faces, validation, _ = open_trials(name)
     found = []
     for options in (GRIDS[name][0], GRIDS[name][-1]):
-        model = create_model(name, **options | {"pairs": 4000}).fit(faces[::4])
+        model = create_model(name, **options | {"pairs": 1500}).fit(faces[::4])
         found.append([model.state_dict(), validate(model, validation[::5], TrainingConfig(), torch.device("cpu"))])
     return found
 

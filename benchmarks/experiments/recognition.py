@@ -77,15 +77,24 @@ def network(system: str, fold: int, training: FaceSet) -> SuperResolver:
     if system == "wiener":
         return create_model(system, factors=FACTORS).fit(training)
     path = (FAR if system == "mffcn-far" else TRAINED) / f"{system}-{fold}.safetensors"
-    stamp = {"made_with": made_with("recognition")}
-    if system == "mffcn-far" and not is_made(path, stamp):
-        torch.manual_seed(CONFIG.seed)
-        best = train(create_model("mffcn").to(DEVICE), training, CONFIG).best
-        save_model(best, path, {"training_people": training.who(), "config": dataclasses.asdict(CONFIG), **stamp})
     model = load_model(path)
     if model.card["training_people"] != training.who():
         raise SystemExit(f"{path} learnt from other people than those outside fold {fold}; train it again")
     return model
+
+
+def train_far(fold: int, training: FaceSet) -> None:
+    """Train the network of a fold for far people, unless that is done."""
+    path, stamp = FAR / f"mffcn-far-{fold}.safetensors", {"made_with": made_with("recognition")}
+    if not is_made(path, stamp):
+        best = trained(training)
+        save_model(best, path, {"training_people": training.who(), "config": dataclasses.asdict(CONFIG), **stamp})
+
+
+def trained(training: FaceSet, steps: int = CONFIG.steps) -> SuperResolver:
+    """An MFFCN for the large factors."""
+    torch.manual_seed(CONFIG.seed)
+    return train(create_model("mffcn").to(DEVICE), training, dataclasses.replace(CONFIG, steps=steps)).best
 
 
 @torch.inference_mode()
@@ -190,6 +199,9 @@ def main(limit: int | None) -> None:
             results["chosen"], makers = settings()
         probe, alike = probes.images[:, 0] / 255, None
         if factor is not None:
+            if system == "mffcn-far":
+                for k, (part, _) in enumerate(folds):
+                    train_far(k, part)
             if system not in models:  # those of one system at a time
                 models = {system: [(network(system, k, part), test.who()) for k, (part, test) in enumerate(folds)]}
             probe = enlarged(probes, models[system], factor)
@@ -229,7 +241,7 @@ def probe() -> list:
         probe, alike = enlarged(probes, models, 8), enlarged(gallery, models, 8) if system in ALIKE else None
         found = measure(probe, photos, alike, gallery, probes, makers)
         rows += [{"system": system, "factor": 8, **row} for row in found]
-    return [chosen, describe({"rows": rows, "chosen": None}, faces)]
+    return [chosen, describe({"rows": rows, "chosen": None}, faces), trained(faces[::4], steps=2).state_dict()]
 
 
 if __name__ == "__main__":

@@ -62,12 +62,12 @@ def train_network(name: str, folder: str, **changes: object) -> SuperResolver:
     return load_model(folder)
 
 
-def fit(name: str, every: int = 1) -> SuperResolver:
+def fit(name: str, every: int = 1, **changes: object) -> SuperResolver:
     """One of the systems that are fitted, on the same 32 people, with its card; `wiener` has nothing to choose."""
     start = time.perf_counter()
     faces, _, people = people_for_training(load_faces("orl"), hold_out=False)
     faces = faces[::every]
-    model = create_model(name, **({} if name == "wiener" else best_trial(name)["options"])).fit(faces)
+    model = create_model(name, **({} if name == "wiener" else best_trial(name)["options"]) | changes).fit(faces)
     seconds = round(time.perf_counter() - start, 1)
     model.card = {"data": "orl", **people, "photos": len(faces), "seconds": seconds, "data_card": faces.card}
     model.card["environment"] = describe_environment()
@@ -148,7 +148,7 @@ def ship_fine_tuned(name: str) -> None:
 def probe(name: str) -> list:
     """Some steps, or a fit on few photos; and a photo of each test person."""
     if name in FITTED:
-        model = fit(name, every=2)
+        model = fit(name, every=4, **({} if name == "wiener" else {"pairs": 1500}))
     elif name in NETWORKS:
         with tempfile.TemporaryDirectory() as folder:
             model = train_network(name, folder, steps=6, warmup=2, checkpoint_every=3)

@@ -6,9 +6,9 @@ python -m book.build.make_chapters --check         changes nothing; fails where 
 """
 
 import copy
-import hashlib
 import json
 import os
+import re
 import sys
 import time
 import tomllib
@@ -18,10 +18,12 @@ import jupytext
 import nbformat
 from nbclient import NotebookClient
 
-from mffcn_lite.provenance import syntax
+from benchmarks.stamps import Module, Tree, Walk
+from benchmarks.table import PROVENANCE, digest_of
 
 BOOK = Path(__file__).parents[1]
 ROOT = BOOK.parent
+TREE = Tree(ROOT)
 ADDRESS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
 COLAB = f"https://colab.research.google.com/{ADDRESS.removeprefix('https://').replace('github.com', 'github')}"
 INSTALL = f"""
@@ -40,15 +42,23 @@ def badge(name: str) -> str:
     return f"[![Open in Colab](../_static/colab-badge.svg)]({COLAB}/blob/main/book/chapters/{name}.ipynb)"
 
 
-def package_hash() -> str:
-    """A hash of what a chapter's outputs depend on: the package's code without docstrings, its weights and results."""
-    digest = hashlib.sha256()
-    for path in sorted((ROOT / "mffcn_lite").rglob("*")):
-        if path.suffix == ".py":
-            digest.update(syntax(path))
-        elif path.suffix in (".safetensors", ".json"):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+def stamp_of(name: str, text: nbformat.NotebookNode) -> str:
+    """A hash of what a chapter's outputs depend on: each definition that its cells reach, the results and the weights.
+
+    The cells are followed as an experiment is (benchmarks/stamps.py), but what is printed counts too. Of the results
+    and the shipped systems those count whose names are found on the way; all systems where the cells ask for the list.
+    """
+    cells = "\n".join(cell.source for cell in text.cells if cell.cell_type == "code")
+    module = Module.parse(f"book.chapters.{name}", re.sub(r"^( *)%.*", r"\1pass", cells, flags=re.MULTILINE))
+    TREE.modules[module.name] = module
+    walk = Walk(TREE, tuple((module.name, one) for one in (*module.definitions, "(statements)")), text=True)
+    lists = "list_models" in cells or "shipped_" in cells
+    found = {}
+    for path in sorted((ROOT / "mffcn_lite").glob("[rw]e*/*.json")):
+        if path.stem in walk.strings or (lists and path.parent.name == "weights"):
+            content = json.loads(path.read_text(encoding="utf-8"))
+            found[path.stem] = digest_of({key: value for key, value in content.items() if key not in PROVENANCE})
+    return digest_of([sorted(walk.stamp().values()), found])
 
 
 def read_text(name: str) -> nbformat.NotebookNode:
@@ -82,7 +92,7 @@ def never_run(notebook: nbformat.NotebookNode) -> list[str]:
     return [c.source for c in notebook.cells if c.cell_type == "code" and c.source and c.execution_count is None]
 
 
-def execute(name: str, text: nbformat.NotebookNode, package: str) -> None:
+def execute(name: str, text: nbformat.NotebookNode, stamp: str) -> None:
     """Run a chapter from its folder, and store it with its outputs and, in `book/cost.json`, its seconds."""
     notebook, start = copy.deepcopy(text), time.perf_counter()
     resources = {"metadata": {"path": str(BOOK / "chapters")}}
@@ -90,7 +100,7 @@ def execute(name: str, text: nbformat.NotebookNode, package: str) -> None:
     environment = {**os.environ, "MFFCN_LITE_BUILDS_BOOK": "1"}  # photos that may not be passed on are refused
     NotebookClient(notebook, resources=resources, **options).execute(env=environment)
     seconds = time.perf_counter() - start
-    notebook.metadata = nbformat.from_dict({"kernelspec": text.metadata.kernelspec, "mffcn_lite": {"package": package}})
+    notebook.metadata = nbformat.from_dict({"kernelspec": text.metadata.kernelspec, "mffcn_lite": {"stamp": stamp}})
     nbformat.write(notebook, BOOK / "chapters" / f"{name}.ipynb")
     cost_file = BOOK / "cost.json"
     cost = json.loads(cost_file.read_text(encoding="utf-8")) if cost_file.exists() else {}
@@ -105,16 +115,16 @@ def main(check: bool, only: list[str]) -> None:
     names, wrong = sorted(path.stem for path in (BOOK / "text").glob("*.md")), []
     if unknown := sorted(set(only) - set(names)):
         sys.exit(f"there is no chapter {unknown[0]}; there are {', '.join(names)}")
-    package = package_hash()
     for name in names:
         text, path = read_text(name), BOOK / "chapters" / f"{name}.ipynb"
         stored = nbformat.read(path, as_version=4) if path.exists() else None
         right = stored is not None and in_step(text, stored) and not never_run(stored)
-        fresh = right and stored.metadata.get("mffcn_lite", {}).get("package") == package
+        stamp = "" if check else stamp_of(name, text)
+        fresh = right and stored.metadata.get("mffcn_lite", {}).get("stamp") == stamp
         if check:
             wrong += [] if right else [name]
         elif name in only or not (only or fresh):
-            execute(name, text, package)
+            execute(name, text, stamp)
     wrong += sorted({path.stem for path in (BOOK / "chapters").glob("*.ipynb")} - set(names))
     if wrong:
         sys.exit(f"out of step with book/text: {', '.join(wrong)}; run 'make chapters'")

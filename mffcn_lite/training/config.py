@@ -68,8 +68,8 @@ class TrainingConfig:
 
 RECIPES = {
     "paper": TrainingConfig(),
-    # Chosen on validation people (benchmarks/recipe_trials.py): whole photos, since a crop's borders, padded with
-    # zeros, are a large part of it and none of what the network will meet.
+    # Chosen on validation people (benchmarks/experiments/recipe_trials.py): whole photos, since a crop's borders, padded
+    # with zeros, are a large part of it and none of what the network will meet.
     "fast": TrainingConfig(
         steps=40_000,
         batch=3,
