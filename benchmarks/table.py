@@ -126,8 +126,8 @@ TRAINED = ("mffcn", "srcnn", "l2")
 _ALL = (
     *(recipe_trials(name, hours) for name, hours in {"mffcn": 3.5, "srcnn": 1.5, "nie": 1.5, "fsrcnn": 0.5}.items()),
     *(patch_trials(name) for name in ("example", "sparse", "forest")),
-    *(shipped(name, hours) for name, hours in {"mffcn": 1.2, "srcnn": 0.5, "nie": 0.5, "fsrcnn": 0.2}.items()),
     *(shipped(name, 0.02) for name in FITTED),
+    *(shipped(name, hours) for name, hours in {"mffcn": 1.2, "srcnn": 0.5, "nie": 0.5, "fsrcnn": 0.2}.items()),
     Experiment(
         "weights/mffcn-full",
         "experiments.train_shipped",

@@ -38,8 +38,9 @@ def test_an_experiment_goes_on_and_begins_anew_when_the_code_has_changed(elsewhe
 
 def test_other_weights_make_a_table_out_of_date(elsewhere):
     for name in (name for name in EXPERIMENTS if name.startswith(("trials_", "weights/"))):
-        storing.store(name, {"model": name})
+        elsewhere(name).parent.mkdir(parents=True, exist_ok=True)
         elsewhere(name).with_suffix(".safetensors").write_bytes(b"weights")
+        storing.store(name, {"model": name})
     storing.store("tables", {})
     assert storing.LEDGER.line("tables") == "up to date"
     elsewhere("weights/srcnn").with_suffix(".safetensors").write_bytes(b"others")
