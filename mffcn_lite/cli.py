@@ -13,7 +13,7 @@ import typer
 
 from mffcn_lite import shipped
 from mffcn_lite.arguments import apply_settings, parse_factors
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_number
 from mffcn_lite.shipped import SYSTEMS, UNTRAINED, shipped_models, shipped_names
 
 # torch takes seconds to import, so each command imports what it needs, and --help answers at once.
@@ -49,8 +49,7 @@ def train(
     ] = None,
 ) -> None:
     """Train a network on the training people; the test people are never seen."""
-    if stop_after is not None and stop_after < 1:
-        raise MffcnLiteError(f"--stop-after (={stop_after}) must be at least 1")
+    check_number("--stop-after", stop_after, at_least=1, whole=True, none=True)
     repeated = like or (str(out) if resume and data is None and model is None else None)
     if repeated is None and (data is None or model is None):
         raise MffcnLiteError(

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_number
 
 BICUBIC_A = -0.5  # as PIL; torch without antialiasing has −0.75
 
@@ -141,8 +141,7 @@ def small_size(size: tuple[int, int], factor: int) -> tuple[int, int]:
     Raises:
         MffcnLiteError: if `factor` is no whole number of at least 2, or larger than a side.
     """
-    if isinstance(factor, bool) or not isinstance(factor, Integral) or factor < 2:
-        raise MffcnLiteError(f"factor (={factor}) must be a whole number of at least 2")
+    check_number("factor", factor, at_least=2, whole=True)
     if factor > min(size):
         raise MffcnLiteError(f"factor (={factor}) is larger than the photo's shorter side (={min(size)} pixels)")
     return tuple(int(side / factor + 0.5) for side in size)

@@ -1,7 +1,6 @@
 """Small photos as the world makes them, not as the training did: another kernel or grid, noise, JPEG (chapter 16)."""
 
 import io
-import math
 
 import numpy as np
 import torch
@@ -10,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from mffcn_lite.degrade import cubic
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_number
 
 
 def read_at(
@@ -32,8 +31,7 @@ def read_at(
     Raises:
         MffcnLiteError: if `size` is larger than `hr`, `sigma` is not above 0, or `shift` moves a centre off the photo.
     """
-    if sigma is not None and not 0 < sigma < math.inf:
-        raise MffcnLiteError(f"sigma (={sigma}) must be above 0 and finite")
+    check_number("sigma", sigma, above=0, none=True)
     matrices = []
     for old, new in zip(hr.shape[-2:], size, strict=True):
         if not 1 <= new <= old:
@@ -59,8 +57,7 @@ def add_noise(
     Raises:
         MffcnLiteError: if `level` is below 0.
     """
-    if not 0 <= level < math.inf:
-        raise MffcnLiteError(f"level (={level}) must be at least 0 and finite")
+    check_number("level", level, at_least=0)
     noise = torch.randn(small.shape, generator=generator, dtype=small.dtype, device=generator.device)
     return (small + level / 255 * noise.to(small.device)).clamp(0, 1)
 
@@ -76,8 +73,9 @@ def jpeg(
     Raises:
         MffcnLiteError: for another quality, or photos of neither 1 nor 3 channels.
     """
-    if quality not in range(1, 96) or small.shape[1] not in (1, 3):
-        raise MffcnLiteError(f"quality (={quality}) must be 1 to 95, and photos {tuple(small.shape)} grey or RGB")
+    check_number("quality", quality, at_least=1, at_most=95, whole=True)
+    if small.shape[1] not in (1, 3):
+        raise MffcnLiteError(f"photos {tuple(small.shape)} must be grey or RGB, with 1 or 3 channels")
     levels = (small.detach().clamp(0, 1) * 255).round().byte().cpu().permute(0, 2, 3, 1).numpy()
     read = []
     for photo in levels:

@@ -8,7 +8,7 @@ import torch
 
 from mffcn_lite.data import FaceSet
 from mffcn_lite.degrade import downsample
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_number
 from mffcn_lite.files import read_json
 from mffcn_lite.metrics import psnr, ssim
 from mffcn_lite.models import SuperResolver
@@ -53,8 +53,9 @@ def evaluate(
     """
     if not len(faces):
         raise MffcnLiteError("there are no photos to measure on; name a set with some")
-    if not models or not factors or batch < 1:
-        raise MffcnLiteError("there is nothing to measure; name a system, a factor, and a batch of at least 1")
+    check_number("batch", batch, at_least=1, whole=True)
+    if not models or not factors:
+        raise MffcnLiteError("there is nothing to measure; name a system and a factor")
     for name, model in models.items():
         if faces.images.shape[1] != 1 and next(model.parameters(), None) is not None:
             raise MffcnLiteError(f"{name} works on grey photos, and these have {faces.images.shape[1]} channels")

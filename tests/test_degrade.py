@@ -301,7 +301,7 @@ def test_shapes_and_types_in_annotations_are_checked_in_this_suite():
 @pytest.mark.parametrize("factor", [0, -1, 1, 1.5, True, False, "2", "two", None, math.nan, math.inf])
 @pytest.mark.parametrize("function", [downsample, degrade])
 def test_a_factor_that_is_no_whole_number_above_one_is_named(refuses, function, factor):
-    refuses(lambda: function(picture(8, 8), factor), f"(={factor})", "factor", "whole number of at least 2")
+    refuses(lambda: function(picture(8, 8), factor), f"(={factor!r})", "factor", "whole number of at least 2")
 
 
 def test_a_factor_larger_than_a_side_is_named(refuses):

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mffcn_lite.errors import MffcnLiteError, check_pair, check_word
+from mffcn_lite.errors import MffcnLiteError, check_number, check_pair, check_word
 from mffcn_lite.features import FeatureNetwork, create_features
 from mffcn_lite.losses.terms import (
     FORMS,
@@ -79,8 +79,7 @@ class Objective(nn.Module):
         super().__init__()
         self.weights = dict(zip(TERMS, (l2, perceptual, texture, tv), strict=True))
         for name, weight in self.weights.items():
-            if not 0 <= weight < float("inf"):
-                raise MffcnLiteError(f"the weight of {name} (={weight}) must be at least 0 and finite")
+            check_number(f"the weight of {name}", weight, at_least=0)
         if features is None and (perceptual or texture):
             raise MffcnLiteError(
                 "the perceptual and the texture term need features; see create_features, or set both to 0"

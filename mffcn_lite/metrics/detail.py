@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from mffcn_lite.errors import MffcnLiteError, check_pair, check_word
+from mffcn_lite.errors import MffcnLiteError, check_number, check_pair, check_word
 
 
 def band_energy_ratio(
@@ -22,8 +22,7 @@ def band_energy_ratio(
         MffcnLiteError: if the shapes differ, a tensor holds integers, or `bands` is below 1.
     """
     check_pair(sr, hr)
-    if bands < 1:
-        raise MffcnLiteError(f"bands (={bands}) must be at least 1")
+    check_number("bands", bands, at_least=1, whole=True)
     down, across = (torch.fft.fftfreq(side, device=sr.device, dtype=torch.float64) for side in sr.shape[-2:])
     frequency = (down[:, None] ** 2 + across**2).sqrt()
     inside = (frequency > 0) & (frequency < 0.5)

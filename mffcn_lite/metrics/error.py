@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 
-from mffcn_lite.errors import MffcnLiteError, check_pair
+from mffcn_lite.errors import MffcnLiteError, check_number, check_pair
 
 Channels = Literal["all", "y", "y-studio"]
 CHUNK = 2**17  # pixels at a time
@@ -24,8 +24,7 @@ def prepare(
 ) -> tuple[Tensor, Tensor]:
     """Both batches, checked and brought to what is compared."""
     check_pair(sr, hr)
-    if not 0 < data_range < float("inf"):
-        raise MffcnLiteError(f"data_range (={data_range}) must be above 0 and finite")
+    check_number("data_range", data_range, above=0)
     if not 0 <= 2 * border < min(sr.shape[-2:]):
         raise MffcnLiteError(f"border (={border}) leaves nothing of images of {tuple(sr.shape[-2:])} pixels")
     if channels not in ("all", "y", "y-studio") or (channels != "all" and sr.shape[1] not in (1, 3)):

@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float, Float64
 from torch import Tensor
 
 from mffcn_lite.degrade import BICUBIC_A, resampling_matrices, small_size
-from mffcn_lite.errors import MffcnLiteError, check_pair
+from mffcn_lite.errors import MffcnLiteError, check_number, check_pair
 
 
 def split_error(
@@ -50,8 +50,7 @@ def error_by_band(
         MffcnLiteError: if the shapes differ, a tensor holds integers, or `bands` is below 1.
     """
     check_pair(sr, hr)
-    if bands < 1:
-        raise MffcnLiteError(f"bands (={bands}) must be at least 1")
+    check_number("bands", bands, at_least=1, whole=True)
     error = sr.double() - hr.double()
     power = torch.fft.fft2(error).abs().square().mean(1) / error[0, 0].numel() ** 2
     down, across = (torch.fft.fftfreq(side, device=sr.device, dtype=torch.float64) for side in sr.shape[-2:])

@@ -10,7 +10,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 from torch.nn import functional
 
-from mffcn_lite.errors import MffcnLiteError, check_word
+from mffcn_lite.errors import MffcnLiteError, check_number, check_word
 from mffcn_lite.metrics.error import Channels, chunks, prepare
 
 BLOCK = 32  # windows along an axis at a time
@@ -41,8 +41,10 @@ class SSIMConvention:
     downsample: bool = False
 
     def __post_init__(self):
-        if self.side < 1 or self.side % 2 == 0 or not self.sigma > 0:
-            raise MffcnLiteError(f"side (={self.side}) must be odd, and sigma (={self.sigma}) above 0")
+        check_number("side", self.side, at_least=1, whole=True)
+        check_number("sigma", self.sigma, above=0)
+        if self.side % 2 == 0:
+            raise MffcnLiteError(f"side (={self.side}) must be odd, so that a window has a middle")
         choices = {"window": ("gaussian", "uniform", "global"), "covariance": ("population", "sample")}
         for name, words in (choices | {"borders": ("drop", "repeat", "reflect")}).items():
             check_word(name, getattr(self, name), words)

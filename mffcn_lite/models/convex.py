@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mffcn_lite.degrade import BICUBIC_A, upsample
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import check_number
 from mffcn_lite.models.base import SuperResolver
 from mffcn_lite.models.reconstruction import ForwardModel
 
@@ -93,14 +93,11 @@ class ConvexProjections(SuperResolver):
         sweeps: int = 10,
     ):
         super().__init__()
-        if not 0 <= slab < 1 or (band is not None and not band > 0) or sweeps < 1:
-            raise MffcnLiteError(
-                f"slab (={slab}) must be at least 0 and below 1, band (={band}) above 0, "
-                f"and sweeps (={sweeps}) at least 1"
-            )
-        self.arguments = {"kernel": kernel, "antialias": antialias, "a": a, "slab": slab, "band": band}
-        self.arguments |= {"sweeps": sweeps}
+        check_number("slab", slab, at_least=0, below=1)
+        check_number("band", band, above=0, none=True)
+        check_number("sweeps", sweeps, at_least=1, whole=True)
         self.model = {"kernel": kernel, "antialias": antialias, "a": a}
+        self.arguments = {**self.model, "slab": slab, "band": band, "sweeps": sweeps}
         self.slab, self.band, self.sweeps = slab, band, sweeps
 
     def upscale(

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.models.patches import PatchModel, check_numbers, mid_frequencies
+from mffcn_lite.errors import check_number
+from mffcn_lite.models.patches import PatchModel, mid_frequencies
 
 DARKEST = 0.01  # added to a patch's contrast, which divides: noise in a flat one must not be blown up
 
@@ -47,12 +47,8 @@ class ExampleBased(PatchModel):
         seed: int = 0,
     ):
         super().__init__(side, stride, components, factors, pairs, seed)
-        check_numbers({"candidates": candidates}, {"consistency": consistency})
-        if not 1 <= candidates <= pairs or not consistency >= 0:
-            raise MffcnLiteError(
-                f"candidates (={candidates}) must lie between 1 and pairs (={pairs}), and consistency (={consistency}) "
-                "be at least 0"
-            )
+        check_number("candidates", candidates, at_least=1, at_most=pairs, whole=True)
+        check_number("consistency", consistency, at_least=0)
         self.arguments |= {"candidates": candidates, "consistency": consistency}
         self.candidates, self.consistency = candidates, consistency
         self.radius = None  # a choice depends on those before it, however far

@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.models.patches import PatchModel, check_numbers, derivatives
+from mffcn_lite.errors import MffcnLiteError, check_number
+from mffcn_lite.models.patches import PatchModel, derivatives
 
 DETAILS = 6  # principal components of the details by which scikit-learn judges a split: much faster than all pixels
 
@@ -49,11 +49,9 @@ class RegressionForest(PatchModel):
         seed: int = 0,
     ):
         super().__init__(side, stride, components, factors, pairs, seed)
-        check_numbers({"trees": trees, "leaves": leaves}, {"ridge": ridge})
-        if trees < 1 or leaves < 2 or not ridge > 0:
-            raise MffcnLiteError(
-                f"trees (={trees}) must be at least 1, leaves (={leaves}) at least 2, and ridge (={ridge}) above 0"
-            )
+        check_number("trees", trees, at_least=1, whole=True)
+        check_number("leaves", leaves, at_least=2, whole=True)
+        check_number("ridge", ridge, above=0)
         self.arguments |= {"trees": trees, "leaves": leaves, "ridge": ridge}
         self.trees, self.leaves, self.ridge = trees, leaves, ridge
         # A tree of n leaves has 2n − 1 nodes. Where a node is a leaf, both of its children are itself.

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_number, check_word
 
 ACTIVATIONS = (None, "inside", "outside", "both")
 FEW = 16  # maps up to which three convolutions take longer than one, whatever they multiply (make bench)
@@ -65,13 +65,11 @@ class MFF(nn.Module):
         stride: int = 1,
     ):
         super().__init__()
-        if activation not in ACTIVATIONS:
-            raise MffcnLiteError(f"activation (={activation!r}) must be one of {ACTIVATIONS}")
+        check_word("activation", activation, ACTIVATIONS)
         branch = out_channels if branch is None else branch
         numbers = {"in_channels": in_channels, "out_channels": out_channels, "branch": branch, "stride": stride}
         for name, number in numbers.items():
-            if not isinstance(number, int) or number < 1:
-                raise MffcnLiteError(f"{name} (={number}) must be a whole number of at least 1")
+            check_number(name, number, at_least=1, whole=True)
         self.inside, self.outside = activation in ("inside", "both"), activation in ("outside", "both")
         self.stride = stride
         fewer = 25 * in_channels * out_channels < 35 * in_channels * branch + 3 * branch * out_channels

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mffcn_lite.degrade import BICUBIC_A, resampling_matrices, upsample
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_number, check_word
 from mffcn_lite.models.base import SuperResolver
 
 
@@ -121,16 +121,12 @@ class BackProjection(SuperResolver):
         tolerance: float = 1e-4,
     ):
         super().__init__()
-        if back not in ("transpose", "enlarge"):
-            raise MffcnLiteError(f'back (={back!r}) must be "transpose" or "enlarge"')
-        if not 0 < tolerance < 1 or (step is not None and not 0 < step < math.inf) or (steps is not None and steps < 0):
-            raise MffcnLiteError(
-                f"step (={step}) must be above 0, steps (={steps}) at least 0, "
-                f"and tolerance (={tolerance}) between 0 and 1"
-            )
-        self.arguments = {"kernel": kernel, "antialias": antialias, "a": a, "back": back, "step": step}
-        self.arguments |= {"steps": steps, "tolerance": tolerance}
+        check_word("back", back, ("transpose", "enlarge"))
+        check_number("step", step, above=0, none=True)
+        check_number("steps", steps, at_least=0, whole=True, none=True)
+        check_number("tolerance", tolerance, above=0, below=1)
         self.model = {"kernel": kernel, "antialias": antialias, "a": a}
+        self.arguments = {**self.model, "back": back, "step": step, "steps": steps, "tolerance": tolerance}
         self.back, self.step, self.steps, self.tolerance = back, step, steps, tolerance
 
     def _step(self, forward: ForwardModel) -> float:

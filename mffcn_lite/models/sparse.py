@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.models.patches import PatchModel, check_numbers, derivatives
+from mffcn_lite.errors import MffcnLiteError, check_number
+from mffcn_lite.models.patches import PatchModel, derivatives
 from mffcn_lite.models.reconstruction import BackProjection
 
 FLAT = 0.05  # patches of less contrast than this, root of the sum of squares, teach the dictionary nothing
@@ -76,12 +76,9 @@ class SparseCoding(PatchModel):
         seed: int = 0,
     ):
         super().__init__(side, stride, components, factors, pairs, seed)
-        check_numbers({"atoms": atoms, "nonzeros": nonzeros}, {"sparsity": sparsity})
-        if not 1 <= nonzeros <= min(atoms, components) or not sparsity > 0:
-            raise MffcnLiteError(
-                f"nonzeros (={nonzeros}) must lie between 1 and atoms (={atoms}) and components (={components}), "
-                f"and sparsity (={sparsity}) be above 0"
-            )
+        check_number("atoms", atoms, at_least=1, whole=True)
+        check_number("nonzeros", nonzeros, at_least=1, at_most=min(atoms, components), whole=True)
+        check_number("sparsity", sparsity, above=0)
         self.arguments |= {"atoms": atoms, "nonzeros": nonzeros, "sparsity": sparsity}
         self.arguments |= {"back_projection": back_projection}
         self.nonzeros, self.sparsity, self.back_projection = nonzeros, sparsity, back_projection

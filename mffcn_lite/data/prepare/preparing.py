@@ -21,7 +21,7 @@ from mffcn_lite.data.prepare.alignment import Placement
 from mffcn_lite.data.prepare.journal import Journal
 from mffcn_lite.data.prepare.photo import Photo, prepare_photo
 from mffcn_lite.data.prepare.prepared import write_prepared
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_number
 
 
 def in_order(pool: ThreadPoolExecutor, photos: list[Photo], placement: Placement, ahead: int) -> Iterator:
@@ -63,10 +63,8 @@ def prepare(
             `strict`, as soon as one cannot.
     """
     out, placement = Path(os.path.abspath(out)), placement or Placement()
-    if limit is not None and limit < 1:
-        raise MffcnLiteError(f"limit (={limit}) must be at least 1")
-    if workers is not None and workers < 1:
-        raise MffcnLiteError(f"workers (={workers}) must be at least 1")
+    check_number("limit", limit, at_least=1, whole=True, none=True)
+    check_number("workers", workers, at_least=1, whole=True, none=True)
     if os.path.lexists(out):
         raise MffcnLiteError(f"{out} exists already; name a new folder, so that nothing is overwritten")
     if strict and problems:
