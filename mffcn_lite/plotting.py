@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.path import Path
 from numpy.typing import ArrayLike
-from torch import Tensor
+from torch import Tensor, nn
 
 from mffcn_lite.models import MFF, MFFCN
 
@@ -244,7 +244,7 @@ def network_figure(model: MFFCN) -> Figure:
     return figure
 
 
-def _channels(module) -> str:
+def _channels(module: MFF | nn.Sequential) -> str:
     """A layer's kind, and its channels in and out."""
     if isinstance(module, MFF):
         return f"MFF\n{module.branches[0].in_channels}→{module.project.out_channels}"

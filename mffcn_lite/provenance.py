@@ -34,7 +34,7 @@ def syntax(path: Path) -> bytes:
     return repr(_plain(tree)).encode()
 
 
-def _plain(node):
+def _plain(node: object) -> object:
     """A syntax tree as nested tuples, without empty fields: versions of Python have more or fewer of those."""
     if isinstance(node, list):
         return [_plain(item) for item in node]

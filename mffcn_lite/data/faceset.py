@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import DTypeLike
 from torch import Tensor
 
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import read_json, replacing, sha256, write_json
 
+Index = int | np.integer | slice | list | np.ndarray  # which photos, as NumPy takes it
 COLUMNS = ("name", "person", "pose", "date", "source", "sha256", "left_x", "left_y", "right_x", "right_y")
 
 
@@ -32,10 +34,10 @@ class MappedPhotos:
     def __len__(self) -> int:
         return len(self.index)
 
-    def __getitem__(self, which) -> np.ndarray:
+    def __getitem__(self, which: Index) -> np.ndarray:
         return np.asarray(self.images[self.index[which]])
 
-    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         return self[:] if dtype is None else self[:].astype(dtype)
 
 
@@ -75,7 +77,7 @@ class FaceSet:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index) -> "FaceSet":
+    def __getitem__(self, index: Index) -> "FaceSet":
         """The photos at `index` (an int, a slice or an array) as a smaller set."""
         index = np.arange(len(self))[index].reshape(-1)
         images, step = self.images, np.diff(index)

@@ -71,19 +71,21 @@ def _window_blocks(
     """
     if convention.window == "global":
         return [(0, length, torch.full((1, length), 1 / length, dtype=dtype, device=device))]
+    # Windows of two dimensions are products of two of one dimension, so this serves both axes.
     side, half = convention.side, convention.side // 2
     weights = torch.ones(side, dtype=torch.float64)
     if convention.window == "gaussian":
         weights = torch.exp(-(torch.arange(-half, half + 1, dtype=torch.float64) ** 2) / (2 * convention.sigma**2))
     first, outputs = (0, length - side + 1) if convention.borders == "drop" else (-half, length)
-    taps = torch.arange(outputs)[:, None] + torch.arange(side) + first
-    if convention.borders == "reflect":
+    taps = torch.arange(outputs)[:, None] + torch.arange(side) + first  # outputs×side: which pixels a window sees
+    if convention.borders == "reflect":  # −1 is 1, and length is length − 2
         taps = length - 1 - (length - 1 - taps.abs()).abs()
+    # Added, not assigned: a pixel that is repeated or mirrored takes the weights of all its taps.
     matrix = torch.zeros(outputs, length, dtype=torch.float64)
     matrix.scatter_add_(1, taps.clamp(0, length - 1), (weights / weights.sum()).expand(outputs, side))
     blocks = []
     for block in matrix.split(BLOCK):
-        used = block.any(0).nonzero()
+        used = block.any(0).nonzero()  # a band along the diagonal
         start, stop = int(used[0]), int(used[-1]) + 1
         blocks.append((start, stop, block[:, start:stop].to(device, dtype)))
     return blocks
@@ -161,7 +163,7 @@ def _similarities(
         images = torch.cat([images[..., start:stop] @ block.T for start, stop, block in columns], dim=-1)
         return torch.cat([block @ images[..., start:stop, :] for start, stop, block in rows], dim=-2)
 
-    pixels = height * width if convention.window == "global" else convention.side**2
+    pixels = height * width if convention.window == "global" else convention.side**2  # n of a window
     unbias = pixels / max(1, pixels - 1) if convention.covariance == "sample" else 1.0
     c1, c2 = (convention.k1 * data_range) ** 2, (convention.k2 * data_range) ** 2
     for x, y in chunks(sr, hr):
@@ -170,7 +172,7 @@ def _similarities(
         level_x, level_y = x.mean((1, 2, 3), keepdim=True), y.mean((1, 2, 3), keepdim=True)
         x, y = x - level_x, y - level_y
         # Variances only occur as a sum: four local means in place of five.
-        mean_x, mean_y, squares, products = local_means(torch.stack([x, y, x * x + y * y, x * y]))
+        mean_x, mean_y, squares, products = local_means(torch.stack([x, y, x * x + y * y, x * y]))  # each N×C×h×w
         covariance = unbias * (products - mean_x * mean_y)
         variances = unbias * (squares - mean_x * mean_x - mean_y * mean_y)
         mean_x, mean_y = mean_x + level_x, mean_y + level_y

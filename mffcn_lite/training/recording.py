@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from mffcn_lite.data import FaceSet
@@ -143,8 +144,8 @@ class Board:
         for factor, value in line.get("validation_psnr", {}).items():
             self.writer.add_scalar(f"validation PSNR/×{factor}", value, step)
 
-    def show(self, strip, step: int) -> None:
-        """A picture, a float tensor 1×H×W in [0, 1]: blurred, restored and sharp."""
+    def show(self, strip: Float[Tensor, "1 height width"], step: int) -> None:
+        """A picture with values in [0, 1]: blurred, restored and sharp."""
         self.writer.add_image("blurred, restored, sharp", strip, step)
 
     def close(self) -> None:

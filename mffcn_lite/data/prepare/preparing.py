@@ -8,7 +8,7 @@ import os
 import shutil
 import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from itertools import islice
@@ -24,7 +24,9 @@ from mffcn_lite.data.prepare.prepared import write_prepared
 from mffcn_lite.errors import MffcnLiteError, check_number
 
 
-def in_order(pool: ThreadPoolExecutor, photos: list[Photo], placement: Placement, ahead: int) -> Iterator:
+def in_order(
+    pool: ThreadPoolExecutor, photos: list[Photo], placement: Placement, ahead: int
+) -> Iterator[tuple[dict, bytes]]:
     """The results in the photos' order, with no more than `ahead` photos in memory."""
     waiting: deque[Future] = deque()
     left = iter(photos)
@@ -42,7 +44,7 @@ def prepare(
     card: dict,
     placement: Placement | None = None,
     *,
-    problems: list[tuple[str, str]] = (),
+    problems: Sequence[tuple[str, str]] = (),
     limit: int | None = None,
     seed: int = 0,
     workers: int | None = None,
@@ -93,7 +95,14 @@ def prepare(
             journal.close()
 
 
-def _run(photos, placement, journal, workers, strict, on_progress) -> None:
+def _run(
+    photos: list[Photo],
+    placement: Placement,
+    journal: Journal,
+    workers: int,
+    strict: bool,
+    on_progress: Callable[[int], None] | None,
+) -> None:
     """Look at the photos that the journal does not have yet."""
     kept = Kept(journal.rows, strict)
     # Pillow warns of large pictures and of damaged EXIF data; what cannot be used is named in the report.
@@ -150,7 +159,16 @@ class Kept:
         return row
 
 
-def _finish(journal, out, card, placement, problems, limit, seed, shape) -> dict:
+def _finish(
+    journal: Journal,
+    out: Path,
+    card: dict,
+    placement: Placement,
+    problems: Sequence[tuple[str, str]],
+    limit: int | None,
+    seed: int,
+    shape: tuple[int, int, int],
+) -> dict:
     """Write the set from the journal; the report."""
     good = [i for i, row in enumerate(journal.rows) if "reason" not in row]
     skipped = [{"source": source, "reason": reason} for source, reason in problems]
