@@ -52,9 +52,7 @@ def train(
     check_number("--stop-after", stop_after, at_least=1, whole=True, none=True)
     repeated = like or (str(out) if resume and data is None and model is None else None)
     if repeated is None and (data is None or model is None):
-        raise MffcnLiteError(
-            "name --data and --model, or a run to repeat with --like, or one to go on with by --resume"
-        )
+        raise MffcnLiteError("name --data and --model, a run to repeat with --like, or one to go on with by --resume")
     if repeated is not None and recipe is not None:
         raise MffcnLiteError("--recipe is part of the run that is repeated; leave it out, and change it with --set")
 
@@ -172,9 +170,7 @@ def reconstruct(
     stems = [image.stem for image in images]
     if len(set(stems)) < len(stems):
         twice = next(stem for stem in stems if stems.count(stem) > 1)
-        raise MffcnLiteError(
-            f'two pictures are called "{twice}", and one result would replace the other; call again for each'
-        )
+        raise MffcnLiteError(f'two pictures are called "{twice}", and so would their results; call again for each')
 
     from mffcn_lite.checkpoint import load_model
     from mffcn_lite.device import choose_device

@@ -15,6 +15,10 @@ from torch import Tensor
 
 from mffcn_lite.errors import MffcnLiteError, check_number
 
+# What annotations say of batches; in all tests each call is checked against them.
+Images = Float[Tensor, "batch channel height width"]  # N×C×H×W
+SmallImages = Float[Tensor, "batch channel smallheight smallwidth"]  # the same ones after down-sampling
+
 BICUBIC_A = -0.5  # as PIL; torch without antialiasing has −0.75
 
 
@@ -37,11 +41,7 @@ def lanczos3(x: Tensor) -> Tensor:
 
 
 # name: (kernel, half its width in samples); nearest and area have matrices of their own.
-KERNELS: dict[str, tuple[Callable, int]] = {
-    "bilinear": (triangle, 1),
-    "bicubic": (cubic, 2),
-    "lanczos": (lanczos3, 3),
-}
+KERNELS: dict[str, tuple[Callable, int]] = {"bilinear": (triangle, 1), "bicubic": (cubic, 2), "lanczos": (lanczos3, 3)}
 KERNEL_NAMES = ("nearest", *KERNELS, "area")
 
 
@@ -85,11 +85,7 @@ def _matrix_on(device: torch.device, dtype: torch.dtype, *key) -> Tensor:
 
 
 def resampling_matrices(
-    images: Float[Tensor, "batch channel height width"],
-    size: tuple[int, int],
-    kernel: str = "bicubic",
-    antialias: bool = True,
-    a: float = BICUBIC_A,
+    images: Images, size: tuple[int, int], kernel: str = "bicubic", antialias: bool = True, a: float = BICUBIC_A
 ) -> tuple[Float[Tensor, "newheight height"], Float[Tensor, "newwidth width"]]:
     """R and C, with which `resample` is R @ images @ Cᵀ: on the images' device, of their kind of floats.
 
@@ -112,11 +108,7 @@ def resampling_matrices(
 
 
 def resample(
-    images: Float[Tensor, "batch channel height width"],
-    size: tuple[int, int],
-    kernel: str = "bicubic",
-    antialias: bool = True,
-    a: float = BICUBIC_A,
+    images: Images, size: tuple[int, int], kernel: str = "bicubic", antialias: bool = True, a: float = BICUBIC_A
 ) -> Float[Tensor, "batch channel newheight newwidth"]:
     """Resample a batch to `size` = (height, width), in either direction.
 
@@ -148,12 +140,8 @@ def small_size(size: tuple[int, int], factor: int) -> tuple[int, int]:
 
 
 def downsample(
-    hr: Float[Tensor, "batch channel height width"],
-    factor: int,
-    kernel: str = "bicubic",
-    antialias: bool = True,
-    a: float = BICUBIC_A,
-) -> Float[Tensor, "batch channel smallheight smallwidth"]:
+    hr: Images, factor: int, kernel: str = "bicubic", antialias: bool = True, a: float = BICUBIC_A
+) -> SmallImages:
     """The small photo: `hr` shrunk `factor` times.
 
     Where `factor` does not divide a side, the side is rounded and the *true* scale (92/31, not 3) is
@@ -163,12 +151,8 @@ def downsample(
 
 
 def upsample(
-    small: Float[Tensor, "batch channel smallheight smallwidth"],
-    size: tuple[int, int],
-    kernel: str = "bicubic",
-    antialias: bool = True,
-    a: float = BICUBIC_A,
-) -> Float[Tensor, "batch channel height width"]:
+    small: SmallImages, size: tuple[int, int], kernel: str = "bicubic", antialias: bool = True, a: float = BICUBIC_A
+) -> Images:
     """The enlarged photo: `small` brought to `size` = (height, width).
 
     When enlarging, `antialias` decides about the borders alone. Arguments and errors: see `resample`.
@@ -176,13 +160,7 @@ def upsample(
     return resample(small, size, kernel, antialias, a)
 
 
-def degrade(
-    hr: Float[Tensor, "batch channel height width"],
-    factor: int,
-    kernel: str = "bicubic",
-    antialias: bool = True,
-    a: float = BICUBIC_A,
-) -> Float[Tensor, "batch channel height width"]:
+def degrade(hr: Images, factor: int, kernel: str = "bicubic", antialias: bool = True, a: float = BICUBIC_A) -> Images:
     """The blurred photo, the paper's I_LR: `hr` down-sampled by `factor` and enlarged to its own size again."""
     small = downsample(hr, factor, kernel, antialias, a)
     return upsample(small, tuple(hr.shape[-2:]), kernel, antialias, a)

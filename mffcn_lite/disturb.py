@@ -4,21 +4,15 @@ import io
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from PIL import Image
-from torch import Tensor
 
-from mffcn_lite.degrade import cubic
+from mffcn_lite.degrade import Images, SmallImages, cubic
 from mffcn_lite.errors import MffcnLiteError, check_number
 
 
 def read_at(
-    hr: Float[Tensor, "batch channel height width"],
-    size: tuple[int, int],
-    *,
-    shift: float | int = 0,
-    sigma: float | int | None = None,
-) -> Float[Tensor, "batch channel smallheight smallwidth"]:
+    hr: Images, size: tuple[int, int], *, shift: float | int = 0, sigma: float | int | None = None
+) -> SmallImages:
     """`hr` shrunk to `size` = (height, width) with its centres moved, or through a Gaussian lens.
 
     Each small pixel is a weighted mean of those around its centre; beyond the border there is nothing.
@@ -49,9 +43,7 @@ def read_at(
     return matrices[0] @ hr @ matrices[1].T
 
 
-def add_noise(
-    small: Float[Tensor, "batch channel height width"], level: float | int, generator: torch.Generator
-) -> Float[Tensor, "batch channel height width"]:
+def add_noise(small: Images, level: float | int, generator: torch.Generator) -> Images:
     """White Gaussian noise of a standard deviation of `level` grey levels of 255, then clamped to [0, 1].
 
     Raises:
@@ -62,9 +54,7 @@ def add_noise(
     return (small + level / 255 * noise.to(small.device)).clamp(0, 1)
 
 
-def jpeg(
-    small: Float[Tensor, "batch channel height width"], quality: int
-) -> Float[Tensor, "batch channel height width"]:
+def jpeg(small: Images, quality: int) -> Images:
     """Each photo, grey or RGB, rounded to 8 bits, stored as JPEG by Pillow, and read again.
 
     Args:

@@ -76,11 +76,8 @@ def evaluate(
                     "consistency": -10 * (downsample(sr, factor) - small).square().mean((1, 2, 3)).double().log10(),
                 }
                 columns = {key: value.cpu().numpy() for key, value in columns.items()}
-                parts.append(
-                    pd.DataFrame(
-                        {"model": name, "factor": factor, "name": chunk.names, "person": chunk.people, **columns}
-                    )
-                )
+                rows = {"model": name, "factor": factor, "name": chunk.names, "person": chunk.people, **columns}
+                parts.append(pd.DataFrame(rows))
             if on_progress is not None:
                 on_progress(name, factor)
     return pd.concat(parts, ignore_index=True)
@@ -95,21 +92,12 @@ def summarize(per_photo: pd.DataFrame) -> list[dict]:
     means = per_photo.groupby(["model", "factor"])["psnr"].mean()
     for (name, factor), group in per_photo.groupby(["model", "factor"], sort=False):
         people = group.groupby("person")[["psnr", "ssim"]].mean()
-        rows.append(
-            {
-                "model": name,
-                "factor": int(factor),
-                "n": len(group),
-                "psnr": float(group["psnr"].mean()),
-                "psnr_ci": t_interval(people["psnr"].tolist()),
-                "ssim": float(group["ssim"].mean()),
-                "ssim_ci": t_interval(people["ssim"].tolist()),
-                "gain_over_wiener": float(means[name, factor] - means["wiener", factor])
-                if ("wiener", factor) in means.index
-                else None,
-                "consistency": float(group["consistency"].mean()),
-            }
-        )
+        row = {"model": name, "factor": int(factor), "n": len(group)}
+        for key in people:
+            row |= {key: float(group[key].mean()), f"{key}_ci": t_interval(people[key].tolist())}
+        wiener = means.get(("wiener", factor))
+        row["gain_over_wiener"] = None if wiener is None else float(means[name, factor] - wiener)
+        rows.append({**row, "consistency": float(group["consistency"].mean())})
     return rows
 
 

@@ -41,6 +41,8 @@ def _subplots(*arguments, **options):
     with plt.rc_context(RC):
         figure, axes = plt.subplots(*arguments, **options)
         yield figure, axes
+        if "layout" not in options:
+            figure.tight_layout()
     plt.close(figure)
 
 
@@ -53,7 +55,6 @@ def photo_grid(photos: Mapping[str, Tensor], columns: int = 3) -> Figure:
         for axis, (title, photo) in zip(axes.flat, photos.items(), strict=False):
             axis.imshow(as_array(photo), vmin=0, vmax=1, interpolation="nearest")
             axis.set_title(title)
-        figure.tight_layout()
     return figure
 
 
@@ -80,10 +81,8 @@ def curves(
             axis.annotate(name, (position, 1), xycoords=("data", "axes fraction"), fontsize=8, ha="center", va="bottom")
         if log:
             axis.set_yscale("log")
-        axis.set_xlabel(xlabel)
-        axis.set_ylabel(ylabel)
+        axis.set(xlabel=xlabel, ylabel=ylabel)
         axis.legend(edgecolor="none", framealpha=0.9)
-        figure.tight_layout()
     return figure
 
 
@@ -129,10 +128,8 @@ def intervals(rows: Sequence[Mapping], measure: str, unit: str) -> Figure:
             low, high = np.array([row[f"{measure}_ci"] for row in mine]).T
             axis.errorbar(x, y, [y - low, high - y], fmt="os^Dvp"[i % 6], color=colour, capsize=3, label=name)
         axis.set_xticks(sorted({row["factor"] for row in rows}))
-        axis.set_xlabel("factor")
-        axis.set_ylabel(f"{measure.upper()} {unit}".strip())
+        axis.set(xlabel="factor", ylabel=f"{measure.upper()} {unit}".strip())
         axis.legend(frameon=False)
-        figure.tight_layout()
     return figure
 
 
@@ -185,9 +182,7 @@ def dots(groups: Mapping[str, ArrayLike], xlabel: str, ylabel: str, zero: bool =
             axis.plot([i - 0.3, i + 0.3], [y.mean()] * 2, color=COLOURS[1], linewidth=2.5)
         axis.set_xticks(range(len(groups)), list(groups))
         axis.grid(False, axis="x")
-        axis.set_xlabel(xlabel)
-        axis.set_ylabel(ylabel)
-        figure.tight_layout()
+        axis.set(xlabel=xlabel, ylabel=ylabel)
     return figure
 
 
@@ -240,7 +235,6 @@ def network_figure(model: MFFCN) -> Figure:
             axis.text(*place[layer], text, ha="center", va="center", fontsize=8, bbox=box)
         axis.set_xlim(-0.6, depth + 1.6)
         axis.set_ylim(-0.6 * max(model.levels) - 0.4, 0.5 + 0.13 * (depth + 1))
-        figure.tight_layout()
     return figure
 
 

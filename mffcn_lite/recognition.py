@@ -34,9 +34,7 @@ def distances_to_people(
 
 
 def rank_one(
-    distances: Float[np.ndarray, "probe person"],
-    people: Int[np.ndarray, " person"],
-    probes: Int[np.ndarray, " probe"],
+    distances: Float[np.ndarray, "probe person"], people: Int[np.ndarray, " person"], probes: Int[np.ndarray, " probe"]
 ) -> Bool[np.ndarray, " probe"]:
     """Whether the nearest person of the gallery is the one on the probe (identification); a tie counts as wrong.
 

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float64
 from torch import Tensor
 
+from mffcn_lite.degrade import Images
 from mffcn_lite.errors import MffcnLiteError, check_number, check_pair
 
 Channels = Literal["all", "y", "y-studio"]
@@ -28,9 +29,7 @@ def prepare(
     if not 0 <= 2 * border < min(sr.shape[-2:]):
         raise MffcnLiteError(f"border (={border}) leaves nothing of images of {tuple(sr.shape[-2:])} pixels")
     if channels not in ("all", "y", "y-studio") or (channels != "all" and sr.shape[1] not in (1, 3)):
-        raise MffcnLiteError(
-            f'channels (={channels!r}) must be "all", or for images of 1 or 3 channels "y" or "y-studio"'
-        )
+        raise MffcnLiteError(f'channels (={channels!r}) must be "all", or with 1 or 3 channels "y" or "y-studio"')
     return tuple(
         _convert(name, images, data_range, border, channels, rounded) for name, images in (("sr", sr), ("hr", hr))
     )
@@ -65,8 +64,8 @@ def chunks(sr: Tensor, hr: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def mse(
-    sr: Float[Tensor, "batch channel height width"],
-    hr: Float[Tensor, "batch channel height width"],
+    sr: Images,
+    hr: Images,
     *,
     border: int = 0,
     channels: Channels = "all",
@@ -93,8 +92,8 @@ def mse(
 
 
 def psnr(
-    sr: Float[Tensor, "batch channel height width"],
-    hr: Float[Tensor, "batch channel height width"],
+    sr: Images,
+    hr: Images,
     *,
     data_range: float | int,
     border: int = 0,

@@ -10,6 +10,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 from torch.nn import functional
 
+from mffcn_lite.degrade import Images
 from mffcn_lite.errors import MffcnLiteError, check_number, check_word
 from mffcn_lite.metrics.error import Channels, chunks, prepare
 
@@ -92,8 +93,8 @@ def _window_blocks(
 
 
 def ssim(
-    sr: Float[Tensor, "batch channel height width"],
-    hr: Float[Tensor, "batch channel height width"],
+    sr: Images,
+    hr: Images,
     *,
     data_range: float | int,
     convention: str | SSIMConvention = "paper",
@@ -121,11 +122,7 @@ def ssim(
 
 
 def ssim_map(
-    sr: Float[Tensor, "batch channel height width"],
-    hr: Float[Tensor, "batch channel height width"],
-    *,
-    data_range: float | int,
-    convention: str | SSIMConvention = "paper",
+    sr: Images, hr: Images, *, data_range: float | int, convention: str | SSIMConvention = "paper"
 ) -> Float[Tensor, "batch channel _ _"]:
     """SSIM window by window; where windows are dropped at the border, smaller than the images by side − 1.
 
@@ -154,9 +151,7 @@ def _similarities(
         sr, hr = (functional.avg_pool2d(images, times) for images in (sr, hr))
     height, width = sr.shape[-2:]
     if convention.window != "global" and min(height, width) < convention.side:
-        raise MffcnLiteError(
-            f"an image of {height, width} pixels is smaller than SSIM's window ({convention.side}×{convention.side})"
-        )
+        raise MffcnLiteError(f"images of {height, width} pixels are smaller than SSIM's window (={convention.side})")
     rows, columns = (_window_blocks(length, convention, dtype, sr.device) for length in (height, width))
 
     def local_means(images: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mffcn_lite.data import FaceSet
-from mffcn_lite.degrade import degrade
+from mffcn_lite.degrade import Images, degrade
 from mffcn_lite.errors import MffcnLiteError, check_number, check_numbers
 from mffcn_lite.models.base import SuperResolver
 
@@ -166,9 +166,7 @@ class PatchModel(SuperResolver):
         """What patches lack, each for itself."""
         raise NotImplementedError
 
-    def forward(
-        self, blurred: Float[Tensor, "batch channel height width"], factor: int
-    ) -> Float[Tensor, "batch channel height width"]:
+    def forward(self, blurred: Images, factor: int) -> Images:
         """The restored photo, not clamped; each channel by itself."""
         i = min(range(len(self.factors)), key=lambda i: abs(self.factors[i] - factor))
         planes = blurred.flatten(0, 1)[:, None]
@@ -176,9 +174,7 @@ class PatchModel(SuperResolver):
         size = tuple(blurred.shape[-2:])
         return (planes + self.assemble(self.predict(i, features, self.grid(*size)), size)).view_as(blurred)
 
-    def restore(
-        self, blurred: Float[Tensor, "batch channel height width"], factor: int | None = None
-    ) -> Float[Tensor, "batch channel height width"]:
+    def restore(self, blurred: Images, factor: int | None = None) -> Images:
         """As `forward`.
 
         Raises:

@@ -108,9 +108,7 @@ class Log:
             with self.path.open("a", encoding="utf-8") as handle:
                 handle.writelines(self.new)
         except OSError as error:
-            raise MffcnLiteError(
-                f"cannot write {self.path}: {error.strerror}; free the place, then use --resume"
-            ) from error
+            raise MffcnLiteError(f"cannot write {self.path}: {error.strerror}; make room, then --resume") from error
         self.new.clear()
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mffcn_lite.data import FaceSet
 from mffcn_lite.data.faceset import MappedPhotos
-from mffcn_lite.degrade import degrade, downsample
+from mffcn_lite.degrade import Images, degrade, downsample
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.training import processes
 from mffcn_lite.training.config import TrainingConfig
@@ -26,11 +26,9 @@ def check_fits(faces: FaceSet, config: TrainingConfig) -> None:
     """
     if not len(faces):
         raise MffcnLiteError("there are no photos to draw from; choose another set")
-    height, width = faces.images.shape[-2:]
-    if config.crop is not None and not 1 <= config.crop <= min(height, width):
-        raise MffcnLiteError(
-            f"crop (={config.crop}) must lie between 1 and the photos' shorter side (={min(height, width)})"
-        )
+    side = min(faces.images.shape[-2:])
+    if config.crop is not None and not 1 <= config.crop <= side:
+        raise MffcnLiteError(f"crop (={config.crop}) must lie between 1 and the photos' shorter side (={side})")
 
 
 @dataclass
@@ -98,9 +96,7 @@ class Sampler:
             draws.mirrored = torch.rand(batch, generator=generator) < 0.5
         return draws.part(self.part)
 
-    def draw(
-        self, generator: torch.Generator
-    ) -> tuple[Float[Tensor, "batch channel _ _"], Float[Tensor, "batch channel height width"]]:
+    def draw(self, generator: torch.Generator) -> tuple[Float[Tensor, "batch channel _ _"], Images]:
         """One batch (blurred or small, hr), floats in [0, 1]; one factor for all of it."""
         draws = self.plan(generator)
         if self.stream is None:
@@ -113,7 +109,7 @@ class Sampler:
 
     def make(
         self, photos: UInt8[Tensor, "batch channel fullheight fullwidth"], draws: Draws
-    ) -> tuple[Float[Tensor, "batch channel _ _"], Float[Tensor, "batch channel height width"]]:
+    ) -> tuple[Float[Tensor, "batch channel _ _"], Images]:
         """The batch of these photos."""
         c, hr = self.config, photos.float() / 255  # N×C×H×W
         # One tensor N×2C×H×W of sharp and blurred photos, so that both are cut and mirrored alike.
@@ -162,10 +158,7 @@ class Stream:
 
 
 def cut_out(
-    images: Float[Tensor, "batch channel height width"],
-    side: int,
-    top: Int[Tensor, " batch"],
-    left: Int[Tensor, " batch"],
+    images: Images, side: int, top: Int[Tensor, " batch"], left: Int[Tensor, " batch"]
 ) -> Float[Tensor, "batch channel side side"]:
     """A square of `side` pixels from each image, each at a place of its own."""
     steps = torch.arange(side)

@@ -65,6 +65,11 @@ class Placement:
                 "the left one first and at least 2 pixels from the other"
             )
 
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of a prepared photo, C×H×W."""
+        return 3 if self.color else 1, self.size, self.size
+
 
 def parse_eyes(text: str, size: int) -> Eyes:
     """`csu`, `tight` or four numbers, as places in a square of `size` pixels.

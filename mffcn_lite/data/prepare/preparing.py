@@ -4,6 +4,7 @@ While it runs, a hidden folder beside the set holds its journal. The set itself 
 """
 
 import hashlib
+import math
 import os
 import shutil
 import warnings
@@ -15,13 +16,15 @@ from itertools import islice
 from pathlib import Path
 
 import filelock
-import numpy as np
 
+from mffcn_lite.data.faceset import write_prepared
 from mffcn_lite.data.prepare.alignment import Placement
 from mffcn_lite.data.prepare.journal import Journal
 from mffcn_lite.data.prepare.photo import Photo, prepare_photo
-from mffcn_lite.data.prepare.prepared import write_prepared
 from mffcn_lite.errors import MffcnLiteError, check_number
+
+Problems = Sequence[tuple[str, str]]  # (place, reason)
+OnProgress = Callable[[int], None] | None  # called with the number of photos that are done
 
 
 def in_order(
@@ -44,12 +47,12 @@ def prepare(
     card: dict,
     placement: Placement | None = None,
     *,
-    problems: Sequence[tuple[str, str]] = (),
+    problems: Problems = (),
     limit: int | None = None,
     seed: int = 0,
     workers: int | None = None,
     strict: bool = False,
-    on_progress: Callable[[int], None] | None = None,
+    on_progress: OnProgress = None,
 ) -> dict:
     """Write the prepared set `out` from `photos`, and return the report.
 
@@ -74,15 +77,14 @@ def prepare(
     photos = sorted(photos, key=lambda photo: (photo.name, photo.source))
     workers = workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     hidden = out.parent / f".{out.name}.partial"
-    shape = (3 if placement.color else 1, placement.size, placement.size)
     journal = None
     try:
         hidden.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(hidden / "lock", timeout=0):
             work = {"card": card, "placement": asdict(placement), "photos": _fingerprint(photos)}
-            journal = Journal(hidden, work, int(np.prod(shape)))
+            journal = Journal(hidden, work, math.prod(placement.shape))
             _run(photos, placement, journal, workers, strict, on_progress)
-            report = _finish(journal, out, card, placement, problems, limit, seed, shape)
+            report = _finish(journal, out, card, placement, problems, limit, seed)
             shutil.rmtree(hidden, ignore_errors=True)
             return report
     except filelock.Timeout as error:
@@ -96,12 +98,7 @@ def prepare(
 
 
 def _run(
-    photos: list[Photo],
-    placement: Placement,
-    journal: Journal,
-    workers: int,
-    strict: bool,
-    on_progress: Callable[[int], None] | None,
+    photos: list[Photo], placement: Placement, journal: Journal, workers: int, strict: bool, on_progress: OnProgress
 ) -> None:
     """Look at the photos that the journal does not have yet."""
     kept = Kept(journal.rows, strict)
@@ -160,14 +157,7 @@ class Kept:
 
 
 def _finish(
-    journal: Journal,
-    out: Path,
-    card: dict,
-    placement: Placement,
-    problems: Sequence[tuple[str, str]],
-    limit: int | None,
-    seed: int,
-    shape: tuple[int, int, int],
+    journal: Journal, out: Path, card: dict, placement: Placement, problems: Problems, limit: int | None, seed: int
 ) -> dict:
     """Write the set from the journal; the report."""
     good = [i for i, row in enumerate(journal.rows) if "reason" not in row]
@@ -203,11 +193,11 @@ def _finish(
     def pixels() -> Iterator[bytes]:
         journal.pixels.seek(0)
         for i in good:
-            content = journal.pixels.read(int(np.prod(shape)))
+            content = journal.pixels.read(journal.size)
             if i in drawn:
                 yield content
 
-    write_prepared(out, shape, used, pixels(), card)
+    write_prepared(out, placement.shape, used, pixels(), card)
     return {
         "counts": counts,
         "enlargement": middle,
