@@ -20,6 +20,8 @@ from mffcn_lite.shipped import SYSTEMS, UNTRAINED, shipped_models, shipped_names
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Super-resolution of faces: train, measure, use.")
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda")]
+SET = "key=value, a field of TrainingConfig; model.key=value, an argument of the network; "
+SET += "objective.key=value, one of the objective; may be repeated"
 
 
 @app.command()
@@ -29,24 +31,13 @@ def train(
     model: Annotated[str | None, typer.Option(help="srcnn, nie, fsrcnn or mffcn")] = None,
     steps: Annotated[int | None, typer.Option(help="the schedule's length; the recipe's where not given")] = None,
     recipe: Annotated[str | None, typer.Option(help="paper or fast, which is the default")] = None,
-    like: Annotated[
-        str | None, typer.Option(metavar="CARD", help="repeat this run: its folder, its card, or a shipped network")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="go on with the run in --out, which needs no further option")
-    ] = False,
+    like: Annotated[str | None, typer.Option(metavar="CARD", help="repeat a run: its folder, card, or name")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out; no option is needed")] = False,
     stop_after: Annotated[int | None, typer.Option(help="end when this many steps are done, to be resumed")] = None,
     device: Device = "auto",
     seed: Annotated[int | None, typer.Option(help="of the weights and of the draws; 0 where not given")] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="also write curves to OUT/tensorboard")] = False,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            help="key=value, a field of TrainingConfig; model.key=value, an argument of the network; "
-            "objective.key=value, one of the objective; may be repeated",
-        ),
-    ] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help=SET)] = None,
 ) -> None:
     """Train a network on the training people; the test people are never seen."""
     check_number("--stop-after", stop_after, at_least=1, whole=True, none=True)
@@ -131,13 +122,11 @@ def evaluate(
     # The control is always measured, since gains are given over it, and shown where it was asked for.
     measured = {**systems, "wiener": systems.get("wiener") or load_model("wiener", chosen)}
     with Reporter("evaluating", len(measured) * len(wanted)) as reporter:
-        per_photo = evaluation.evaluate(
-            measured,
-            faces,
-            wanted,
-            device=chosen,
-            on_progress=lambda name, factor: reporter.update(reporter.done + 1, f"{name} ×{factor}"),
-        )
+
+        def on_progress(name: str, factor: int) -> None:
+            reporter.update(reporter.done + 1, f"{name} ×{factor}")
+
+        per_photo = evaluation.evaluate(measured, faces, wanted, device=chosen, on_progress=on_progress)
     rows = [row for row in evaluation.summarize(per_photo) if row["model"] in systems]
     people, environment = faces.who(), describe_environment(chosen)
     if json is not None:

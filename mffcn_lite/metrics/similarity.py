@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float, Float64
@@ -46,9 +46,8 @@ class SSIMConvention:
         check_number("sigma", self.sigma, above=0)
         if self.side % 2 == 0:
             raise MffcnLiteError(f"side (={self.side}) must be odd, so that a window has a middle")
-        choices = {"window": ("gaussian", "uniform", "global"), "covariance": ("population", "sample")}
-        for name, words in (choices | {"borders": ("drop", "repeat", "reflect")}).items():
-            check_word(name, getattr(self, name), words)
+        for name in ("window", "covariance", "borders"):  # their words stand in the annotations above
+            check_word(name, getattr(self, name), get_args(type(self).__annotations__[name]))
 
 
 CONVENTIONS = {

@@ -101,14 +101,11 @@ class MFF(nn.Module):
         W[o] = Σ_j P[o, j] · K[j], and b[o] = P[o] · β + p[o]. Differentiable in the branches' weights.
         """
         largest = max(self.sides)
-        kernels = torch.cat([functional.pad(c.weight, [(largest - s) // 2] * 4) for c, s in self._with_sides()])
+        kernels = torch.cat([functional.pad(c.weight, [(largest - c.kernel_size[0]) // 2] * 4) for c in self.branches])
         biases = torch.cat([c.bias for c in self.branches])
         mix = self.project.weight[:, :, 0, 0]
         weight = (mix @ kernels.flatten(1)).unflatten(1, kernels.shape[1:])
         return weight, mix @ biases + self.project.bias
-
-    def _with_sides(self):
-        return zip(self.branches, self.sides, strict=True)
 
     def forward(self, x: Float[Tensor, "batch in height width"]) -> Float[Tensor, "batch out _ _"]:
         """N×in×H×W to N×out×⌈H/stride⌉×⌈W/stride⌉; borders are padded with zeros."""
