@@ -13,7 +13,7 @@ import typer
 
 from mffcn_lite import shipped
 from mffcn_lite.arguments import apply_settings, parse_factors
-from mffcn_lite.errors import MffcnLiteError, check_number
+from mffcn_lite.errors import MffcnLiteError, check_number, check_word
 from mffcn_lite.shipped import SYSTEMS, UNTRAINED, shipped_models, shipped_names
 
 # torch takes seconds to import, so each command imports what it needs, and --help answers at once.
@@ -103,8 +103,7 @@ def evaluate(
 ) -> None:
     """Measure PSNR and SSIM, and print the paper's tables 1 and 2 together."""
     wanted = parse_factors(factors)
-    if split not in ("test", "all"):
-        raise MffcnLiteError(f'unknown split "{split}"; choose test or all')
+    check_word("--split", split, ("test", "all"))
 
     from mffcn_lite import evaluation
     from mffcn_lite.checkpoint import load_model

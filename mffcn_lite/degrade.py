@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mffcn_lite.errors import MffcnLiteError, check_number
+from mffcn_lite.errors import MffcnLiteError, check_number, check_word
 
 # What annotations say of batches; in all tests each call is checked against them.
 Images = Float[Tensor, "batch channel height width"]  # N×C×H×W
@@ -91,8 +91,7 @@ def resampling_matrices(
 
     They are kept and shared: do not write into them. Arguments and errors: see `resample`.
     """
-    if kernel not in KERNEL_NAMES:
-        raise MffcnLiteError(f'unknown kernel "{kernel}"; choose one of {", ".join(KERNEL_NAMES)}')
+    check_word("kernel", kernel, KERNEL_NAMES)
     if not images.is_floating_point():
         raise MffcnLiteError(f"pixels must be floats in [0, 1], not {images.dtype}; divide uint8 pixels by 255")
     whole = isinstance(size, tuple | list) and all(isinstance(side, Integral) for side in size)

@@ -151,18 +151,10 @@ def gains(rows: Sequence[Mapping], ylabel: str) -> Figure:
                 mine = [row for row in rows if row["group"] == group and row["model"] == name]
                 x = np.array([levels[group].index(row["level"]) for row in mine])
                 y, (low, high) = np.array([row["mean"] for row in mine]), np.array([row["ci"] for row in mine]).T
-                axis.errorbar(
-                    x + 0.6 * ((i + 0.5) / len(names) - 0.5),
-                    y,
-                    [y - low, high - y],
-                    color=COLOURS[i % len(COLOURS)],
-                    linestyle=STYLES[i % len(STYLES)],
-                    marker="os^Dvp"[i % 6],
-                    markersize=4,
-                    linewidth=1,
-                    capsize=2,
-                    label=name if axis is axes[0][0] else None,
-                )
+                style = {"color": COLOURS[i % len(COLOURS)], "linestyle": STYLES[i % len(STYLES)], "linewidth": 1}
+                style |= {"marker": "os^Dvp"[i % 6], "markersize": 4, "capsize": 2}
+                style["label"] = name if axis is axes[0][0] else None  # once in the legend
+                axis.errorbar(x + 0.6 * ((i + 0.5) / len(names) - 0.5), y, [y - low, high - y], **style)
             axis.set_xticks(range(len(levels[group])), levels[group])
             axis.grid(False, axis="x")
             axis.set_title(group, fontsize=10)

@@ -317,7 +317,7 @@ def test_a_size_that_is_no_height_and_width_is_named(refuses, size):
 
 @pytest.mark.parametrize("kernel", ["cubic", "", "Bicubic", None])
 def test_an_unknown_kernel_is_named_with_the_choices(refuses, kernel):
-    refuses(lambda: degrade(picture(8, 8), 2, kernel), f'"{kernel}"', *KERNEL_NAMES)
+    refuses(lambda: degrade(picture(8, 8), 2, kernel), f"kernel (={kernel!r})", *KERNEL_NAMES)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.bool])

@@ -16,7 +16,7 @@ from torch import Tensor
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import read_json, replacing, sha256, write_json
 
-Index = int | np.integer | slice | list | np.ndarray  # which photos, as NumPy takes it
+Index = int | np.integer | slice | list | np.ndarray | Tensor  # which photos, as NumPy takes it
 COLUMNS = ("name", "person", "pose", "date", "source", "sha256", "left_x", "left_y", "right_x", "right_y")
 
 

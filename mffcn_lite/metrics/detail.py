@@ -29,9 +29,7 @@ def band_energy_ratio(sr: Images, hr: Images, bands: int = 8) -> Float64[Tensor,
     energies = []
     for images in (sr, hr):
         power = torch.fft.fft2(images.double()).abs().square().sum(1)[:, inside]
-        energies.append(
-            torch.zeros(len(images), bands, dtype=torch.float64, device=sr.device).index_add_(1, band, power)
-        )
+        energies.append(power.new_zeros(len(images), bands).index_add_(1, band, power))
     return energies[0] / energies[1]
 
 

@@ -52,9 +52,8 @@ def _convert(
     if channels == "all":
         return images
     weights, black = (LUMINANCE, 0.0) if channels == "y" else STUDIO
-    return torch.einsum("c,bchw->bhw", images.new_tensor(weights), images.expand(-1, 3, -1, -1))[:, None] + (
-        black * data_range
-    )
+    luminance = torch.einsum("c,bchw->bhw", images.new_tensor(weights), images.expand(-1, 3, -1, -1))  # N×H×W
+    return luminance[:, None] + black * data_range
 
 
 def chunks(sr: Tensor, hr: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

@@ -142,8 +142,7 @@ def _similarities(
     """The maps of some images after the other."""
     sr, hr = prepare(sr, hr, data_range, border, channels, rounded)
     if isinstance(convention, str):
-        if convention not in CONVENTIONS:
-            raise MffcnLiteError(f'unknown SSIM convention "{convention}"; choose one of {", ".join(CONVENTIONS)}')
+        check_word("convention", convention, tuple(CONVENTIONS))
         convention = CONVENTIONS[convention]
     dtype = torch.float32 if sr.dtype == hr.dtype == torch.float32 else torch.float64
     if convention.downsample and (times := round(min(sr.shape[-2:]) / 256)) > 1:

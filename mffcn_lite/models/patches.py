@@ -94,10 +94,9 @@ class PatchModel(SuperResolver):
 
     def _cover(self, images: Float[Tensor, "plane 1 height width"]) -> Float[Tensor, "plane 1 tall wide"]:
         """`images` with the last row and column repeated as far as the last patches of the grid stand out."""
-        below, right = (
-            full - length for full, length in zip(self._full(*images.shape[-2:]), images.shape[-2:], strict=True)
-        )
-        return functional.pad(images, (0, right, 0, below), mode="replicate")
+        height, width = images.shape[-2:]
+        tall, wide = self._full(height, width)
+        return functional.pad(images, (0, wide - width, 0, tall - height), mode="replicate")
 
     def _full(self, height: int, width: int) -> list[int]:
         return [self.side + (count - 1) * self.stride for count in self.grid(height, width)]

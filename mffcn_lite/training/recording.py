@@ -121,8 +121,7 @@ def load_writer() -> type:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        advice = "pip install tensorboard, or leave out --tensorboard"
-        raise MffcnLiteError(f"TensorBoard is missing: {advice}") from error
+        raise MffcnLiteError("TensorBoard is missing: pip install tensorboard, or do without it") from error
     return SummaryWriter
 
 

@@ -170,9 +170,8 @@ def _finish(
         raise MffcnLiteError(f"none of {len(skipped)} photos could be used{often}; no set was written")
     if limit is not None and limit > len(good):
         raise MffcnLiteError(f"only {len(good)} photos can be used, fewer than --limit {limit}; choose a smaller one")
-    drawn = set(
-        sorted(good, key=lambda i: hashlib.sha256(f"{seed}:{journal.rows[i]['name']}".encode()).digest())[:limit]
-    )
+    by_hash = sorted(good, key=lambda i: hashlib.sha256(f"{seed}:{journal.rows[i]['name']}".encode()).digest())
+    drawn = set(by_hash[:limit])
     skipped += [{"source": journal.rows[i]["source"], "reason": "not drawn"} for i in good if i not in drawn]
     skipped.sort(key=lambda entry: entry["source"])
     used = [journal.rows[i] for i in good if i in drawn]
