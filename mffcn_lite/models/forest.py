@@ -67,7 +67,7 @@ class RegressionForest(PatchModel):
         """Grow the trees, then fit a linear map in each leaf."""
         from sklearn.ensemble import RandomForestRegressor  # takes a second to import
 
-        _, vectors = torch.linalg.eigh(missing.T @ missing)  # of the least to the greatest eigenvalue
+        _, vectors = torch.linalg.eigh(missing.T @ missing)  # the last ones explain most
         forest = RandomForestRegressor(
             self.trees,
             max_leaf_nodes=self.leaves,

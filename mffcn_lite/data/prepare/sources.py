@@ -30,7 +30,7 @@ class Files:
     problems: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, place: str, path: Path, regular: bool) -> None:
-        """Put a file where it belongs; what is no photo and of no use to anybody is left out."""
+        """Put a file into its list; one that is called like no photo is left out if it is hidden or no regular file."""
         hidden = path.name.startswith("._")  # macOS lays such a file beside each
         if ending(path.name) not in PICTURES:
             if regular and not hidden:
