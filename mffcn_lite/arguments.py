@@ -2,8 +2,18 @@
 
 import dataclasses
 import json
+from types import NoneType
+from typing import get_args, get_origin, get_type_hints
 
 from mffcn_lite.errors import MffcnLiteError
+
+# How a setting of each type is read, and what is expected of it.
+READ = {
+    int: (int, "a whole number"),
+    float: (float, "a number"),
+    bool: (lambda text: {"true": True, "false": False}[text.lower()], "true or false"),
+    str: (str, "a word"),
+}
 
 
 def parse_factors(text: str) -> tuple[int, ...]:
@@ -28,31 +38,32 @@ def parse_value(text: str) -> object:
         return text
 
 
-def parse_setting(config, text: str) -> dict:
-    """One `key=value` of --set, with the value in the type of the configuration's field."""
+def parse_setting(types: dict[str, object], text: str) -> dict:
+    """One `key=value` of --set, with the value in the type that `types` has for the key.
+
+    Raises:
+        MffcnLiteError: if there is no such key, or the value is of another type.
+    """
     key, equals, value = text.partition("=")
-    # Not getattr(type, "__name__"): that of int | None is "Union" from Python 3.14 on.
-    fields = {
-        field.name: field.type.__name__ if isinstance(field.type, type) else str(field.type)
-        for field in dataclasses.fields(config)
-    }
-    if not equals or key not in fields or fields[key] == "dict":
-        names = [f"{name}.…" if kind == "dict" else name for name, kind in fields.items()]
+    if not equals or types.get(key, dict) is dict:
+        names = [f"{name}.…" if kind is dict else name for name, kind in types.items()]
         raise MffcnLiteError(f"--set {text}: write key=value with a key of {', '.join(names)}, model.…")
-    kind = fields[key]
+    if get_origin(types[key]) is tuple:
+        return {key: parse_factors(value)}
+    kind, *others = get_args(types[key]) or (types[key],)  # the parts of int | None, or the type itself
+    if value.lower() == "none" and NoneType in others:
+        return {key: None}
+    read, expected = READ[kind]
     try:
-        if value.lower() == "none" and "None" in kind:
-            return {key: None}
-        if "tuple" in kind:
-            return {key: parse_factors(value)}
-        if "bool" in kind:
-            return {key: {"true": True, "false": False}[value.lower()]}
-        return {key: int(value) if "int" in kind else float(value) if "float" in kind else value}
+        return {key: read(value)}
     except (ValueError, KeyError) as error:
-        raise MffcnLiteError(f"--set {text}: {key} takes a value of the type {kind}") from error
+        expected += ", or none" if NoneType in others else ""
+        raise MffcnLiteError(f"--set {text}: {key} (={value!r}) must be {expected}") from error
 
 
-def apply_settings(config, arguments: dict, settings: list[str]) -> tuple:
+def apply_settings(
+    config: "mffcn_lite.training.config.TrainingConfig", arguments: dict, settings: list[str]
+) -> tuple["mffcn_lite.training.config.TrainingConfig", dict]:
     """(`config`, the network's `arguments`), changed by each key=value, model.key=value or objective.key=value."""
     changes, arguments, objective = {}, dict(arguments), dict(config.objective)
     for text in settings:
@@ -61,5 +72,5 @@ def apply_settings(config, arguments: dict, settings: list[str]) -> tuple:
         if equals and dot and group in ("model", "objective"):
             (arguments if group == "model" else objective)[name] = parse_value(value)
         else:
-            changes |= parse_setting(config, text)
+            changes |= parse_setting(get_type_hints(type(config)), text)
     return dataclasses.replace(config, **changes, objective=objective), arguments

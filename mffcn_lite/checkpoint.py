@@ -34,9 +34,7 @@ def load_tensors(path: str | Path) -> dict[str, Tensor]:
     except OSError as error:
         raise MffcnLiteError(f"cannot read {path}: {error.strerror or error}") from error
     except safetensors.SafetensorError as error:
-        raise MffcnLiteError(
-            f"{path} is not a complete safetensors file ({error}); copy or train it again (pickles are never loaded)"
-        ) from error
+        raise MffcnLiteError(f"{path} is no complete safetensors file ({error}); no pickle is ever loaded") from error
 
 
 def save_model(model: SuperResolver, path: str | Path, card: dict | None = None) -> None:
@@ -51,9 +49,7 @@ def save_model(model: SuperResolver, path: str | Path, card: dict | None = None)
         MffcnLiteError: if the model cannot be made again from its name, or the files cannot be written.
     """
     if model.name not in list_models():
-        raise MffcnLiteError(
-            f"{model.name} cannot be made again by create_model; save one of {', '.join(list_models())}"
-        )
+        raise MffcnLiteError(f"create_model cannot make {model.name} again; save one of {', '.join(list_models())}")
     path = Path(path)
     if path.suffix != ".safetensors":  # not with_suffix, which would cut "mffcn-0.5"
         path = path.with_name(f"{path.name}.safetensors")
@@ -106,9 +102,7 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> SuperRes
             known = ", ".join((*untrained, *shipped_names()))
             raise MffcnLiteError(f'no model "{name}": name one of {known}, or the path of a checkpoint')
         if path.suffix != ".safetensors":
-            raise MffcnLiteError(
-                f"{path} is not a .safetensors file; other formats, pickles among them, are never loaded"
-            )
+            raise MffcnLiteError(f"{path} is no .safetensors file; other formats, pickles among them, are never loaded")
     card = _read_card(path.with_suffix(".json"))
     tensors = load_tensors(path)
     with torch.device("meta"):  # shapes alone: a card may claim more weights than there is memory

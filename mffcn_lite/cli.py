@@ -13,13 +13,15 @@ import typer
 
 from mffcn_lite import shipped
 from mffcn_lite.arguments import apply_settings, parse_factors
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_number, check_word
 from mffcn_lite.shipped import SYSTEMS, shipped_models, shipped_names
 
 # torch takes seconds to import, so each command imports what it needs, and --help answers at once.
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Super-resolution of faces: train, measure, use.")
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda")]
+SET = "key=value, a field of TrainingConfig; model.key=value, an argument of the network; "
+SET += "objective.key=value, one of the objective; may be repeated"
 
 
 @app.command()
@@ -29,33 +31,19 @@ def train(
     model: Annotated[str | None, typer.Option(help="srcnn, nie, fsrcnn or mffcn")] = None,
     steps: Annotated[int | None, typer.Option(help="the schedule's length; the recipe's where not given")] = None,
     recipe: Annotated[str | None, typer.Option(help="paper or fast, which is the default")] = None,
-    like: Annotated[
-        str | None, typer.Option(metavar="CARD", help="repeat this run: its folder, its card, or a shipped network")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="go on with the run in --out, which needs no further option")
-    ] = False,
+    like: Annotated[str | None, typer.Option(metavar="CARD", help="repeat a run: its folder, card, or name")] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out; no option is needed")] = False,
     stop_after: Annotated[int | None, typer.Option(help="end when this many steps are done, to be resumed")] = None,
     device: Device = "auto",
     seed: Annotated[int | None, typer.Option(help="of the weights and of the draws; 0 where not given")] = None,
     tensorboard: Annotated[bool, typer.Option("--tensorboard", help="also write curves to OUT/tensorboard")] = False,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            help="key=value, a field of TrainingConfig; model.key=value, an argument of the network; "
-            "objective.key=value, one of the objective; may be repeated",
-        ),
-    ] = None,
+    settings: Annotated[list[str] | None, typer.Option("--set", help=SET)] = None,
 ) -> None:
     """Train a network on the training people; the test people are never seen."""
-    if stop_after is not None and stop_after < 1:
-        raise MffcnLiteError(f"--stop-after (={stop_after}) must be at least 1")
+    check_number("--stop-after", stop_after, at_least=1, whole=True, none=True)
     repeated = like or (str(out) if resume and data is None and model is None else None)
     if repeated is None and (data is None or model is None):
-        raise MffcnLiteError(
-            "name --data and --model, or a run to repeat with --like, or one to go on with by --resume"
-        )
+        raise MffcnLiteError("name --data and --model, a run to repeat with --like, or one to go on with by --resume")
     if repeated is not None and recipe is not None:
         raise MffcnLiteError("--recipe is part of the run that is repeated; leave it out, and change it with --set")
 
@@ -115,8 +103,7 @@ def evaluate(
 ) -> None:
     """Measure PSNR and SSIM, and print the paper's tables 1 and 2 together."""
     wanted = parse_factors(factors)
-    if split not in ("test", "all"):
-        raise MffcnLiteError(f'unknown split "{split}"; choose test or all')
+    check_word("--split", split, ("test", "all"))
 
     from mffcn_lite import evaluation
     from mffcn_lite.checkpoint import load_model
@@ -134,13 +121,11 @@ def evaluate(
     # The control is always measured, since gains are given over it, and shown where it was asked for.
     measured = {**systems, "wiener": systems.get("wiener") or load_model("wiener", chosen)}
     with Reporter("evaluating", len(measured) * len(wanted)) as reporter:
-        per_photo = evaluation.evaluate(
-            measured,
-            faces,
-            wanted,
-            device=chosen,
-            on_progress=lambda name, factor: reporter.update(reporter.done + 1, f"{name} ×{factor}"),
-        )
+
+        def on_progress(name: str, factor: int) -> None:
+            reporter.update(reporter.done + 1, f"{name} ×{factor}")
+
+        per_photo = evaluation.evaluate(measured, faces, wanted, device=chosen, on_progress=on_progress)
     rows = [row for row in evaluation.summarize(per_photo) if row["model"] in systems]
     people, environment = faces.who(), describe_environment(chosen)
     if json is not None:
@@ -173,9 +158,7 @@ def reconstruct(
     stems = [image.stem for image in images]
     if len(set(stems)) < len(stems):
         twice = next(stem for stem in stems if stems.count(stem) > 1)
-        raise MffcnLiteError(
-            f'two pictures are called "{twice}", and one result would replace the other; call again for each'
-        )
+        raise MffcnLiteError(f'two pictures are called "{twice}", and so would their results; call again for each')
 
     from mffcn_lite.checkpoint import load_model
     from mffcn_lite.device import choose_device

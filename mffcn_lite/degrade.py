@@ -13,7 +13,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_number, check_word
+
+# What annotations say of batches; in all tests each call is checked against them.
+Images = Float[Tensor, "batch channel height width"]  # N×C×H×W
+SmallImages = Float[Tensor, "batch channel smallheight smallwidth"]  # the same ones after down-sampling
 
 BICUBIC_A = -0.5  # as PIL; torch without antialiasing has −0.75
 
@@ -37,11 +41,7 @@ def lanczos3(x: Tensor) -> Tensor:
 
 
 # name: (kernel, half its width in samples); nearest and area have matrices of their own.
-KERNELS: dict[str, tuple[Callable, int]] = {
-    "bilinear": (triangle, 1),
-    "bicubic": (cubic, 2),
-    "lanczos": (lanczos3, 3),
-}
+KERNELS: dict[str, tuple[Callable, int]] = {"bilinear": (triangle, 1), "bicubic": (cubic, 2), "lanczos": (lanczos3, 3)}
 KERNEL_NAMES = ("nearest", *KERNELS, "area")
 
 
@@ -85,18 +85,13 @@ def _matrix_on(device: torch.device, dtype: torch.dtype, *key) -> Tensor:
 
 
 def resampling_matrices(
-    images: Float[Tensor, "batch channel height width"],
-    size: tuple[int, int],
-    kernel: str = "bicubic",
-    antialias: bool = True,
-    a: float = BICUBIC_A,
+    images: Images, size: tuple[int, int], kernel: str = "bicubic", antialias: bool = True, a: float = BICUBIC_A
 ) -> tuple[Float[Tensor, "newheight height"], Float[Tensor, "newwidth width"]]:
     """R and C, with which `resample` is R @ images @ Cᵀ: on the images' device, of their kind of floats.
 
     They are kept and shared: do not write into them. Arguments and errors: see `resample`.
     """
-    if kernel not in KERNEL_NAMES:
-        raise MffcnLiteError(f'unknown kernel "{kernel}"; choose one of {", ".join(KERNEL_NAMES)}')
+    check_word("kernel", kernel, KERNEL_NAMES)
     if not images.is_floating_point():
         raise MffcnLiteError(f"pixels must be floats in [0, 1], not {images.dtype}; divide uint8 pixels by 255")
     whole = isinstance(size, tuple | list) and all(isinstance(side, Integral) for side in size)
@@ -112,11 +107,7 @@ def resampling_matrices(
 
 
 def resample(
-    images: Float[Tensor, "batch channel height width"],
-    size: tuple[int, int],
-    kernel: str = "bicubic",
-    antialias: bool = True,
-    a: float = BICUBIC_A,
+    images: Images, size: tuple[int, int], kernel: str = "bicubic", antialias: bool = True, a: float = BICUBIC_A
 ) -> Float[Tensor, "batch channel newheight newwidth"]:
     """Resample a batch to `size` = (height, width), in either direction.
 
@@ -141,20 +132,15 @@ def small_size(size: tuple[int, int], factor: int) -> tuple[int, int]:
     Raises:
         MffcnLiteError: if `factor` is no whole number of at least 2, or larger than a side.
     """
-    if isinstance(factor, bool) or not isinstance(factor, Integral) or factor < 2:
-        raise MffcnLiteError(f"factor (={factor}) must be a whole number of at least 2")
+    check_number("factor", factor, at_least=2, whole=True)
     if factor > min(size):
         raise MffcnLiteError(f"factor (={factor}) is larger than the photo's shorter side (={min(size)} pixels)")
     return tuple(int(side / factor + 0.5) for side in size)
 
 
 def downsample(
-    hr: Float[Tensor, "batch channel height width"],
-    factor: int,
-    kernel: str = "bicubic",
-    antialias: bool = True,
-    a: float = BICUBIC_A,
-) -> Float[Tensor, "batch channel smallheight smallwidth"]:
+    hr: Images, factor: int, kernel: str = "bicubic", antialias: bool = True, a: float = BICUBIC_A
+) -> SmallImages:
     """The small photo: `hr` shrunk `factor` times.
 
     Where `factor` does not divide a side, the side is rounded and the *true* scale (92/31, not 3) is
@@ -164,12 +150,8 @@ def downsample(
 
 
 def upsample(
-    small: Float[Tensor, "batch channel smallheight smallwidth"],
-    size: tuple[int, int],
-    kernel: str = "bicubic",
-    antialias: bool = True,
-    a: float = BICUBIC_A,
-) -> Float[Tensor, "batch channel height width"]:
+    small: SmallImages, size: tuple[int, int], kernel: str = "bicubic", antialias: bool = True, a: float = BICUBIC_A
+) -> Images:
     """The enlarged photo: `small` brought to `size` = (height, width).
 
     When enlarging, `antialias` decides about the borders alone. Arguments and errors: see `resample`.
@@ -177,13 +159,7 @@ def upsample(
     return resample(small, size, kernel, antialias, a)
 
 
-def degrade(
-    hr: Float[Tensor, "batch channel height width"],
-    factor: int,
-    kernel: str = "bicubic",
-    antialias: bool = True,
-    a: float = BICUBIC_A,
-) -> Float[Tensor, "batch channel height width"]:
+def degrade(hr: Images, factor: int, kernel: str = "bicubic", antialias: bool = True, a: float = BICUBIC_A) -> Images:
     """The blurred photo, the paper's I_LR: `hr` down-sampled by `factor` and enlarged to its own size again."""
     small = downsample(hr, factor, kernel, antialias, a)
     return upsample(small, tuple(hr.shape[-2:]), kernel, antialias, a)

@@ -2,7 +2,7 @@
 
 import torch
 
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_word
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -11,8 +11,7 @@ def choose_device(name: str = "auto") -> torch.device:
     Raises:
         MffcnLiteError: for another name, or `cuda` where there is none.
     """
-    if name not in ("auto", "cpu", "cuda"):
-        raise MffcnLiteError(f'unknown device "{name}"; choose auto, cpu or cuda')
+    check_word("device", name, ("auto", "cpu", "cuda"))
     if name == "cuda" and not torch.cuda.is_available():
         raise MffcnLiteError("no CUDA device was found; choose --device cpu or auto")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")

@@ -1,25 +1,18 @@
 """Small photos as the world makes them, not as the training did: another kernel or grid, noise, JPEG (chapter 16)."""
 
 import io
-import math
 
 import numpy as np
 import torch
-from jaxtyping import Float
 from PIL import Image
-from torch import Tensor
 
-from mffcn_lite.degrade import cubic
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.degrade import Images, SmallImages, cubic
+from mffcn_lite.errors import MffcnLiteError, check_number
 
 
 def read_at(
-    hr: Float[Tensor, "batch channel height width"],
-    size: tuple[int, int],
-    *,
-    shift: float | int = 0,
-    sigma: float | int | None = None,
-) -> Float[Tensor, "batch channel smallheight smallwidth"]:
+    hr: Images, size: tuple[int, int], *, shift: float | int = 0, sigma: float | int | None = None
+) -> SmallImages:
     """`hr` shrunk to `size` = (height, width) with its centres moved, or through a Gaussian lens.
 
     Each small pixel is a weighted mean of those around its centre; beyond the border there is nothing.
@@ -32,8 +25,7 @@ def read_at(
     Raises:
         MffcnLiteError: if `size` is larger than `hr`, `sigma` is not above 0, or `shift` moves a centre off the photo.
     """
-    if sigma is not None and not 0 < sigma < math.inf:
-        raise MffcnLiteError(f"sigma (={sigma}) must be above 0 and finite")
+    check_number("sigma", sigma, above=0, none=True)
     matrices = []
     for old, new in zip(hr.shape[-2:], size, strict=True):
         if not 1 <= new <= old:
@@ -51,23 +43,18 @@ def read_at(
     return matrices[0] @ hr @ matrices[1].T
 
 
-def add_noise(
-    small: Float[Tensor, "batch channel height width"], level: float | int, generator: torch.Generator
-) -> Float[Tensor, "batch channel height width"]:
+def add_noise(small: Images, level: float | int, generator: torch.Generator) -> Images:
     """White Gaussian noise of a standard deviation of `level` grey levels of 255, then clamped to [0, 1].
 
     Raises:
         MffcnLiteError: if `level` is below 0.
     """
-    if not 0 <= level < math.inf:
-        raise MffcnLiteError(f"level (={level}) must be at least 0 and finite")
+    check_number("level", level, at_least=0)
     noise = torch.randn(small.shape, generator=generator, dtype=small.dtype, device=generator.device)
     return (small + level / 255 * noise.to(small.device)).clamp(0, 1)
 
 
-def jpeg(
-    small: Float[Tensor, "batch channel height width"], quality: int
-) -> Float[Tensor, "batch channel height width"]:
+def jpeg(small: Images, quality: int) -> Images:
     """Each photo, grey or RGB, rounded to 8 bits, stored as JPEG by Pillow, and read again.
 
     Args:
@@ -76,8 +63,9 @@ def jpeg(
     Raises:
         MffcnLiteError: for another quality, or photos of neither 1 nor 3 channels.
     """
-    if quality not in range(1, 96) or small.shape[1] not in (1, 3):
-        raise MffcnLiteError(f"quality (={quality}) must be 1 to 95, and photos {tuple(small.shape)} grey or RGB")
+    check_number("quality", quality, at_least=1, at_most=95, whole=True)
+    if small.shape[1] not in (1, 3):
+        raise MffcnLiteError(f"photos {tuple(small.shape)} must be grey or RGB, with 1 or 3 channels")
     levels = (small.detach().clamp(0, 1) * 255).round().byte().cpu().permute(0, 2, 3, 1).numpy()
     read = []
     for photo in levels:

@@ -1,5 +1,9 @@
 """The one exception that a user's mistake raises, and the checks that several modules share."""
 
+import math
+from collections.abc import Sequence
+from numbers import Integral, Real
+
 
 class MffcnLiteError(Exception):
     """Something that the caller can put right.
@@ -9,7 +13,8 @@ class MffcnLiteError(Exception):
     """
 
 
-def check_pair(sr, hr) -> None:
+# torch takes seconds to import, and errors are raised without it too: its name is enough.
+def check_pair(sr: "torch.Tensor", hr: "torch.Tensor") -> None:
     """Refuse two batches that cannot be compared pixel by pixel.
 
     Raises:
@@ -28,4 +33,49 @@ def check_word(name: str, value: object, choices: tuple[str | None, ...]) -> Non
         MffcnLiteError: if it is none of them.
     """
     if value not in choices:
-        raise MffcnLiteError(f"{name} (={value!r}) must be one of " + ", ".join(f'"{choice}"' for choice in choices))
+        known = ", ".join(str(choice) if choice is None else f'"{choice}"' for choice in choices)
+        raise MffcnLiteError(f"{name} (={value!r}) must be one of {known}")
+
+
+def check_number(
+    name: str,
+    value: object,
+    *,
+    at_least: float | int = -math.inf,
+    above: float | int = -math.inf,
+    at_most: float | int = math.inf,
+    below: float | int = math.inf,
+    whole: bool = False,
+    none: bool = False,
+) -> None:
+    """Refuse what is no number, or one out of range, of the argument `name`. NaN, infinities and booleans are none.
+
+    Args:
+        at_least, above, at_most, below: the range; `above` and `below` leave the bound itself out.
+        whole: only whole numbers are in it.
+        none: None passes too.
+
+    Raises:
+        MffcnLiteError: if it is another value; the message says what is expected.
+    """
+    if none and value is None:
+        return
+    number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+    if number and at_least <= value <= at_most and above < value < below:  # false for NaN, whatever the range
+        return
+    bounds = {"of at least": at_least, "above": above, "at most": at_most, "below": below}
+    said = " and ".join(f"{words} {bound}" for words, bound in bounds.items() if abs(bound) != math.inf)
+    kind = "whole number" if whole else "finite number"
+    raise MffcnLiteError(f"{name} (={value!r}) must be a {kind} {said}".rstrip() + ", or None" * none)
+
+
+def check_numbers(name: str, values: Sequence[object], **bounds: float | int) -> None:
+    """Refuse a sequence that is empty, or holds what `check_number` refuses under these `bounds`.
+
+    Raises:
+        MffcnLiteError: if it is or does; the message says which place of it is wrong.
+    """
+    if not len(values):
+        raise MffcnLiteError(f"{name} (={values!r}) must hold a number at least")
+    for i, value in enumerate(values):
+        check_number(f"{name}[{i}]", value, **bounds)

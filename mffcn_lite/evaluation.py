@@ -8,7 +8,7 @@ import torch
 
 from mffcn_lite.data import FaceSet
 from mffcn_lite.degrade import downsample
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_number
 from mffcn_lite.files import read_json
 from mffcn_lite.metrics import psnr, ssim
 from mffcn_lite.models import SuperResolver
@@ -53,8 +53,9 @@ def evaluate(
     """
     if not len(faces):
         raise MffcnLiteError("there are no photos to measure on; name a set with some")
-    if not models or not factors or batch < 1:
-        raise MffcnLiteError("there is nothing to measure; name a system, a factor, and a batch of at least 1")
+    check_number("batch", batch, at_least=1, whole=True)
+    if not models or not factors:
+        raise MffcnLiteError("there is nothing to measure; name a system and a factor")
     for name, model in models.items():
         if faces.images.shape[1] != 1 and next(model.parameters(), None) is not None:
             raise MffcnLiteError(f"{name} works on grey photos, and these have {faces.images.shape[1]} channels")
@@ -75,11 +76,8 @@ def evaluate(
                     "consistency": -10 * (downsample(sr, factor) - small).square().mean((1, 2, 3)).double().log10(),
                 }
                 columns = {key: value.cpu().numpy() for key, value in columns.items()}
-                parts.append(
-                    pd.DataFrame(
-                        {"model": name, "factor": factor, "name": chunk.names, "person": chunk.people, **columns}
-                    )
-                )
+                rows = {"model": name, "factor": factor, "name": chunk.names, "person": chunk.people, **columns}
+                parts.append(pd.DataFrame(rows))
             if on_progress is not None:
                 on_progress(name, factor)
     return pd.concat(parts, ignore_index=True)
@@ -94,21 +92,12 @@ def summarize(per_photo: pd.DataFrame) -> list[dict]:
     means = per_photo.groupby(["model", "factor"])["psnr"].mean()
     for (name, factor), group in per_photo.groupby(["model", "factor"], sort=False):
         people = group.groupby("person")[["psnr", "ssim"]].mean()
-        rows.append(
-            {
-                "model": name,
-                "factor": int(factor),
-                "n": len(group),
-                "psnr": float(group["psnr"].mean()),
-                "psnr_ci": t_interval(people["psnr"].tolist()),
-                "ssim": float(group["ssim"].mean()),
-                "ssim_ci": t_interval(people["ssim"].tolist()),
-                "gain_over_wiener": float(means[name, factor] - means["wiener", factor])
-                if ("wiener", factor) in means.index
-                else None,
-                "consistency": float(group["consistency"].mean()),
-            }
-        )
+        row = {"model": name, "factor": int(factor), "n": len(group)}
+        for key in people:
+            row |= {key: float(group[key].mean()), f"{key}_ci": t_interval(people[key].tolist())}
+        wiener = means.get(("wiener", factor))
+        row["gain_over_wiener"] = None if wiener is None else float(means[name, factor] - wiener)
+        rows.append({**row, "consistency": float(group["consistency"].mean())})
     return rows
 
 

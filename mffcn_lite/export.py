@@ -39,9 +39,8 @@ def export_onnx(model: SuperResolver, path: str | Path, factor: int | None = Non
     """
     fixed = (isinstance(model, MFFCN) and model.stride > 1) or (isinstance(model, FSRCNN) and model.residual)
     if fixed or not isinstance(model, SRCNN | FSRCNN | MFFCN):
-        raise MffcnLiteError(
-            f"this {model.name} cannot be exported; srcnn, nie, fsrcnn without residual and mffcn without strides can"
-        )
+        can = "srcnn, nie, fsrcnn without residual and mffcn without strides"
+        raise MffcnLiteError(f"this {model.name} cannot be exported; {can} can")
     if Path(path).is_dir():
         raise MffcnLiteError(f"{path} is a folder; name the file to write, such as {path}/{model.name}.onnx")
     weights = next(model.parameters())
@@ -54,9 +53,7 @@ def export_onnx(model: SuperResolver, path: str | Path, factor: int | None = Non
             raise MffcnLiteError(f"factor (={factor}) must be one of {tails}, for which fsrcnn has tails")
         written = _OneFactor(model, factor)
     elif factor is not None:
-        raise MffcnLiteError(
-            f"factor (={factor}) is for fsrcnn alone: {model.name} takes a photo that is enlarged already"
-        )
+        raise MffcnLiteError(f"factor (={factor}) is for fsrcnn alone: {model.name} takes an enlarged photo")
     else:
         fusable = isinstance(model, MFFCN) and model.arguments["block"] == "mff" and not model.layers[0].inside
         written = model.fuse() if fusable else model

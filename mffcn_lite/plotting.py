@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 from matplotlib.path import Path
 from numpy.typing import ArrayLike
-from torch import Tensor
+from torch import Tensor, nn
 
 from mffcn_lite.models import MFF, MFFCN
 
@@ -41,6 +41,8 @@ def _subplots(*arguments, **options):
     with plt.rc_context(RC):
         figure, axes = plt.subplots(*arguments, **options)
         yield figure, axes
+        if "layout" not in options:
+            figure.tight_layout()
     plt.close(figure)
 
 
@@ -53,7 +55,6 @@ def photo_grid(photos: Mapping[str, Tensor], columns: int = 3) -> Figure:
         for axis, (title, photo) in zip(axes.flat, photos.items(), strict=False):
             axis.imshow(as_array(photo), vmin=0, vmax=1, interpolation="nearest")
             axis.set_title(title)
-        figure.tight_layout()
     return figure
 
 
@@ -80,10 +81,8 @@ def curves(
             axis.annotate(name, (position, 1), xycoords=("data", "axes fraction"), fontsize=8, ha="center", va="bottom")
         if log:
             axis.set_yscale("log")
-        axis.set_xlabel(xlabel)
-        axis.set_ylabel(ylabel)
+        axis.set(xlabel=xlabel, ylabel=ylabel)
         axis.legend(edgecolor="none", framealpha=0.9)
-        figure.tight_layout()
     return figure
 
 
@@ -129,10 +128,8 @@ def intervals(rows: Sequence[Mapping], measure: str, unit: str) -> Figure:
             low, high = np.array([row[f"{measure}_ci"] for row in mine]).T
             axis.errorbar(x, y, [y - low, high - y], fmt="os^Dvp"[i % 6], color=colour, capsize=3, label=name)
         axis.set_xticks(sorted({row["factor"] for row in rows}))
-        axis.set_xlabel("factor")
-        axis.set_ylabel(f"{measure.upper()} {unit}".strip())
+        axis.set(xlabel="factor", ylabel=f"{measure.upper()} {unit}".strip())
         axis.legend(frameon=False)
-        figure.tight_layout()
     return figure
 
 
@@ -154,18 +151,10 @@ def gains(rows: Sequence[Mapping], ylabel: str) -> Figure:
                 mine = [row for row in rows if row["group"] == group and row["model"] == name]
                 x = np.array([levels[group].index(row["level"]) for row in mine])
                 y, (low, high) = np.array([row["mean"] for row in mine]), np.array([row["ci"] for row in mine]).T
-                axis.errorbar(
-                    x + 0.6 * ((i + 0.5) / len(names) - 0.5),
-                    y,
-                    [y - low, high - y],
-                    color=COLOURS[i % len(COLOURS)],
-                    linestyle=STYLES[i % len(STYLES)],
-                    marker="os^Dvp"[i % 6],
-                    markersize=4,
-                    linewidth=1,
-                    capsize=2,
-                    label=name if axis is axes[0][0] else None,
-                )
+                style = {"color": COLOURS[i % len(COLOURS)], "linestyle": STYLES[i % len(STYLES)], "linewidth": 1}
+                style |= {"marker": "os^Dvp"[i % 6], "markersize": 4, "capsize": 2}
+                style["label"] = name if axis is axes[0][0] else None  # once in the legend
+                axis.errorbar(x + 0.6 * ((i + 0.5) / len(names) - 0.5), y, [y - low, high - y], **style)
             axis.set_xticks(range(len(levels[group])), levels[group])
             axis.grid(False, axis="x")
             axis.set_title(group, fontsize=10)
@@ -185,9 +174,7 @@ def dots(groups: Mapping[str, ArrayLike], xlabel: str, ylabel: str, zero: bool =
             axis.plot([i - 0.3, i + 0.3], [y.mean()] * 2, color=COLOURS[1], linewidth=2.5)
         axis.set_xticks(range(len(groups)), list(groups))
         axis.grid(False, axis="x")
-        axis.set_xlabel(xlabel)
-        axis.set_ylabel(ylabel)
-        figure.tight_layout()
+        axis.set(xlabel=xlabel, ylabel=ylabel)
     return figure
 
 
@@ -240,11 +227,10 @@ def network_figure(model: MFFCN) -> Figure:
             axis.text(*place[layer], text, ha="center", va="center", fontsize=8, bbox=box)
         axis.set_xlim(-0.6, depth + 1.6)
         axis.set_ylim(-0.6 * max(model.levels) - 0.4, 0.5 + 0.13 * (depth + 1))
-        figure.tight_layout()
     return figure
 
 
-def _channels(module) -> str:
+def _channels(module: MFF | nn.Sequential) -> str:
     """A layer's kind, and its channels in and out."""
     if isinstance(module, MFF):
         return f"MFF\n{module.branches[0].in_channels}→{module.project.out_channels}"

@@ -5,7 +5,7 @@ import os
 import torch
 
 from mffcn_lite.device import choose_device
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import check_word
 
 PROFILES = ("quick", "full")
 
@@ -17,8 +17,7 @@ def profile() -> str:
         MffcnLiteError: if the variable holds another word.
     """
     word = os.environ.get("MFFCN_LITE_PROFILE", "quick")
-    if word not in PROFILES:
-        raise MffcnLiteError(f'MFFCN_LITE_PROFILE is "{word}"; choose {" or ".join(PROFILES)}')
+    check_word("MFFCN_LITE_PROFILE", word, PROFILES)
     return word
 
 

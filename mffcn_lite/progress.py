@@ -16,13 +16,8 @@ class Reporter:
     def __init__(self, title: str, total: int):
         self.title, self.total, self.done, self.before = title, total, 0, 0
         self.last = self.start = time.perf_counter()
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-        )
-        times = (TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        times = (TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
         self.bar = Progress(*columns, *times, console=Console(stderr=True)) if sys.stderr.isatty() else None
 
     def __enter__(self) -> "Reporter":

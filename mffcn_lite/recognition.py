@@ -34,9 +34,7 @@ def distances_to_people(
 
 
 def rank_one(
-    distances: Float[np.ndarray, "probe person"],
-    people: Int[np.ndarray, " person"],
-    probes: Int[np.ndarray, " probe"],
+    distances: Float[np.ndarray, "probe person"], people: Int[np.ndarray, " person"], probes: Int[np.ndarray, " probe"]
 ) -> Bool[np.ndarray, " probe"]:
     """Whether the nearest person of the gallery is the one on the probe (identification); a tie counts as wrong.
 
@@ -49,7 +47,7 @@ def rank_one(
         MffcnLiteError: if a probe's person is not in the gallery.
     """
     own = _own(distances, people, probes)
-    nearest_other = np.where(own, np.inf, distances).min(1)
+    nearest_other = np.where(own, np.inf, distances).min(1)  # ∞ where the gallery has nobody else
     return distances[own] < nearest_other
 
 
@@ -84,7 +82,8 @@ def equal_error_rate(
     own = _own(distances, people, probes)
     if own.all():
         raise MffcnLiteError("a verification needs two people in the gallery, so that there are false claims")
-    weights = np.ones((1, len(people))) if weights is None else weights
+    weights = np.ones((1, len(people))) if weights is None else weights  # samples×people
+    # Claims in the order of their distances: with a threshold at the k-th, the first k are accepted.
     order = np.argsort(distances, axis=None, kind="stable")
     ordered = distances.flatten()[order]
     last = np.append(ordered[1:] != ordered[:-1], True)  # claims of one distance are accepted together
@@ -92,13 +91,14 @@ def equal_error_rate(
     rates = []
     for start in range(0, len(weights), CHUNK):
         w = weights[start : start + CHUNK]
-        claims = w[:, place, None] * np.where(own, 1, w[:, None, :])
+        claims = w[:, place, None] * np.where(own, 1, w[:, None, :])  # sample×probe×person: how often each counts
         claims = claims.reshape(len(w), -1)[:, order]
-        accepted = [np.cumsum(claims * side, axis=1)[:, last] for side in (true, ~true)]
+        accepted = [np.cumsum(claims * side, axis=1)[:, last] for side in (true, ~true)]  # sample×threshold
         with np.errstate(invalid="ignore"):
             refused, false = 1 - accepted[0] / accepted[0][:, -1:], accepted[1] / accepted[1][:, -1:]
+        # In front, the threshold that accepts nobody: all true claims are refused, no false one is accepted.
         refused, false = (np.pad(rate, ((0, 0), (1, 0)), constant_values=v) for rate, v in ((refused, 1), (false, 0)))
-        gap = false - refused  # from −1 to 1
+        gap = false - refused  # from −1 to 1, never falling: the rates are equal where it crosses 0
         after = np.maximum(1, (gap >= 0).argmax(1))[:, None]
         before, behind = np.take_along_axis(gap, after - 1, 1), np.take_along_axis(gap, after, 1)
         low, high = np.take_along_axis(false, after - 1, 1), np.take_along_axis(false, after, 1)
@@ -116,7 +116,7 @@ def resample_people(
     """
     generator = np.random.default_rng(seed)
     weights = np.ones((samples, len(people)))
-    drawn = np.flatnonzero(np.isin(people, probes))
+    drawn = np.flatnonzero(np.isin(people, probes))  # places of those who may be drawn
     for row in weights:
         while True:
             row[drawn] = np.bincount(generator.integers(len(drawn), size=len(drawn)), minlength=len(drawn))

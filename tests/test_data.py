@@ -333,7 +333,7 @@ def test_a_save_that_fails_leaves_nothing_behind(refuses, monkeypatch, tmp_path)
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(np, "save", full)
+    monkeypatch.setattr(np.lib.format, "write_array_header_1_0", full)
     refuses(lambda: save_faces(photos([0, 1]), tmp_path / "set"), str(tmp_path / "set"), "No space left on device")
     assert list(tmp_path.iterdir()) == []
 

@@ -301,7 +301,7 @@ def test_shapes_and_types_in_annotations_are_checked_in_this_suite():
 @pytest.mark.parametrize("factor", [0, -1, 1, 1.5, True, False, "2", "two", None, math.nan, math.inf])
 @pytest.mark.parametrize("function", [downsample, degrade])
 def test_a_factor_that_is_no_whole_number_above_one_is_named(refuses, function, factor):
-    refuses(lambda: function(picture(8, 8), factor), f"(={factor})", "factor", "whole number of at least 2")
+    refuses(lambda: function(picture(8, 8), factor), f"(={factor!r})", "factor", "whole number of at least 2")
 
 
 def test_a_factor_larger_than_a_side_is_named(refuses):
@@ -317,7 +317,7 @@ def test_a_size_that_is_no_height_and_width_is_named(refuses, size):
 
 @pytest.mark.parametrize("kernel", ["cubic", "", "Bicubic", None])
 def test_an_unknown_kernel_is_named_with_the_choices(refuses, kernel):
-    refuses(lambda: degrade(picture(8, 8), 2, kernel), f'"{kernel}"', *KERNEL_NAMES)
+    refuses(lambda: degrade(picture(8, 8), 2, kernel), f"kernel (={kernel!r})", *KERNEL_NAMES)
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.bool])

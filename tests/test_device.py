@@ -14,7 +14,7 @@ def test_cpu_is_always_there_and_auto_takes_a_gpu_where_there_is_one():
 
 @pytest.mark.parametrize("name", ["gpu", "", "CPU", "cuda:7"])
 def test_an_unknown_device_is_named(name):
-    with pytest.raises(MffcnLiteError, match="choose auto, cpu or cuda"):
+    with pytest.raises(MffcnLiteError, match='must be one of "auto", "cpu", "cuda"'):
         choose_device(name)
 
 

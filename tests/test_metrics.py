@@ -233,7 +233,7 @@ def test_an_image_smaller_than_the_window_is_refused(refuses, convention, window
 
 def test_an_unknown_convention_is_named_with_the_choices(refuses):
     images = torch.rand(1, 1, 12, 12)
-    refuses(lambda: ssim(images, images, data_range=1.0, convention="scikit"), '"scikit"', "paper", "skimage", "matlab")
+    refuses(lambda: ssim(images, images, data_range=1.0, convention="scikit"), "'scikit'", "paper", "skimage", "matlab")
 
 
 @pytest.mark.parametrize("metric", [psnr, ssim])

@@ -203,7 +203,7 @@ def test_pictures_smaller_than_a_patch(name, fitted):
         ("forest", {"trees": 0}, "trees"),
         ("forest", {"leaves": 1}, "leaves"),
         ("forest", {"ridge": 0.0}, "ridge"),
-        ("forest", {"factors": [1]}, "factors"),
+        ("forest", {"factors": [1]}, "factors[0]"),
         ("forest", {"factors": [2.5]}, "factors[0]"),
         ("forest", {"stride": 1.5}, "stride"),
         ("forest", {"seed": "x"}, "seed"),

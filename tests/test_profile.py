@@ -14,7 +14,7 @@ def test_the_profile_is_quick_unless_the_variable_says_full(monkeypatch, refuses
     assert profile() == "full"
     assert by_profile(quick=3, full=40) == 40
     monkeypatch.setenv("MFFCN_LITE_PROFILE", "fast")
-    refuses(profile, '"fast"', "quick or full")
+    refuses(profile, "MFFCN_LITE_PROFILE (='fast')", '"quick", "full"')
 
 
 @pytest.mark.parametrize("gpu", [False, True])

@@ -269,7 +269,7 @@ def test_words_that_no_reading_has_are_refused(refuses, arguments, word):
 @pytest.mark.parametrize("arguments", [(0, 4), (4, 0), (4, 4, 0), (1.5, 4), ("1", 4)])
 def test_an_mff_of_no_channels_is_refused(refuses, arguments):
     wrong = next(value for value in arguments if value != 4)
-    refuses(lambda: MFF(*arguments), f"(={wrong})", "at least 1")
+    refuses(lambda: MFF(*arguments), f"(={wrong!r})", "at least 1")
 
 
 # The figure -----------------------------------------------------------------------------------------------------------

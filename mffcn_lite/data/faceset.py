@@ -3,18 +3,20 @@
 import csv
 import hashlib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from numpy.typing import DTypeLike
 from torch import Tensor
 
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import read_json, replacing, sha256, write_json
 
+Index = int | np.integer | slice | list | np.ndarray | Tensor  # which photos, as NumPy takes it
 COLUMNS = ("name", "person", "pose", "date", "source", "sha256", "left_x", "left_y", "right_x", "right_y")
 
 
@@ -32,10 +34,10 @@ class MappedPhotos:
     def __len__(self) -> int:
         return len(self.index)
 
-    def __getitem__(self, which) -> np.ndarray:
+    def __getitem__(self, which: Index) -> np.ndarray:
         return np.asarray(self.images[self.index[which]])
 
-    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         return self[:] if dtype is None else self[:].astype(dtype)
 
 
@@ -61,9 +63,7 @@ class FaceSet:
 
     def __post_init__(self):
         if self.images.ndim != 4 or self.images.dtype != np.uint8:
-            raise MffcnLiteError(
-                f"images must be a uint8 array N×C×H×W, not {self.images.dtype} of shape {self.images.shape}"
-            )
+            raise MffcnLiteError(f"images must be uint8, N×C×H×W, not {self.images.dtype} of shape {self.images.shape}")
         object.__setattr__(self, "people", np.asarray(self.people, dtype=np.int64))
         object.__setattr__(self, "names", list(self.names))
         if not len(self.images) == len(self.people) == len(self.names):
@@ -75,7 +75,7 @@ class FaceSet:
     def __len__(self) -> int:
         return len(self.images)
 
-    def __getitem__(self, index) -> "FaceSet":
+    def __getitem__(self, index: Index) -> "FaceSet":
         """The photos at `index` (an int, a slice or an array) as a smaller set."""
         index = np.arange(len(self))[index].reshape(-1)
         images, step = self.images, np.diff(index)
@@ -111,21 +111,41 @@ def save_faces(faces: FaceSet, folder: str | Path) -> None:
     Raises:
         MffcnLiteError: if `folder` exists already, or cannot be written.
     """
-    folder = Path(folder)
+    folder, width = Path(folder), len(str(int(faces.people.max(initial=0))))
     if folder.exists():
         raise MffcnLiteError(f"{folder} exists already; name a new folder, so that nothing is overwritten")
-    width = len(str(int(faces.people.max(initial=0))))
-    with replacing(folder) as temporary:
+    rows = []
+    for name, person, image in zip(faces.names, faces.people, faces.images, strict=True):
+        # Zero-padded, so that the sorted order of the strings is the order of the indices.
+        digest = hashlib.sha256(image.tobytes()).hexdigest()
+        rows.append({"name": name, "person": f"{person:0{width}d}", "sha256": digest})
+    write_prepared(folder, faces.images.shape[1:], rows, (image.tobytes() for image in faces.images), faces.card)
+
+
+def write_prepared(
+    out: Path, shape: tuple[int, int, int], rows: list[dict], pixels: Iterable[bytes], card: dict
+) -> None:
+    """Write `images.npy`, `faces.csv` and `card.json` into a new folder `out`, which appears complete or not at all.
+
+    `rows` are N dicts with `name`, `person`, `sha256` and perhaps `pose`, `date`, `source` and `eyes`; `pixels` gives
+    the N photos, C×H×W bytes of `shape` each.
+
+    Raises:
+        MffcnLiteError: if the folder cannot be written.
+    """
+    with replacing(out) as temporary:
         temporary.mkdir()
-        np.save(temporary / "images.npy", faces.images)
+        with (temporary / "images.npy").open("wb") as handle:
+            header = {"descr": "|u1", "fortran_order": False, "shape": (len(rows), *shape)}
+            np.lib.format.write_array_header_1_0(handle, header)
+            handle.writelines(pixels)
         with (temporary / "faces.csv").open("w", newline="", encoding="utf-8") as handle:
-            writer = csv.DictWriter(handle, COLUMNS)
+            writer = csv.DictWriter(handle, COLUMNS, extrasaction="ignore")
             writer.writeheader()
-            for name, person, image in zip(faces.names, faces.people, faces.images, strict=True):
-                # Zero-padded, so that the sorted order of the strings is the order of the indices.
-                digest = hashlib.sha256(image.tobytes()).hexdigest()
-                writer.writerow({"name": name, "person": f"{person:0{width}d}", "sha256": digest})
-        write_json(temporary / "card.json", {**faces.card, "images_sha256": sha256(temporary / "images.npy")})
+            for row in rows:
+                (left_x, left_y), (right_x, right_y) = row.get("eyes", (("", ""), ("", "")))
+                writer.writerow(row | {"left_x": left_x, "left_y": left_y, "right_x": right_x, "right_y": right_y})
+        write_json(temporary / "card.json", {**card, "images_sha256": sha256(temporary / "images.npy")})
 
 
 def load_prepared(folder: str | Path) -> FaceSet:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from mffcn_lite.data.faceset import FaceSet
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_number
 
 
 def _ordered(items: Iterable[object], seed: int) -> list:
@@ -50,8 +50,7 @@ def folds_by_person(faces: FaceSet, count: int = 5, seed: int = 0) -> list[tuple
         MffcnLiteError: for fewer than two folds, or more than there are people.
     """
     people = _ordered(faces.who(), seed)
-    if not 2 <= count <= len(people):
-        raise MffcnLiteError(f"count (={count}) of folds must be from 2 to the number of people (={len(people)})")
+    check_number("count", count, at_least=2, at_most=len(people), whole=True)
     tests = [np.isin(faces.people, part) for part in np.array_split(people, count)]
     return [(faces[~test], faces[test]) for test in tests]
 

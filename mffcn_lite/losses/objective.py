@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mffcn_lite.errors import MffcnLiteError, check_pair, check_word
+from mffcn_lite.errors import MffcnLiteError, check_number, check_pair, check_word
 from mffcn_lite.features import FeatureNetwork, create_features
 from mffcn_lite.losses.terms import (
     FORMS,
@@ -82,8 +82,7 @@ class Objective(nn.Module):
             raise TypeError(f"there is no term {unknown[0]}; there are {', '.join(TERMS)}")
         self.weights = {name: weights.get(name, term.weight) for name, term in TERMS.items()}
         for name, weight in self.weights.items():
-            if not 0 <= weight < float("inf"):
-                raise MffcnLiteError(f"the weight of {name} (={weight}) must be at least 0 and finite")
+            check_number(f"the weight of {name}", weight, at_least=0)
         if features is None and self.needs_features():
             raise MffcnLiteError(
                 "the perceptual and the texture term need features; see create_features, or set both to 0"

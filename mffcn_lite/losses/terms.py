@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mffcn_lite.degrade import Images
 from mffcn_lite.errors import check_pair, check_word
 from mffcn_lite.features import FeatureNetwork
 
@@ -26,11 +27,7 @@ def _full(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
-def l2_loss(
-    sr: Float[Tensor, "batch channel height width"],
-    hr: Float[Tensor, "batch channel height width"],
-    reduction: Reduction = "sum",
-) -> Float[Tensor, ""]:
+def l2_loss(sr: Images, hr: Images, reduction: Reduction = "sum") -> Float[Tensor, ""]:
     """Equation (3): L2 = ‖I_HR − Φ(I_LR)‖².
 
     Args:
@@ -44,11 +41,7 @@ def l2_loss(
     return distance(sr, hr, "squared", reduction)
 
 
-def nie_loss(
-    sr: Float[Tensor, "batch channel height width"],
-    hr: Float[Tensor, "batch channel height width"],
-    reduction: Reduction = "sum",
-) -> Float[Tensor, ""]:
+def nie_loss(sr: Images, hr: Images, reduction: Reduction = "sum") -> Float[Tensor, ""]:
     """Equation (1): ½‖I_o − I_i‖², half of `l2_loss`, with its arguments and errors; see `mffcn_lite.models.Nie`."""
     return 0.5 * l2_loss(sr, hr, reduction)
 
@@ -77,11 +70,7 @@ def distance(
 
 
 def perceptual_loss(
-    sr: Float[Tensor, "batch channel height width"],
-    hr: Float[Tensor, "batch channel height width"],
-    features: FeatureNetwork,
-    norm: str = "l2",
-    reduction: Reduction = "sum",
+    sr: Images, hr: Images, features: FeatureNetwork, norm: str = "l2", reduction: Reduction = "sum"
 ) -> Float[Tensor, ""]:
     """Equation (4): L_per = ‖φ(I_HR) − φ(Φ(I_LR))‖.
 
@@ -122,8 +111,8 @@ def gram_matrix(
 
 
 def texture_loss(
-    sr: Float[Tensor, "batch channel height width"],
-    hr: Float[Tensor, "batch channel height width"],
+    sr: Images,
+    hr: Images,
     features: FeatureNetwork,
     normalize: str = "none",
     norm: str = "l2",
@@ -149,9 +138,7 @@ def texture_distance(
     return torch.stack([distance(a, b, norm, reduction) for a, b in grams]).sum()
 
 
-def total_variation(
-    x: Float[Tensor, "batch channel height width"], reduction: Reduction = "sum", form: str = "squared"
-) -> Float[Tensor, ""]:
+def total_variation(x: Images, reduction: Reduction = "sum", form: str = "squared") -> Float[Tensor, ""]:
     """Equation (7): TV = Σ_ij (x_{i,j+1} − x_{i,j})² + (x_{i+1,j} − x_{i,j})², which is the Dirichlet energy.
 
     Args:
@@ -174,9 +161,7 @@ def total_variation(
     return steps.mean() if reduction == "mean" else steps.sum() / len(x)
 
 
-def l2_tv_minimizer(
-    hr: Float[Tensor, "batch channel height width"], ratio: float
-) -> Float[Tensor, "batch channel height width"]:
+def l2_tv_minimizer(hr: Images, ratio: float) -> Images:
     """The picture for which L2 + ratio · TV (eq. 7) is least: what the two terms alone make of a perfect answer.
 
     A linear filter, in closed form: the wave (k, l) of the cosine transform (DCT-II) is divided by

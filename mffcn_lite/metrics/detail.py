@@ -3,15 +3,14 @@
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float64
 from torch import Tensor
 
-from mffcn_lite.errors import MffcnLiteError, check_pair, check_word
+from mffcn_lite.degrade import Images
+from mffcn_lite.errors import MffcnLiteError, check_number, check_pair, check_word
 
 
-def band_energy_ratio(
-    sr: Float[Tensor, "batch channel height width"], hr: Float[Tensor, "batch channel height width"], bands: int = 8
-) -> Float64[Tensor, "batch band"]:
+def band_energy_ratio(sr: Images, hr: Images, bands: int = 8) -> Float64[Tensor, "batch band"]:
     """Of each band of frequencies, how much energy `sr` has over how much `hr` has: 1 is right, below 1 is blurred.
 
     Bands are rings of equal width in the plane of frequencies, from 0 (the mean left out) to the Nyquist frequency of
@@ -22,8 +21,7 @@ def band_energy_ratio(
         MffcnLiteError: if the shapes differ, a tensor holds integers, or `bands` is below 1.
     """
     check_pair(sr, hr)
-    if bands < 1:
-        raise MffcnLiteError(f"bands (={bands}) must be at least 1")
+    check_number("bands", bands, at_least=1, whole=True)
     down, across = (torch.fft.fftfreq(side, device=sr.device, dtype=torch.float64) for side in sr.shape[-2:])
     frequency = (down[:, None] ** 2 + across**2).sqrt()
     inside = (frequency > 0) & (frequency < 0.5)
@@ -31,13 +29,11 @@ def band_energy_ratio(
     energies = []
     for images in (sr, hr):
         power = torch.fft.fft2(images.double()).abs().square().sum(1)[:, inside]
-        energies.append(
-            torch.zeros(len(images), bands, dtype=torch.float64, device=sr.device).index_add_(1, band, power)
-        )
+        energies.append(power.new_zeros(len(images), bands).index_add_(1, band, power))
     return energies[0] / energies[1]
 
 
-def sharpness(images: Float[Tensor, "batch channel height width"]) -> Float64[Tensor, " batch"]:
+def sharpness(images: Images) -> Float64[Tensor, " batch"]:
     """The mean length of the gradient, in units of the range a pixel: how steep a picture is, not how good.
 
     Noise is steep too, and raises it.
@@ -51,9 +47,7 @@ def sharpness(images: Float[Tensor, "batch channel height width"]) -> Float64[Te
     return (across.square() + down.square()).sqrt().mean((1, 2, 3))
 
 
-def noise_level(
-    images: Float[Tensor, "batch channel height width"], average: Literal["mean", "median"] = "median"
-) -> Float64[Tensor, " batch"]:
+def noise_level(images: Images, average: Literal["mean", "median"] = "median") -> Float64[Tensor, " batch"]:
     """The standard deviation of white noise, estimated from one picture, in units of its range (Immerkær 1996).
 
     The mask (1, −2, 1)ᵀ(1, −2, 1) answers neither to a plane nor to a straight edge across or down, and to white noise

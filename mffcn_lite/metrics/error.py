@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from typing import Literal
 
 import torch
-from jaxtyping import Float, Float64
+from jaxtyping import Float64
 from torch import Tensor
 
-from mffcn_lite.errors import MffcnLiteError, check_pair
+from mffcn_lite.degrade import Images
+from mffcn_lite.errors import MffcnLiteError, check_number, check_pair
 
 Channels = Literal["all", "y", "y-studio"]
 CHUNK = 2**17  # pixels at a time
@@ -24,14 +25,11 @@ def prepare(
 ) -> tuple[Tensor, Tensor]:
     """Both batches, checked and brought to what is compared."""
     check_pair(sr, hr)
-    if not 0 < data_range < float("inf"):
-        raise MffcnLiteError(f"data_range (={data_range}) must be above 0 and finite")
+    check_number("data_range", data_range, above=0)
     if not 0 <= 2 * border < min(sr.shape[-2:]):
         raise MffcnLiteError(f"border (={border}) leaves nothing of images of {tuple(sr.shape[-2:])} pixels")
     if channels not in ("all", "y", "y-studio") or (channels != "all" and sr.shape[1] not in (1, 3)):
-        raise MffcnLiteError(
-            f'channels (={channels!r}) must be "all", or for images of 1 or 3 channels "y" or "y-studio"'
-        )
+        raise MffcnLiteError(f'channels (={channels!r}) must be "all", or with 1 or 3 channels "y" or "y-studio"')
     return tuple(
         _convert(name, images, data_range, border, channels, rounded) for name, images in (("sr", sr), ("hr", hr))
     )
@@ -54,9 +52,8 @@ def _convert(
     if channels == "all":
         return images
     weights, black = (LUMINANCE, 0.0) if channels == "y" else STUDIO
-    return torch.einsum("c,bchw->bhw", images.new_tensor(weights), images.expand(-1, 3, -1, -1))[:, None] + (
-        black * data_range
-    )
+    luminance = torch.einsum("c,bchw->bhw", images.new_tensor(weights), images.expand(-1, 3, -1, -1))  # N×H×W
+    return luminance[:, None] + black * data_range
 
 
 def chunks(sr: Tensor, hr: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
@@ -66,8 +63,8 @@ def chunks(sr: Tensor, hr: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 def mse(
-    sr: Float[Tensor, "batch channel height width"],
-    hr: Float[Tensor, "batch channel height width"],
+    sr: Images,
+    hr: Images,
     *,
     border: int = 0,
     channels: Channels = "all",
@@ -94,8 +91,8 @@ def mse(
 
 
 def psnr(
-    sr: Float[Tensor, "batch channel height width"],
-    hr: Float[Tensor, "batch channel height width"],
+    sr: Images,
+    hr: Images,
     *,
     data_range: float | int,
     border: int = 0,

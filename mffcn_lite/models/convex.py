@@ -6,11 +6,10 @@ from collections.abc import Callable
 import numpy as np
 import scipy.fft
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from mffcn_lite.degrade import BICUBIC_A, upsample
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.degrade import BICUBIC_A, Images, SmallImages, upsample
+from mffcn_lite.errors import check_number
 from mffcn_lite.models.base import SuperResolver
 from mffcn_lite.models.reconstruction import ForwardModel
 
@@ -20,9 +19,7 @@ def project_range(x: Tensor) -> Tensor:
     return x.clamp(0, 1)
 
 
-def project_band(
-    x: Float[Tensor, "batch channel height width"], waves: tuple[int, int]
-) -> Float[Tensor, "batch channel height width"]:
+def project_band(x: Images, waves: tuple[int, int]) -> Images:
     """The nearest picture that is made of the `waves` slowest cosine waves (DCT-II) down and across."""
     down, across = (
         torch.from_numpy(scipy.fft.dct(np.eye(side), axis=0, norm="ortho")[:count]).to(x)
@@ -31,13 +28,7 @@ def project_band(
     return down.T @ (down @ x @ across.T) @ across
 
 
-def project_data(
-    x: Float[Tensor, "batch channel height width"],
-    small: Float[Tensor, "batch channel smallheight smallwidth"],
-    forward: ForwardModel,
-    slab: float,
-    tolerance: float = 1e-6,
-) -> Float[Tensor, "batch channel height width"]:
+def project_data(x: Images, small: SmallImages, forward: ForwardModel, slab: float, tolerance: float = 1e-6) -> Images:
     """The nearest picture that shrinks to `small`, each pixel of it up to ±`slab`.
 
     It is x − Aᵀλ, where λ makes ½ λᵀ(A·Aᵀ)λ − λᵀ(A·x − small) + slab·Σ abs(λ) least (the dual problem, a lasso); found
@@ -93,22 +84,16 @@ class ConvexProjections(SuperResolver):
         sweeps: int = 10,
     ):
         super().__init__()
-        if not 0 <= slab < 1 or (band is not None and not band > 0) or sweeps < 1:
-            raise MffcnLiteError(
-                f"slab (={slab}) must be at least 0 and below 1, band (={band}) above 0, "
-                f"and sweeps (={sweeps}) at least 1"
-            )
-        self.arguments = {"kernel": kernel, "antialias": antialias, "a": a, "slab": slab, "band": band}
-        self.arguments |= {"sweeps": sweeps}
+        check_number("slab", slab, at_least=0, below=1)
+        check_number("band", band, above=0, none=True)
+        check_number("sweeps", sweeps, at_least=1, whole=True)
         self.model = {"kernel": kernel, "antialias": antialias, "a": a}
+        self.arguments = {**self.model, "slab": slab, "band": band, "sweeps": sweeps}
         self.slab, self.band, self.sweeps = slab, band, sweeps
 
     def upscale(
-        self,
-        small: Float[Tensor, "batch channel smallheight smallwidth"],
-        size: tuple[int, int],
-        on_sweep: Callable[[Tensor], None] | None = None,
-    ) -> Float[Tensor, "batch channel height width"]:
+        self, small: SmallImages, size: tuple[int, int], on_sweep: Callable[[Tensor], None] | None = None
+    ) -> Images:
         """Enlarge a batch to `size`, from the bicubic enlargement on.
 
         Args:

@@ -6,8 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.models.patches import PatchModel, check_numbers, mid_frequencies
+from mffcn_lite.errors import check_number
+from mffcn_lite.models.patches import PatchModel, mid_frequencies
 
 DARKEST = 0.01  # added to a patch's contrast, which divides: noise in a flat one must not be blown up
 
@@ -47,16 +47,12 @@ class ExampleBased(PatchModel):
         seed: int = 0,
     ):
         super().__init__(side, stride, components, factors, pairs, seed)
-        check_numbers({"candidates": candidates}, {"consistency": consistency})
-        if not 1 <= candidates <= pairs or not consistency >= 0:
-            raise MffcnLiteError(
-                f"candidates (={candidates}) must lie between 1 and pairs (={pairs}), and consistency (={consistency}) "
-                "be at least 0"
-            )
+        check_number("candidates", candidates, at_least=1, at_most=pairs, whole=True)
+        check_number("consistency", consistency, at_least=0)
         self.arguments |= {"candidates": candidates, "consistency": consistency}
         self.candidates, self.consistency = candidates, consistency
         self.radius = None  # a choice depends on those before it, however far
-        # Halves: their rounding is far below what neighbours differ by.
+        # factors×pairs×…, in halves: their rounding is far below what neighbours differ by.
         self.register_buffer("windows_seen", torch.zeros(len(factors), pairs, components, dtype=torch.float16))
         self.register_buffer("details", torch.zeros(len(factors), pairs, side**2, dtype=torch.float16))
 
@@ -84,31 +80,35 @@ class ExampleBased(PatchModel):
         self, i: int, features: Float[Tensor, "plane patch component"], grid: tuple[int, int]
     ) -> Float[Tensor, "plane patch pixel"]:
         """The detail of each patch, chosen row by row."""
+        # Shapes below: N planes, P patches of a plane, K candidates, p now chosen together, s² pixels of a patch.
         planes, (rows, columns) = len(features), grid
-        contrast = self._contrast(features)
+        contrast = self._contrast(features)  # N×P×1
         distances, places = (
-            found.view(planes, rows * columns, self.candidates)
+            found.view(planes, rows * columns, self.candidates)  # N×P×K
             for found in self.nearest(i, (features / contrast).flatten(0, 1))
         )
-        details, side = self.details[i].to(features), self.side
+        details, side = self.details[i].to(features), self.side  # pairs×s²
         chosen = features.new_zeros(planes, rows * columns, side**2)
-        # What lies already at each pixel: a sum, and of how many.
+        # What lies already at each pixel: a sum, and of how many. Pictures are flat, so that an index is a number.
         height, width = (side + (count - 1) * self.stride for count in grid)
         total, count = features.new_zeros(planes, height * width), features.new_zeros(height * width)
         corners = torch.arange(rows)[:, None] * self.stride * width + torch.arange(columns) * self.stride
         pixels = (torch.arange(side)[:, None] * width + torch.arange(side)).flatten() + corners.flatten()[:, None]
-        pixels = pixels.to(features.device)
-        # Patch (row, column) waits for those above and to the left that touch it, also above to the right.
+        pixels = pixels.to(features.device)  # P×s²: where the pixels of each patch lie
+        # Patch (row, column) waits for those above and to the left that touch it, also above to the right. `touching`
+        # columns to the right is the last of these: a row starts touching + 1 turns after the one above.
         touching = -(-side // self.stride) - 1
         turn = ((touching + 1) * torch.arange(rows)[:, None] + torch.arange(columns)).flatten()
         for now in range(int(turn.max()) + 1):
             patches = (turn == now).nonzero().flatten().to(features.device)
             if not len(patches):
                 continue
-            here = pixels[patches]
-            offered = details[places[:, patches]] * contrast[:, patches, :, None]
-            lying = total[:, here] / count[here].clamp(min=1)
-            misfit = ((offered - lying[:, :, None]).square() * (count[here] > 0)[:, None]).sum(-1)
+            here = pixels[patches]  # p×s²
+            offered = details[places[:, patches]] * contrast[:, patches, :, None]  # N×p×K×s²
+            lying = total[:, here] / count[here].clamp(min=1)  # N×p×s²
+            # Where nothing lies yet, any detail fits.
+            misfit = ((offered - lying[:, :, None]).square() * (count[here] > 0)[:, None]).sum(-1)  # N×p×K
+            # `distances` are between windows of contrast 1; so is the misfit after the division.
             cost = distances[:, patches] + self.consistency * misfit / contrast[:, patches].square()
             best = cost.argmin(-1)[..., None, None]
             chosen[:, patches] = offered.take_along_dim(best, dim=2)[:, :, 0]

@@ -7,8 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.models.patches import PatchModel, check_numbers, derivatives
+from mffcn_lite.errors import MffcnLiteError, check_number
+from mffcn_lite.models.patches import PatchModel, derivatives
 
 DETAILS = 6  # principal components of the details by which scikit-learn judges a split: much faster than all pixels
 
@@ -49,11 +49,9 @@ class RegressionForest(PatchModel):
         seed: int = 0,
     ):
         super().__init__(side, stride, components, factors, pairs, seed)
-        check_numbers({"trees": trees, "leaves": leaves}, {"ridge": ridge})
-        if trees < 1 or leaves < 2 or not ridge > 0:
-            raise MffcnLiteError(
-                f"trees (={trees}) must be at least 1, leaves (={leaves}) at least 2, and ridge (={ridge}) above 0"
-            )
+        check_number("trees", trees, at_least=1, whole=True)
+        check_number("leaves", leaves, at_least=2, whole=True)
+        check_number("ridge", ridge, above=0)
         self.arguments |= {"trees": trees, "leaves": leaves, "ridge": ridge}
         self.trees, self.leaves, self.ridge = trees, leaves, ridge
         # A tree of n leaves has 2n − 1 nodes. Where a node is a leaf, both of its children are itself.
@@ -69,26 +67,27 @@ class RegressionForest(PatchModel):
         """Grow the trees, then fit a linear map in each leaf."""
         from sklearn.ensemble import RandomForestRegressor  # takes a second to import
 
-        _, vectors = torch.linalg.eigh(missing.T @ missing)
+        _, vectors = torch.linalg.eigh(missing.T @ missing)  # the last ones explain most
         forest = RandomForestRegressor(
             self.trees,
             max_leaf_nodes=self.leaves,
-            min_samples_leaf=2 * features.shape[1],
+            min_samples_leaf=2 * features.shape[1],  # more pairs in a leaf than its map has unknowns
             max_features=0.4,
             max_samples=0.6,
             random_state=self.seed,
             n_jobs=-1,
         ).fit(features.float().numpy(), (missing @ vectors[:, -DETAILS:]).numpy())
-        rows = torch.cat([features, torch.ones(len(features), 1, dtype=features.dtype)], dim=1)
+        rows = torch.cat([features, torch.ones_like(features[:, :1])], dim=1)  # pairs×(components + 1)
         ridge = self.ridge * features.square().mean() * torch.eye(rows.shape[1], dtype=features.dtype)
         for t, tree in enumerate(estimator.tree_ for estimator in forest.estimators_):
             own = np.arange(tree.node_count)
-            is_leaf = tree.children_left < 0
-            children = np.where(is_leaf, own, [tree.children_left, tree.children_right])
+            is_leaf = tree.children_left < 0  # scikit-learn's mark
+            children = np.where(is_leaf, own, [tree.children_left, tree.children_right])  # 2×nodes
             self.component[i, t, : len(own)] = torch.from_numpy(np.where(is_leaf, 0, tree.feature))
             self.threshold[i, t, : len(own)] = torch.from_numpy(tree.threshold)
             self.below[i, t, : len(own)] = torch.from_numpy(children.T)
             self.leaf[i, t, : len(own)] = torch.from_numpy(np.cumsum(is_leaf) - 1)
+            # Of all pairs, also those that this tree was not grown on; by the walk that will lead to the maps later.
             reached = self.find_leaves(i, features.float())[t]
             for leaf in range(int(is_leaf.sum())):
                 inside = reached == leaf
@@ -97,11 +96,14 @@ class RegressionForest(PatchModel):
 
     def find_leaves(self, i: int, features: Float[Tensor, "patch component"]) -> Tensor:
         """trees×patches: the number of the leaf of each tree into which each patch falls."""
-        component, threshold = self.component[i].long(), self.threshold[i]
-        children, tree = self.below[i].long(), torch.arange(self.trees, device=features.device)[:, None]
+        component, threshold = self.component[i].long(), self.threshold[i]  # trees×nodes
+        children = self.below[i].long()  # trees×nodes×2
+        tree, patch = (torch.arange(count, device=features.device) for count in (self.trees, len(features)))
+        tree = tree[:, None]
+        # All patches walk down all trees at once, a level a round; who has reached a leaf goes to itself.
         node = torch.zeros(self.trees, len(features), dtype=torch.long, device=features.device)
         for _ in range(children.shape[1]):  # no path is longer
-            value = features.T[component[tree, node], torch.arange(len(features), device=features.device)]
+            value = features.T[component[tree, node], patch]
             moved = children[tree, node, (value > threshold[tree, node]).long()]
             if torch.equal(moved, node):
                 break
@@ -115,6 +117,7 @@ class RegressionForest(PatchModel):
             MffcnLiteError: if they don't.
         """
         super().check()
+        # A child's number is never below its parent's, or a walk could go in a circle.
         own = torch.arange(self.below.shape[2], device=self.below.device)[:, None]
         leaves = self.leaf[(self.below == own).all(-1)]
         ranges = [(self.component, self.basis.shape[2]), (leaves, self.leaves), (self.below, len(own))]
@@ -127,5 +130,5 @@ class RegressionForest(PatchModel):
         rows = torch.cat([features, torch.ones_like(features[:, :1])], dim=1)
         total = 0
         for weights, leaves in zip(self.weights[i], self.find_leaves(i, features), strict=True):
-            total = total + torch.einsum("pc,pcd->pd", rows, weights.to(rows)[leaves])
+            total = total + torch.einsum("pc,pcd->pd", rows, weights.to(rows)[leaves])  # patch×pixel
         return total / self.trees

@@ -6,7 +6,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mffcn_lite.degrade import resample, upsample
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import check_number, check_numbers
 from mffcn_lite.models.base import SuperResolver, scale
 
 
@@ -46,10 +46,9 @@ class FSRCNN(SuperResolver):
         zero_last: bool = True,
     ):
         super().__init__()
-        if min(maps, shrunk, depth) < 1:
-            raise MffcnLiteError(f"maps, shrunk and depth (={maps}, {shrunk}, {depth}) must each be at least 1")
-        if not factors or any(not isinstance(factor, int) or not 2 <= factor <= 8 for factor in factors):
-            raise MffcnLiteError(f"factors (={tuple(factors)}) must be whole numbers from 2 to 8")
+        for argument, value in {"maps": maps, "shrunk": shrunk, "depth": depth}.items():
+            check_number(argument, value, at_least=1, whole=True)
+        check_numbers("factors", factors, at_least=2, at_most=8, whole=True)
         self.arguments = {"maps": maps, "shrunk": shrunk, "depth": depth, "factors": list(factors)}
         self.arguments |= {"residual": residual, "zero_last": zero_last}
         self.residual = residual

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_number, check_word
 
 ACTIVATIONS = (None, "inside", "outside", "both")
 FEW = 16  # maps up to which three convolutions take longer than one, whatever they multiply (make bench)
@@ -65,13 +65,11 @@ class MFF(nn.Module):
         stride: int = 1,
     ):
         super().__init__()
-        if activation not in ACTIVATIONS:
-            raise MffcnLiteError(f"activation (={activation!r}) must be one of {ACTIVATIONS}")
+        check_word("activation", activation, ACTIVATIONS)
         branch = out_channels if branch is None else branch
         numbers = {"in_channels": in_channels, "out_channels": out_channels, "branch": branch, "stride": stride}
         for name, number in numbers.items():
-            if not isinstance(number, int) or number < 1:
-                raise MffcnLiteError(f"{name} (={number}) must be a whole number of at least 1")
+            check_number(name, number, at_least=1, whole=True)
         self.inside, self.outside = activation in ("inside", "both"), activation in ("outside", "both")
         self.stride = stride
         fewer = 25 * in_channels * out_channels < 35 * in_channels * branch + 3 * branch * out_channels
@@ -103,14 +101,11 @@ class MFF(nn.Module):
         W[o] = Σ_j P[o, j] · K[j], and b[o] = P[o] · β + p[o]. Differentiable in the branches' weights.
         """
         largest = max(self.sides)
-        kernels = torch.cat([functional.pad(c.weight, [(largest - s) // 2] * 4) for c, s in self._with_sides()])
+        kernels = torch.cat([functional.pad(c.weight, [(largest - c.kernel_size[0]) // 2] * 4) for c in self.branches])
         biases = torch.cat([c.bias for c in self.branches])
         mix = self.project.weight[:, :, 0, 0]
         weight = (mix @ kernels.flatten(1)).unflatten(1, kernels.shape[1:])
         return weight, mix @ biases + self.project.bias
-
-    def _with_sides(self):
-        return zip(self.branches, self.sides, strict=True)
 
     def forward(self, x: Float[Tensor, "batch in height width"]) -> Float[Tensor, "batch out _ _"]:
         """N×in×H×W to N×out×⌈H/stride⌉×⌈W/stride⌉; borders are padded with zeros."""

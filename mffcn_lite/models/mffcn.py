@@ -5,7 +5,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mffcn_lite.errors import MffcnLiteError, check_word
+from mffcn_lite.errors import MffcnLiteError, check_number, check_word
 from mffcn_lite.models.base import SuperResolver
 from mffcn_lite.models.mff import MFF, plain
 
@@ -60,11 +60,9 @@ class MFFCN(SuperResolver):
         zero_last: bool = True,
     ):
         super().__init__()
-        for argument, value, least in (("width", width, 1), ("depth", depth, 2), ("branch", branch, 1)):
-            if not (isinstance(value, int) and value >= least) and not (argument == "branch" and value is None):
-                raise MffcnLiteError(f"{argument} (={value}) must be a whole number of at least {least}")
-        if depth > 1000:  # a card may claim anything
-            raise MffcnLiteError(f"depth (={depth}) must be at most 1000")
+        check_number("width", width, at_least=1, whole=True)
+        check_number("depth", depth, at_least=2, at_most=1000, whole=True)  # a card may claim anything
+        check_number("branch", branch, at_least=1, whole=True, none=True)
         check_word("skip", skip, SKIPS)
         check_word("block", block, tuple(BLOCKS))
         if block != "mff" and (branch is not None or activation in ("inside", "both")):

@@ -1,6 +1,5 @@
 """What the systems that learn from pairs of patches share: features, the pairs, and the picture put together again."""
 
-import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -9,8 +8,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from mffcn_lite.data import FaceSet
-from mffcn_lite.degrade import degrade
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.degrade import Images, degrade
+from mffcn_lite.errors import MffcnLiteError, check_number, check_numbers
 from mffcn_lite.models.base import SuperResolver
 
 BATCH = 40  # photos at a time when pairs are drawn
@@ -43,20 +42,6 @@ def mid_frequencies(
     return images - functional.conv2d(low, weights[None, None, None])
 
 
-def check_numbers(whole: dict[str, object], real: dict[str, object]) -> None:
-    """Refuse arguments that are no whole numbers, or no finite numbers.
-
-    Raises:
-        MffcnLiteError: if there is one.
-    """
-    for name, value in whole.items():
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise MffcnLiteError(f"{name} (={value}) must be a whole number")
-    for name, value in real.items():
-        if not isinstance(value, int | float) or not -math.inf < value < math.inf:
-            raise MffcnLiteError(f"{name} (={value}) must be a finite number")
-
-
 class PatchModel(SuperResolver):
     """Adds to the blurred photo what patches of training photos lacked where they looked alike; see the subclasses.
 
@@ -69,7 +54,7 @@ class PatchModel(SuperResolver):
     Args:
         side: of a patch, in pixels of the large photo.
         stride: between patches.
-        components: see above.
+        components: see above; no more than a window has numbers, nor than there are pairs.
         factors: those that are fitted; `restore` takes the nearest of them for another.
         pairs: how many pairs of patches are drawn for each factor.
         seed: of the draw, and of what else is random; from 0 to 2³² − 1.
@@ -89,18 +74,13 @@ class PatchModel(SuperResolver):
 
     def __init__(self, side: int, stride: int, components: int, factors: Sequence[int], pairs: int, seed: int):
         super().__init__()
-        whole = {"side": side, "stride": stride, "components": components, "pairs": pairs, "seed": seed}
-        check_numbers(whole | {f"factors[{i}]": factor for i, factor in enumerate(factors)}, {})
+        check_number("side", side, at_least=1, whole=True)
+        check_number("stride", stride, at_least=1, at_most=side, whole=True)  # or pixels lay between the patches
+        check_numbers("factors", factors, at_least=2, whole=True)
+        check_number("pairs", pairs, at_least=1, whole=True)
         inputs = self.maps * (side + 2 * AROUND) ** 2
-        if not 1 <= stride <= side or not 1 <= components <= min(inputs, pairs):
-            raise MffcnLiteError(
-                f"stride (={stride}) must lie between 1 and side (={side}), and components (={components}) between 1 "
-                f"and the size of a window (={inputs}) and pairs (={pairs})"
-            )
-        if not factors or min(factors) < 2 or not 0 <= seed < 2**32:
-            raise MffcnLiteError(
-                f"factors (={tuple(factors)}) must be whole numbers of at least 2, and seed (={seed}) fit into 32 bits"
-            )
+        check_number("components", components, at_least=1, at_most=min(inputs, pairs), whole=True)
+        check_number("seed", seed, at_least=0, below=2**32, whole=True)
         self.arguments = {"side": side, "stride": stride, "components": components, "factors": list(factors)}
         self.arguments |= {"pairs": pairs, "seed": seed}
         self.side, self.stride, self.factors, self.pairs, self.seed = side, stride, list(factors), pairs, seed
@@ -118,10 +98,9 @@ class PatchModel(SuperResolver):
 
     def _cover(self, images: Float[Tensor, "plane 1 height width"]) -> Float[Tensor, "plane 1 tall wide"]:
         """`images` with the last row and column repeated as far as the last patches of the grid stand out."""
-        below, right = (
-            full - length for full, length in zip(self._full(*images.shape[-2:]), images.shape[-2:], strict=True)
-        )
-        return functional.pad(images, (0, right, 0, below), mode="replicate")
+        height, width = images.shape[-2:]
+        tall, wide = self._full(height, width)
+        return functional.pad(images, (0, wide - width, 0, tall - height), mode="replicate")
 
     def _full(self, height: int, width: int) -> list[int]:
         return [self.side + (count - 1) * self.stride for count in self.grid(height, width)]
@@ -190,9 +169,7 @@ class PatchModel(SuperResolver):
         """What patches lack, each for itself."""
         raise NotImplementedError
 
-    def forward(
-        self, blurred: Float[Tensor, "batch channel height width"], factor: int
-    ) -> Float[Tensor, "batch channel height width"]:
+    def forward(self, blurred: Images, factor: int) -> Images:
         """The restored photo, not clamped; each channel by itself."""
         i = min(range(len(self.factors)), key=lambda i: abs(self.factors[i] - factor))
         planes = blurred.flatten(0, 1)[:, None]
@@ -200,9 +177,7 @@ class PatchModel(SuperResolver):
         size = tuple(blurred.shape[-2:])
         return (planes + self.assemble(self.predict(i, features, self.grid(*size)), size)).view_as(blurred)
 
-    def restore(
-        self, blurred: Float[Tensor, "batch channel height width"], factor: int | None = None
-    ) -> Float[Tensor, "batch channel height width"]:
+    def restore(self, blurred: Images, factor: int | None = None) -> Images:
         """As `forward`.
 
         Raises:

@@ -9,11 +9,10 @@ import math
 from collections.abc import Callable
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 
-from mffcn_lite.degrade import BICUBIC_A, resampling_matrices, upsample
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.degrade import BICUBIC_A, Images, SmallImages, resampling_matrices, upsample
+from mffcn_lite.errors import MffcnLiteError, check_number, check_word
 from mffcn_lite.models.base import SuperResolver
 
 
@@ -35,7 +34,7 @@ class ForwardModel:
 
     def __init__(
         self,
-        small: Float[Tensor, "batch channel smallheight smallwidth"],
+        small: SmallImages,
         size: tuple[int, int],
         kernel: str = "bicubic",
         antialias: bool = True,
@@ -49,9 +48,8 @@ class ForwardModel:
         self.largest = float(values[0][0] * values[1][0]) ** 2
         self.smallest = float(values[0][-1] * values[1][-1]) ** 2
         if min(size[0] - self.small_size[0], size[1] - self.small_size[1]) < 0 or self.smallest < 1e-6 * self.largest:
-            raise MffcnLiteError(
-                f"{kernel} from {size} to {self.small_size} pixels does not keep the small photo; choose another kernel"
-            )
+            sizes = f"from {size} to {self.small_size} pixels"
+            raise MffcnLiteError(f"{kernel} {sizes} does not keep the small photo; choose another kernel")
 
     def shrink(self, x: Tensor) -> Tensor:
         """A·x."""
@@ -63,14 +61,14 @@ class ForwardModel:
 
 
 def back_project(
-    start: Float[Tensor, "batch channel height width"],
-    small: Float[Tensor, "batch channel smallheight smallwidth"],
+    start: Images,
+    small: SmallImages,
     forward: ForwardModel,
     back: Callable[[Tensor], Tensor],
     step: float,
     steps: int,
     on_step: Callable[[Tensor], None] | None = None,
-) -> Float[Tensor, "batch channel height width"]:
+) -> Images:
     """X ← x + step · back(small − A·x), `steps` times, from `start`.
 
     Args:
@@ -121,23 +119,19 @@ class BackProjection(SuperResolver):
         tolerance: float = 1e-4,
     ):
         super().__init__()
-        if back not in ("transpose", "enlarge"):
-            raise MffcnLiteError(f'back (={back!r}) must be "transpose" or "enlarge"')
-        if not 0 < tolerance < 1 or (step is not None and not 0 < step < math.inf) or (steps is not None and steps < 0):
-            raise MffcnLiteError(
-                f"step (={step}) must be above 0, steps (={steps}) at least 0, "
-                f"and tolerance (={tolerance}) between 0 and 1"
-            )
-        self.arguments = {"kernel": kernel, "antialias": antialias, "a": a, "back": back, "step": step}
-        self.arguments |= {"steps": steps, "tolerance": tolerance}
+        check_word("back", back, ("transpose", "enlarge"))
+        check_number("step", step, above=0, none=True)
+        check_number("steps", steps, at_least=0, whole=True, none=True)
+        check_number("tolerance", tolerance, above=0, below=1)
         self.model = {"kernel": kernel, "antialias": antialias, "a": a}
+        self.arguments = {**self.model, "back": back, "step": step, "steps": steps, "tolerance": tolerance}
         self.back, self.step, self.steps, self.tolerance = back, step, steps, tolerance
 
     def _step(self, forward: ForwardModel) -> float:
         best = 2 / (forward.largest + forward.smallest) if self.back == "transpose" else 1.0
         return best if self.step is None else self.step
 
-    def contraction(self, small: Float[Tensor, "batch channel smallheight smallwidth"], size: tuple[int, int]) -> float:
+    def contraction(self, small: SmallImages, size: tuple[int, int]) -> float:
         """What a step multiplies the residual by in the end: the largest abs(1 − step·μ), μ an eigenvalue of A·back.
 
         Below 1 the residual vanishes, above it explodes.
@@ -151,12 +145,7 @@ class BackProjection(SuperResolver):
         rows, columns = (torch.linalg.eigvals(axis.double().cpu()) for axis in axes)
         return float((1 - self._step(forward) * torch.outer(rows, columns)).abs().max())
 
-    def refine(
-        self,
-        start: Float[Tensor, "batch channel height width"],
-        small: Float[Tensor, "batch channel smallheight smallwidth"],
-        on_step: Callable[[Tensor], None] | None = None,
-    ) -> Float[Tensor, "batch channel height width"]:
+    def refine(self, start: Images, small: SmallImages, on_step: Callable[[Tensor], None] | None = None) -> Images:
         """Make any result `start` shrink to the small photo; `on_step` is called with each residual."""
         size = tuple(start.shape[-2:])
         forward, steps = ForwardModel(small, size, **self.model), self.steps
@@ -175,10 +164,7 @@ class BackProjection(SuperResolver):
         return back_project(start, small, forward, back, step, steps, on_step)
 
     def upscale(
-        self,
-        small: Float[Tensor, "batch channel smallheight smallwidth"],
-        size: tuple[int, int],
-        on_step: Callable[[Tensor], None] | None = None,
-    ) -> Float[Tensor, "batch channel height width"]:
+        self, small: SmallImages, size: tuple[int, int], on_step: Callable[[Tensor], None] | None = None
+    ) -> Images:
         """Enlarge a batch to `size`, from the bicubic enlargement on; see `refine`."""
         return self.refine(upsample(small, size), small, on_step)

@@ -7,8 +7,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.models.patches import PatchModel, check_numbers, derivatives
+from mffcn_lite.degrade import Images, SmallImages
+from mffcn_lite.errors import MffcnLiteError, check_number
+from mffcn_lite.models.patches import PatchModel, derivatives
 from mffcn_lite.models.reconstruction import BackProjection
 
 FLAT = 0.05  # patches of less contrast than this, root of the sum of squares, teach the dictionary nothing
@@ -76,12 +77,9 @@ class SparseCoding(PatchModel):
         seed: int = 0,
     ):
         super().__init__(side, stride, components, factors, pairs, seed)
-        check_numbers({"atoms": atoms, "nonzeros": nonzeros}, {"sparsity": sparsity})
-        if not 1 <= nonzeros <= min(atoms, components) or not sparsity > 0:
-            raise MffcnLiteError(
-                f"nonzeros (={nonzeros}) must lie between 1 and atoms (={atoms}) and components (={components}), "
-                f"and sparsity (={sparsity}) be above 0"
-            )
+        check_number("atoms", atoms, at_least=1, whole=True)
+        check_number("nonzeros", nonzeros, at_least=1, at_most=min(atoms, components), whole=True)
+        check_number("sparsity", sparsity, above=0)
         self.arguments |= {"atoms": atoms, "nonzeros": nonzeros, "sparsity": sparsity}
         self.arguments |= {"back_projection": back_projection}
         self.nonzeros, self.sparsity, self.back_projection = nonzeros, sparsity, back_projection
@@ -99,9 +97,7 @@ class SparseCoding(PatchModel):
         length = features.norm(dim=1, keepdim=True)
         signals = (features / length)[length[:, 0] > FLAT].numpy()
         if len(signals) < count:
-            raise MffcnLiteError(
-                f"only {len(signals)} patches are not flat, and {count} atoms are to be learnt from them"
-            )
+            raise MffcnLiteError(f"only {len(signals)} patches are not flat, too few to learn {count} atoms from")
         learner = MiniBatchDictionaryLearning(
             count, alpha=self.sparsity, max_iter=5, batch_size=256, fit_algorithm="cd", random_state=self.seed
         )
@@ -120,9 +116,7 @@ class SparseCoding(PatchModel):
         chosen, weights = orthogonal_matching_pursuit(features, self.atoms[i].to(features), self.nonzeros)
         return torch.einsum("sc,scp->sp", weights, self.details[i].to(features)[chosen])
 
-    def upscale(
-        self, small: Float[Tensor, "batch channel smallheight smallwidth"], size: tuple[int, int]
-    ) -> Float[Tensor, "batch channel height width"]:
+    def upscale(self, small: SmallImages, size: tuple[int, int]) -> Images:
         """Enlarge a batch to `size` = (height, width), not clamped."""
         sr = super().upscale(small, size)
         return BackProjection().refine(sr, small) if self.back_projection else sr

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 import torch
-from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
 from mffcn_lite.data import FaceSet
-from mffcn_lite.degrade import degrade
+from mffcn_lite.degrade import Images, degrade
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.models.base import SuperResolver
 
@@ -73,16 +72,12 @@ class Wiener(SuperResolver):
     def _padded(self, images: Tensor) -> Tensor:
         return functional.pad(images, [self.radius] * 4, mode="replicate")
 
-    def restore(
-        self, blurred: Float[Tensor, "batch channel height width"], factor: int | None = None
-    ) -> Float[Tensor, "batch channel height width"]:
+    def restore(self, blurred: Images, factor: int | None = None) -> Images:
         """Filter each channel by itself, with the factor's own filter where there is one."""
         i = self.factors.index(factor) if factor in self.factors else -1
         planes = self._padded(blurred.flatten(0, 1)[:, None])
         return functional.conv2d(planes, self.filters[i][None], self.biases[i][None]).view_as(blurred)
 
-    def forward(
-        self, blurred: Float[Tensor, "batch channel height width"]
-    ) -> Float[Tensor, "batch channel height width"]:
+    def forward(self, blurred: Images) -> Images:
         """The filter for all factors."""
         return self.restore(blurred)

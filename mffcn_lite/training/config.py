@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass, field, replace
 
 from mffcn_lite.degrade import KERNEL_NAMES
-from mffcn_lite.errors import MffcnLiteError, check_word
+from mffcn_lite.errors import MffcnLiteError, check_number, check_numbers, check_word
 from mffcn_lite.losses import LOSSES
 from mffcn_lite.losses.objective import FEATURES, OPTIONS, TERMS
 from mffcn_lite.models import system_class
@@ -41,16 +41,15 @@ class TrainingConfig:
     validate_every: int = 0  # steps; above 0, an eighth of the training people is held out for it
 
     def __post_init__(self):
-        # NaN compares false, so each test is for what is allowed.
-        for name in ("steps", "batch", "checkpoint_every", "lr", "clip"):
-            if (value := getattr(self, name)) is not None and not 0 < value < math.inf:
-                raise MffcnLiteError(f"{name} (={value}) must be above 0 and finite")
+        for name in ("steps", "batch", "checkpoint_every"):
+            check_number(name, getattr(self, name), at_least=1, whole=True)
         for name in ("warmup", "validate_every"):
-            if not getattr(self, name) >= 0:
-                raise MffcnLiteError(f"{name} (={getattr(self, name)}) must be at least 0")
+            check_number(name, getattr(self, name), at_least=0, whole=True)
+        for name in ("lr", "clip"):
+            check_number(name, getattr(self, name), above=0, none=name == "clip")
         for name in ("beta1", "beta2", "ema"):
-            if (value := getattr(self, name)) is not None and not 0 <= value < 1:
-                raise MffcnLiteError(f"{name} (={value}) must be at least 0 and below 1")
+            check_number(name, getattr(self, name), at_least=0, below=1, none=name == "ema")
+        check_numbers("factors", self.factors, at_least=2, whole=True)
         words = {"schedule": ("constant", "cosine"), "reduction": ("sum", "mean"), "kernel": KERNEL_NAMES}
         words |= {"loss": tuple(LOSSES), "precision": ("float32", "tf32", "bf16"), "compile": COMPILE}
         for name, choices in words.items():
@@ -60,8 +59,6 @@ class TrainingConfig:
             raise MffcnLiteError(f"objective has no {unknown[0]}; it has {', '.join(sorted(known))}")
         if self.objective and self.loss != "objective":
             raise MffcnLiteError(f"objective is set, and loss (={self.loss!r}) does not use it; set loss=objective too")
-        if not self.factors or min(self.factors) < 2:
-            raise MffcnLiteError(f"factors (={self.factors}) must be whole numbers of at least 2")
         if not -(2**63) <= self.seed < 2**63:
             raise MffcnLiteError(f"seed (={self.seed}) must fit into 64 bits")
 

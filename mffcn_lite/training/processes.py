@@ -31,9 +31,7 @@ def join(device: str = "auto") -> torch.device:
             distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
             atexit.register(distributed.destroy_process_group)
         except (ValueError, RuntimeError) as error:
-            raise MffcnLiteError(
-                f"the {count} processes did not find each other ({error}); see torchrun --help"
-            ) from error
+            raise MffcnLiteError(f"{count} processes did not find each other ({error}); see torchrun --help") from error
     return chosen
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from mffcn_lite.data import FaceSet
@@ -107,9 +108,7 @@ class Log:
             with self.path.open("a", encoding="utf-8") as handle:
                 handle.writelines(self.new)
         except OSError as error:
-            raise MffcnLiteError(
-                f"cannot write {self.path}: {error.strerror}; free the place, then use --resume"
-            ) from error
+            raise MffcnLiteError(f"cannot write {self.path}: {error.strerror}; make room, then --resume") from error
         self.new.clear()
 
 
@@ -122,8 +121,7 @@ def load_writer() -> type:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError as error:
-        advice = "pip install tensorboard, or leave out --tensorboard"
-        raise MffcnLiteError(f"TensorBoard is missing: {advice}") from error
+        raise MffcnLiteError("TensorBoard is missing: pip install tensorboard, or do without it") from error
     return SummaryWriter
 
 
@@ -143,8 +141,8 @@ class Board:
         for factor, value in line.get("validation_psnr", {}).items():
             self.writer.add_scalar(f"validation PSNR/×{factor}", value, step)
 
-    def show(self, strip, step: int) -> None:
-        """A picture, a float tensor 1×H×W in [0, 1]: blurred, restored and sharp."""
+    def show(self, strip: Float[Tensor, "1 height width"], step: int) -> None:
+        """A picture with values in [0, 1]: blurred, restored and sharp."""
         self.writer.add_image("blurred, restored, sharp", strip, step)
 
     def close(self) -> None:

@@ -79,9 +79,7 @@ def read_description(path: str | Path) -> tuple[str, str, dict, TrainingConfig, 
         if not (isinstance(data, str) and isinstance(model, str) and isinstance(arguments, dict)):
             raise TypeError("data and model must be names")
     except (KeyError, TypeError, AttributeError) as error:
-        raise MffcnLiteError(
-            f"{path} describes no training ({error}); name a run's folder or a network's card"
-        ) from error
+        raise MffcnLiteError(f"{path} describes no training ({error}); name a run's folder or its card") from error
     return data, model, arguments, config, content
 
 
@@ -116,9 +114,7 @@ def locked(folder: Path) -> Iterator[None]:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout as error:
-        raise MffcnLiteError(
-            f"another process is training in {folder}; wait for it, or name another folder with --out"
-        ) from error
+        raise MffcnLiteError(f"another process is training in {folder}; wait for it, or name another --out") from error
     except OSError as error:
         raise MffcnLiteError(f"cannot use {folder}: {error.strerror}; name another with --out") from error
     with lock:
@@ -139,9 +135,7 @@ def check_folder(folder: Path, settings: dict, resume: bool) -> None:
         raise MffcnLiteError(f"cannot use {folder}: {error.strerror}; name another with --out") from error
     if not resume:
         if filled:
-            raise MffcnLiteError(
-                f"{folder} is not empty; name another with --out, or add --resume to go on with its run"
-            )
+            raise MffcnLiteError(f"{folder} is not empty; name another with --out, or go on with its run by --resume")
         return
     if not started:
         raise MffcnLiteError(f"{folder} holds no run to resume; leave out --resume to start one")
@@ -170,13 +164,7 @@ class Run:
 
 
 def plan_run(
-    data: str,
-    model_name: str,
-    config: TrainingConfig,
-    arguments: dict,
-    device: str,
-    board: bool,
-    like: dict | None,
+    data: str, model_name: str, config: TrainingConfig, arguments: dict, device: str, board: bool, like: dict | None
 ) -> Run:
     """Refuse all that does not fit the photos or the machine, before a folder is made; the arguments of `run_training`.
 

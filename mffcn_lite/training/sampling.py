@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from mffcn_lite.data import FaceSet
-from mffcn_lite.degrade import degrade, downsample
+from mffcn_lite.data.faceset import MappedPhotos
+from mffcn_lite.degrade import Images, degrade, downsample
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.training import processes
 from mffcn_lite.training.config import TrainingConfig
@@ -25,11 +26,9 @@ def check_fits(faces: FaceSet, config: TrainingConfig) -> None:
     """
     if not len(faces):
         raise MffcnLiteError("there are no photos to draw from; choose another set")
-    height, width = faces.images.shape[-2:]
-    if config.crop is not None and not 1 <= config.crop <= min(height, width):
-        raise MffcnLiteError(
-            f"crop (={config.crop}) must lie between 1 and the photos' shorter side (={min(height, width)})"
-        )
+    side = min(faces.images.shape[-2:])
+    if config.crop is not None and not 1 <= config.crop <= side:
+        raise MffcnLiteError(f"crop (={config.crop}) must lie between 1 and the photos' shorter side (={side})")
 
 
 @dataclass
@@ -85,6 +84,7 @@ class Sampler:
 
     def plan(self, generator: torch.Generator) -> Draws:
         """The draws of the next batch, of this process's part of it."""
+        # All that is drawn is drawn in this order, by every process for the whole batch: so seeds keep their batches.
         c, batch = self.config, self.config.batch
         draws = Draws(torch.randint(self.count, (batch,), generator=generator), 0)
         draws.factor = c.factors[int(torch.randint(len(c.factors), (), generator=generator))]
@@ -96,23 +96,23 @@ class Sampler:
             draws.mirrored = torch.rand(batch, generator=generator) < 0.5
         return draws.part(self.part)
 
-    def draw(
-        self, generator: torch.Generator
-    ) -> tuple[Float[Tensor, "batch channel _ _"], Float[Tensor, "batch channel height width"]]:
+    def draw(self, generator: torch.Generator) -> tuple[Float[Tensor, "batch channel _ _"], Images]:
         """One batch (blurred or small, hr), floats in [0, 1]; one factor for all of it."""
         draws = self.plan(generator)
         if self.stream is None:
-            photos = self.images[draws.index.to(self.device, non_blocking=True)]
+            photos = self.images[draws.index.to(self.device, non_blocking=True)]  # N×C×H×W, uint8
         else:
+            # What the next batch will be is known: a copy of the generator draws it first.
             ahead = torch.Generator().set_state(generator.get_state())
             photos = self.stream.take(draws.index, then=self.plan(ahead).index)
         return self.make(photos, draws)
 
     def make(
         self, photos: UInt8[Tensor, "batch channel fullheight fullwidth"], draws: Draws
-    ) -> tuple[Float[Tensor, "batch channel _ _"], Float[Tensor, "batch channel height width"]]:
+    ) -> tuple[Float[Tensor, "batch channel _ _"], Images]:
         """The batch of these photos."""
-        c, hr = self.config, photos.float() / 255
+        c, hr = self.config, photos.float() / 255  # N×C×H×W
+        # One tensor N×2C×H×W of sharp and blurred photos, so that both are cut and mirrored alike.
         # Degraded whole, then cropped: a crop keeps the phase that a whole photo has where a factor does not divide.
         pair = torch.cat([hr, degrade(hr, draws.factor, kernel=c.kernel)], dim=1) if self.works_on == "blurred" else hr
         if c.crop is not None:
@@ -120,13 +120,13 @@ class Sampler:
         if c.flip:
             mirrored = draws.mirrored.to(self.device, non_blocking=True)
             pair = torch.where(mirrored[:, None, None, None], pair.flip(-1), pair)
-        if self.works_on == "small":
+        if self.works_on == "small":  # of the crop, which may begin between two pixels of the whole's small photo
             return downsample(pair, draws.factor, kernel=c.kernel), pair
         hr, blurred = pair.chunk(2, dim=1)
         return blurred, hr
 
 
-def fits(images, device: torch.device) -> bool:
+def fits(images: np.ndarray | MappedPhotos, device: torch.device) -> bool:
     """Whether the photos are to be copied to the device: what is in memory is, of a map what half of the room holds."""
     if isinstance(images, np.ndarray) and not isinstance(images, np.memmap):
         return True
@@ -139,7 +139,7 @@ class Stream:
     It only ever saves time: where the guess about the next batch is wrong, the photos are read when they are asked for.
     """
 
-    def __init__(self, images, device: torch.device):
+    def __init__(self, images: np.ndarray | MappedPhotos, device: torch.device):
         self.images, self.device = images, device
         self.thread = ThreadPoolExecutor(1, "photos")
         self.ahead: tuple[list[int], Future] | None = None
@@ -158,14 +158,12 @@ class Stream:
 
 
 def cut_out(
-    images: Float[Tensor, "batch channel height width"],
-    side: int,
-    top: Int[Tensor, " batch"],
-    left: Int[Tensor, " batch"],
+    images: Images, side: int, top: Int[Tensor, " batch"], left: Int[Tensor, " batch"]
 ) -> Float[Tensor, "batch channel side side"]:
     """A square of `side` pixels from each image, each at a place of its own."""
     steps = torch.arange(side)
-    rows = (top[:, None] + steps).to(images.device, non_blocking=True)
+    rows = (top[:, None] + steps).to(images.device, non_blocking=True)  # N×side
     columns = (left[:, None] + steps).to(images.device, non_blocking=True)
     image = torch.arange(len(images), device=images.device)
+    # Indices on both sides of the slice put the channels last: N×side×side×C.
     return images[image[:, None, None], :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)

@@ -10,7 +10,7 @@ from jaxtyping import Float, UInt8
 from PIL import Image
 
 from mffcn_lite.data.prepare.warping import source_places, warp
-from mffcn_lite.errors import MffcnLiteError, check_word
+from mffcn_lite.errors import MffcnLiteError, check_number, check_word
 
 Point = tuple[float, float]
 Eyes = tuple[Point, Point]  # the one on the left of the picture first
@@ -55,10 +55,8 @@ class Placement:
     def __post_init__(self):
         check_word("align", self.align, ALIGNMENTS)
         check_word("no_eyes", self.no_eyes, WITHOUT_EYES)
-        if not 8 <= self.size <= MAX_SIZE:
-            raise MffcnLiteError(f"size (={self.size}) must be from 8 to {MAX_SIZE} pixels")
-        if self.window is not None and self.window < 8:
-            raise MffcnLiteError(f"window (={self.window}) must be at least 8 pixels")
+        check_number("size", self.size, at_least=8, at_most=MAX_SIZE, whole=True)
+        check_number("window", self.window, at_least=8, whole=True, none=True)
         (left_x, _), (right_x, _) = self.eyes
         inside = all(0 <= value <= self.size - 1 for eye in self.eyes for value in eye)
         if self.align == "eyes" and (not inside or right_x - left_x < 2):
@@ -66,6 +64,11 @@ class Placement:
                 f"eyes (={self.eyes}) must be two places within {self.size}×{self.size} pixels, "
                 "the left one first and at least 2 pixels from the other"
             )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Of a prepared photo, C×H×W."""
+        return 3 if self.color else 1, self.size, self.size
 
 
 def parse_eyes(text: str, size: int) -> Eyes:

@@ -25,9 +25,7 @@ def name_prefix(stem: str) -> str:
 
 
 def folder_photos(
-    files: Files,
-    person_from: str = "folder",
-    find_eyes: Callable[[Image.Image], tuple[Eyes | None, str]] | None = None,
+    files: Files, person_from: str = "folder", find_eyes: Callable[[Image.Image], tuple[Eyes | None, str]] | None = None
 ) -> tuple[list[Photo], list[tuple[str, str]]]:
     """(photos, problems) among `files`; a photo is called by its place below the folder.
 

@@ -4,27 +4,32 @@ While it runs, a hidden folder beside the set holds its journal. The set itself 
 """
 
 import hashlib
+import math
 import os
 import shutil
 import warnings
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 
 import filelock
-import numpy as np
 
+from mffcn_lite.data.faceset import write_prepared
 from mffcn_lite.data.prepare.alignment import Placement
 from mffcn_lite.data.prepare.journal import Journal
 from mffcn_lite.data.prepare.photo import Photo, prepare_photo
-from mffcn_lite.data.prepare.prepared import write_prepared
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_number
+
+Problems = Sequence[tuple[str, str]]  # (place, reason)
+OnProgress = Callable[[int], None] | None  # called with the number of photos that are done
 
 
-def in_order(pool: ThreadPoolExecutor, photos: list[Photo], placement: Placement, ahead: int) -> Iterator:
+def in_order(
+    pool: ThreadPoolExecutor, photos: list[Photo], placement: Placement, ahead: int
+) -> Iterator[tuple[dict, bytes]]:
     """The results in the photos' order, with no more than `ahead` photos in memory."""
     waiting: deque[Future] = deque()
     left = iter(photos)
@@ -42,12 +47,12 @@ def prepare(
     card: dict,
     placement: Placement | None = None,
     *,
-    problems: list[tuple[str, str]] = (),
+    problems: Problems = (),
     limit: int | None = None,
     seed: int = 0,
     workers: int | None = None,
     strict: bool = False,
-    on_progress: Callable[[int], None] | None = None,
+    on_progress: OnProgress = None,
 ) -> dict:
     """Write the prepared set `out` from `photos`, and return the report.
 
@@ -63,10 +68,8 @@ def prepare(
             `strict`, as soon as one cannot.
     """
     out, placement = Path(os.path.abspath(out)), placement or Placement()
-    if limit is not None and limit < 1:
-        raise MffcnLiteError(f"limit (={limit}) must be at least 1")
-    if workers is not None and workers < 1:
-        raise MffcnLiteError(f"workers (={workers}) must be at least 1")
+    check_number("limit", limit, at_least=1, whole=True, none=True)
+    check_number("workers", workers, at_least=1, whole=True, none=True)
     if os.path.lexists(out):
         raise MffcnLiteError(f"{out} exists already; name a new folder, so that nothing is overwritten")
     if strict and problems:
@@ -74,15 +77,14 @@ def prepare(
     photos = sorted(photos, key=lambda photo: (photo.name, photo.source))
     workers = workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     hidden = out.parent / f".{out.name}.partial"
-    shape = (3 if placement.color else 1, placement.size, placement.size)
     journal = None
     try:
         hidden.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(hidden / "lock", timeout=0):
             work = {"card": card, "placement": asdict(placement), "photos": _fingerprint(photos)}
-            journal = Journal(hidden, work, int(np.prod(shape)))
+            journal = Journal(hidden, work, math.prod(placement.shape))
             _run(photos, placement, journal, workers, strict, on_progress)
-            report = _finish(journal, out, card, placement, problems, limit, seed, shape)
+            report = _finish(journal, out, card, placement, problems, limit, seed)
             shutil.rmtree(hidden, ignore_errors=True)
             return report
     except filelock.Timeout as error:
@@ -95,7 +97,9 @@ def prepare(
             journal.close()
 
 
-def _run(photos, placement, journal, workers, strict, on_progress) -> None:
+def _run(
+    photos: list[Photo], placement: Placement, journal: Journal, workers: int, strict: bool, on_progress: OnProgress
+) -> None:
     """Look at the photos that the journal does not have yet."""
     kept = Kept(journal.rows, strict)
     # Pillow warns of large pictures and of damaged EXIF data; what cannot be used is named in the report.
@@ -152,7 +156,9 @@ class Kept:
         return row
 
 
-def _finish(journal, out, card, placement, problems, limit, seed, shape) -> dict:
+def _finish(
+    journal: Journal, out: Path, card: dict, placement: Placement, problems: Problems, limit: int | None, seed: int
+) -> dict:
     """Write the set from the journal; the report."""
     good = [i for i, row in enumerate(journal.rows) if "reason" not in row]
     skipped = [{"source": source, "reason": reason} for source, reason in problems]
@@ -164,9 +170,8 @@ def _finish(journal, out, card, placement, problems, limit, seed, shape) -> dict
         raise MffcnLiteError(f"none of {len(skipped)} photos could be used{often}; no set was written")
     if limit is not None and limit > len(good):
         raise MffcnLiteError(f"only {len(good)} photos can be used, fewer than --limit {limit}; choose a smaller one")
-    drawn = set(
-        sorted(good, key=lambda i: hashlib.sha256(f"{seed}:{journal.rows[i]['name']}".encode()).digest())[:limit]
-    )
+    by_hash = sorted(good, key=lambda i: hashlib.sha256(f"{seed}:{journal.rows[i]['name']}".encode()).digest())
+    drawn = set(by_hash[:limit])
     skipped += [{"source": journal.rows[i]["source"], "reason": "not drawn"} for i in good if i not in drawn]
     skipped.sort(key=lambda entry: entry["source"])
     used = [journal.rows[i] for i in good if i in drawn]
@@ -187,11 +192,11 @@ def _finish(journal, out, card, placement, problems, limit, seed, shape) -> dict
     def pixels() -> Iterator[bytes]:
         journal.pixels.seek(0)
         for i in good:
-            content = journal.pixels.read(int(np.prod(shape)))
+            content = journal.pixels.read(journal.size)
             if i in drawn:
                 yield content
 
-    write_prepared(out, shape, used, pixels(), card)
+    write_prepared(out, placement.shape, used, pixels(), card)
     return {
         "counts": counts,
         "enlargement": middle,

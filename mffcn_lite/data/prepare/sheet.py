@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from mffcn_lite.data.faceset import FaceSet
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_number
 from mffcn_lite.files import replacing
 
 SIDE, TEXT, GAP = 128, 14, 6  # pixels: of a photo's longer side at least, of its line of text, between photos
@@ -21,8 +21,8 @@ def write_sheet(faces: FaceSet, rows: list[dict], path: str | Path, count: int =
     Raises:
         MffcnLiteError: if a number is out of range, the set is empty, or the file cannot be written.
     """
-    if not 1 <= count <= 1000 or not 1 <= columns <= 50:
-        raise MffcnLiteError(f"count (={count}) must be from 1 to 1000, and columns (={columns}) from 1 to 50")
+    check_number("count", count, at_least=1, at_most=1000, whole=True)
+    check_number("columns", columns, at_least=1, at_most=50, whole=True)
     if not len(faces):
         raise MffcnLiteError("the set has no photo to show")
     which = np.unique(np.linspace(0, len(faces) - 1, min(count, len(faces))).round().astype(int))

@@ -29,6 +29,19 @@ class Files:
     others: list[tuple[str, Path]] = field(default_factory=list)
     problems: list[tuple[str, str]] = field(default_factory=list)
 
+    def add(self, place: str, path: Path, regular: bool) -> None:
+        """Put a file into its list; one that is called like no photo is left out if it is hidden or no regular file."""
+        hidden = path.name.startswith("._")  # macOS lays such a file beside each
+        if ending(path.name) not in PICTURES:
+            if regular and not hidden:
+                self.others.append((place, path))
+        elif hidden:
+            self.problems.append((place, "macOS file beside a photo"))
+        elif not regular:  # a pipe would never end
+            self.problems.append((place, "no regular file"))
+        else:
+            self.pictures.append((place, path))
+
 
 def ending(name: str) -> str:
     """The ending of a file's name in lower case, without a `.bz2` behind it."""
@@ -64,24 +77,16 @@ def list_files(root: str | Path) -> Files:
                 kind = "broken link" if entry.is_symlink() else "unreadable"
                 found.problems.append((below, f"{kind}: {error.strerror}"))
                 continue
-            if stat.S_ISDIR(status.st_mode):
-                identity = _identity(status)
-                if identity in above:
-                    found.problems.append((below, "symbolic-link loop"))
-                elif identity in seen:
-                    found.problems.append((below, "folder seen before: a link leads to it"))
-                else:
-                    seen.add(identity)
-                    folders.append((Path(entry.path), below, (*above, identity)))
-            elif ending(entry.name) in PICTURES:
-                if entry.name.startswith("._"):
-                    found.problems.append((below, "macOS file beside a photo"))
-                elif not stat.S_ISREG(status.st_mode):  # a pipe would never end
-                    found.problems.append((below, "no regular file"))
-                else:
-                    found.pictures.append((below, Path(entry.path)))
-            elif stat.S_ISREG(status.st_mode) and not entry.name.startswith("._"):
-                found.others.append((below, Path(entry.path)))
+            path, identity = Path(entry.path), _identity(status)
+            if not stat.S_ISDIR(status.st_mode):
+                found.add(below, path, stat.S_ISREG(status.st_mode))
+            elif identity in above:
+                found.problems.append((below, "symbolic-link loop"))
+            elif identity in seen:
+                found.problems.append((below, "folder seen before: a link leads to it"))
+            else:
+                seen.add(identity)
+                folders.append((path, below, (*above, identity)))
     for part in (found.pictures, found.others, found.problems):
         part.sort()
     return found

@@ -1,0 +1,68 @@
+"""The checks of arguments: what they let pass, and the sentence that they say."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import torch
+
+from mffcn_lite.errors import MffcnLiteError, check_number, check_numbers, check_pair, check_word
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0, {}),
+        (-1.5, {}),
+        (2, {"at_least": 2, "whole": True}),
+        (10**400, {"at_least": 2, "whole": True}),  # larger than any float
+        (np.int64(3), {"at_least": 2, "at_most": 3, "whole": True}),
+        (np.float32(0.5), {"above": 0, "below": 1}),
+        (Fraction(1, 3), {"above": 0}),
+        (None, {"at_least": 2, "none": True}),
+    ],
+)
+def test_numbers_in_range_pass(value, expected):
+    check_number("x", value, **expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected", "sentence"),
+    [
+        (1, {"at_least": 2, "whole": True}, "x (=1) must be a whole number of at least 2"),
+        (2.0, {"at_least": 2, "whole": True}, "x (=2.0) must be a whole number of at least 2"),
+        ("3", {"at_least": 2, "whole": True}, "x (='3') must be a whole number of at least 2"),
+        (True, {"whole": True}, "x (=True) must be a whole number"),
+        (None, {"at_least": 1, "whole": True}, "x (=None) must be a whole number of at least 1"),
+        (0, {"at_least": 1, "whole": True, "none": True}, "x (=0) must be a whole number of at least 1, or None"),
+        (9, {"at_least": 2, "at_most": 8}, "x (=9) must be a finite number of at least 2 and at most 8"),
+        (0, {"above": 0}, "x (=0) must be a finite number above 0"),
+        (1, {"at_least": 0, "below": 1}, "x (=1) must be a finite number of at least 0 and below 1"),
+        (math.nan, {}, "x (=nan) must be a finite number"),
+        (math.inf, {"above": 0}, "x (=inf) must be a finite number above 0"),
+        (-math.inf, {"at_most": 0}, "x (=-inf) must be a finite number at most 0"),
+        (1j, {}, "x (=1j) must be a finite number"),
+    ],
+)
+def test_other_values_are_refused_with_what_is_expected_and_what_came(value, expected, sentence):
+    with pytest.raises(MffcnLiteError) as caught:
+        check_number("x", value, **expected)
+    assert str(caught.value) == sentence
+
+
+def test_of_several_numbers_the_wrong_one_is_named(refuses):
+    check_numbers("factors", (2, 3), at_least=2, whole=True)
+    refuses(lambda: check_numbers("factors", [2, 1], at_least=2, whole=True), "factors[1] (=1)", "of at least 2")
+    refuses(lambda: check_numbers("factors", (), at_least=2, whole=True), "factors (=())")
+
+
+def test_a_word_is_refused_with_the_choices_and_none_is_no_word(refuses):
+    check_word("mode", None, (None, "fast"))
+    refuses(lambda: check_word("mode", "None", (None, "fast")), "mode (='None') must be one of None, \"fast\"")
+
+
+def test_a_pair_of_tensors_must_be_of_one_shape_and_of_floats(refuses):
+    check_pair(torch.zeros(2, 3), torch.zeros(2, 3))
+    refuses(lambda: check_pair(torch.zeros(2, 3), torch.zeros(3, 2)), "(2, 3)", "(3, 2)")
+    refuses(lambda: check_pair(torch.zeros(2), torch.zeros(2, dtype=torch.uint8)), "torch.uint8")
