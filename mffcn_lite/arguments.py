@@ -62,8 +62,8 @@ def parse_setting(types: dict[str, object], text: str) -> dict:
 
 
 def apply_settings(
-    config: "mffcn_lite.training.config.TrainingConfig", arguments: dict, settings: list[str]
-) -> tuple["mffcn_lite.training.config.TrainingConfig", dict]:
+    config: "mffcn_lite.training.TrainingConfig", arguments: dict, settings: list[str]
+) -> tuple["mffcn_lite.training.TrainingConfig", dict]:
     """(`config`, the network's `arguments`), changed by each key=value, model.key=value or objective.key=value."""
     changes, arguments, objective = {}, dict(arguments), dict(config.objective)
     for text in settings:

@@ -14,7 +14,7 @@ class SuperResolver(nn.Module):
 
     Attributes:
         works_on: "blurred", or "small" for a system that takes the small photo as it is.
-        trained_by_steps: it is a network, for `mffcn_lite.training.loop.train`; a system with `fit` is fitted at once, and
+        trained_by_steps: it is a network, for `mffcn_lite.training.train`; a system with `fit` is fitted at once, and
             one without either needs no training.
         loss: under which it is trained where nobody says another; a name of `mffcn_lite.losses.LOSSES`.
         counted: it works by layers, whose multiplications can be counted.

@@ -65,7 +65,7 @@ class TrainingConfig:
 
 RECIPES = {
     "paper": TrainingConfig(),
-    # Chosen on validation people (benchmarks/experiments/recipe_trials.py): whole photos, since a crop's borders, padded
+    # Chosen on validation people (experiments/recipe_trials.py): whole photos, since a crop's borders, padded
     # with zeros, are a large part of it and none of what the network will meet.
     "fast": TrainingConfig(
         steps=40_000,
