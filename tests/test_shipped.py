@@ -6,11 +6,12 @@ import torch
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from benchmarks.helpers.names import SYSTEMS as ALL
 from mffcn_lite import shipped
 from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import FaceSet, load_faces, split_by_person
 from mffcn_lite.evaluation import evaluate, load_results, summarize
-from mffcn_lite.models import FSRCNN, MFFCN, SRCNN, Nie, count_parameters, list_models
+from mffcn_lite.models import FSRCNN, MFFCN, SRCNN, Nie, count_parameters
 from mffcn_lite.shipped import shipped_models
 
 SYSTEMS = ("bilinear", "bicubic", "srcnn", "mffcn")  # of tables 1 and 2, and bilinear
@@ -27,7 +28,7 @@ def held_out(orl):
 @pytest.fixture(scope="module")
 def measured(held_out):
     """(system, factor) to what our own evaluation measures now, of every system."""
-    systems = {name: load_model(name) for name in (*list_models(), "mffcn-full")}
+    systems = {name: load_model(name) for name in (*ALL, "mffcn-full")}
     rows = summarize(evaluate(systems, held_out, FACTORS))
     return {(row["model"], row["factor"]): row for row in rows}
 
@@ -96,7 +97,7 @@ def test_the_test_people_never_entered_training(name, orl, held_out):
 @pytest.mark.parametrize("file", ["tables", "systems"])
 def test_the_stored_tables_are_what_is_measured_now(measured, file):
     stored = load_results(file)["results"]
-    names = [*list_models(), "mffcn-full"] if file == "tables" else list_models()
+    names = [*ALL, "mffcn-full"] if file == "tables" else list(ALL)
     assert sorted((row["model"], row["factor"]) for row in stored) == sorted((n, f) for n in names for f in FACTORS)
     for row in stored:
         now = measured[row["model"], row["factor"]]
@@ -167,11 +168,11 @@ def test_what_the_chapter_on_skips_says_of_starts_and_of_the_residual():
 
 def test_the_row_of_systems_is_complete(held_out):
     stored = load_results("systems")
-    assert [row["model"] for row in stored["cost"]] == list_models()
+    assert [row["model"] for row in stored["cost"]] == list(ALL)
     for row in stored["cost"]:
         assert row["parameters"] == count_parameters(load_model(row["model"]))
         assert all(seconds > 0 for seconds in row["seconds"].values())
-    assert [row["model"] for row in stored["results_at_90x111"]] == list_models()
+    assert [row["model"] for row in stored["results_at_90x111"]] == list(ALL)
     cut = FaceSet(held_out.images[:, :, :111, 1:91], held_out.people, held_out.names, held_out.card)
     (now,) = summarize(evaluate({"fsrcnn": load_model("fsrcnn")}, cut, (3,)))
     row = next(row for row in stored["results_at_90x111"] if row["model"] == "fsrcnn")
