@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.stamps import FOLDERS, ROOT, TABLES, Key, Reader, Tree, Walk
-from benchmarks.table import EXPERIMENTS, KEPT, Experiment, Ledger, digest_of, read
+from benchmarks.table import EXPERIMENTS, KEPT, Experiment, Ledger, digest_of, made_of, read
 
 # ------------------------------------------------------------------------------------------------ a digest
 
@@ -244,7 +244,7 @@ def restamp(name: str, ledger: Ledger) -> tuple[str, dict | None]:
     stored, experiment = ledger.stored(name), EXPERIMENTS[name]
     changed, old = ledger.own_changes(name), stored.get("probe")
     code = probe_code(ledger.tree, experiment)
-    files = [one for one in changed if one in stored.get("stamp", {}).get("files", {})]
+    files = [one for one in changed if one == f"{name}.json" or one in stored.get("stamp", {}).get("files", {})]
     if not changed and old is not None and old["code"] == code:
         return "up to date", None
     if not stored or files or (changed and old is None):
@@ -265,7 +265,8 @@ def restamp(name: str, ledger: Ledger) -> tuple[str, dict | None]:
         return f"left out of date: its probe gives other numbers ({', '.join(changed)})", None
     if blind := unproven(ledger, name, now):
         return f"left out of date: its probe says nothing of {', '.join(blind)}", None
-    return "stamped anew", stored | {"stamp": ledger.stamp(name), "probe": found, "restamped": said}
+    stamp = {**ledger.stamp(name), "numbers": stored["stamp"]["numbers"]}
+    return "stamped anew", stored | {"stamp": stamp, "probe": found, "restamped": said}
 
 
 def follow(name: str, old: dict, new: dict) -> None:
@@ -274,8 +275,8 @@ def follow(name: str, old: dict, new: dict) -> None:
 
     for path in sorted((ROOT / KEPT).glob(EXPERIMENTS[name].keeps)) if EXPERIMENTS[name].keeps else ():
         card = read(path.with_suffix(".json"))
-        if card.get("made_with") == digest_of(old):
-            write_json(path.with_suffix(".json"), card | {"made_with": digest_of(new)})
+        if card.get("made_with") == made_of(old):
+            write_json(path.with_suffix(".json"), card | {"made_with": made_of(new)})
 
 
 def restamp_all(names: Iterable[str]) -> None:

@@ -68,7 +68,7 @@ class Experiment:
             if "/" in need.name:
                 content = {key: content.get(key) for key in ("model", "arguments", "weights_sha256")}
                 found[need.name] = sha256((root / need.file).with_suffix(".safetensors"))
-            found[f"{need.name}.json"] = digest_of({k: v for k, v in content.items() if k not in PROVENANCE})
+            found[f"{need.name}.json"] = numbers(content)
             for path in sorted((root / KEPT).glob(need.keeps)) if need.keeps else ():
                 found[f"{need.name}/{path.stem}"] = sha256(path)
         return found
@@ -86,7 +86,18 @@ def sha256(path: Path) -> str:
 
 def digest_of(content: object) -> str:
     """The first digits of the hash of what JSON says, in whatever order its keys are."""
+    content = json.loads(json.dumps(content))  # as it is read again: keys are words
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:DIGITS]
+
+
+def numbers(content: dict) -> str:
+    """The hash of what came out, whatever is said of how it was made."""
+    return digest_of({key: value for key, value in content.items() if key not in PROVENANCE})
+
+
+def made_of(stamp: dict) -> str:
+    """A hash of all that an experiment depends on, for what it keeps in several files."""
+    return digest_of([sorted(stamp["definitions"].values()), stamp["files"]])
 
 
 def recipe_trials(name: str, hours: float) -> Experiment:
@@ -221,13 +232,15 @@ class Ledger:
         return {"definitions": self._definitions[name], "files": EXPERIMENTS[name].files(self.root)}
 
     def own_changes(self, name: str) -> list[str]:
-        """What is not as it was when the result was made: definitions, and files that it reads."""
-        stored, now = self.stored(name).get("stamp"), self.stamp(name)
-        if stored is None:
+        """What is not as it was when the result was made: definitions, files that it reads, its own numbers."""
+        content, now = self.stored(name), self.stamp(name)
+        if "stamp" not in content:
             return ["its stamp"]
+        stored = content["stamp"]
         old, new = stored["files"], now["files"]
         files = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
-        return [*changes(stored["definitions"], now["definitions"]), *files]
+        files += [] if stored["numbers"] == numbers(content) else [f"{name}.json"]
+        return [*changes(stored["definitions"], now["definitions"]), *dict.fromkeys(files)]
 
     def changes(self, name: str) -> list[str]:
         """The same, and what is not as it was for the results that it is made from."""

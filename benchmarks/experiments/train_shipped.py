@@ -17,12 +17,12 @@ import torch
 from benchmarks.experiments.recipe_trials import mean_psnr
 from benchmarks.helpers.names import FITTED, NETWORKS
 from benchmarks.helpers.results import DEVICE, use_cores
-from benchmarks.helpers.storing import LEDGER
+from benchmarks.helpers.storing import stamped
 from benchmarks.table import EXPERIMENTS, PROVENANCE
 from mffcn_lite.checkpoint import load_model, save_model
 from mffcn_lite.data import load_faces, people_for_training, split_by_person
 from mffcn_lite.evaluation import CONVENTION, evaluate, load_results, summarize
-from mffcn_lite.files import sha256
+from mffcn_lite.files import read_json, sha256, write_json
 from mffcn_lite.models import SuperResolver, create_model
 from mffcn_lite.provenance import describe_environment
 from mffcn_lite.shipped import SHIPPED
@@ -124,8 +124,10 @@ def ship(name: str, model: SuperResolver) -> None:
     if f"trials_{name}" in EXPERIMENTS:
         trials = load_results(f"trials_{name}")
         model.card["recipe_trials"] = {key: value for key, value in trials.items() if key not in PROVENANCE}
-    card = {**model.card, "stamp": LEDGER.stamp(f"weights/{name}"), "intended_use": INTENDED_USE, "limits": LIMITS}
-    save_model(model, SHIPPED / f"{name}.safetensors", card)
+    path = SHIPPED / f"{name}.safetensors"
+    save_model(model, path, {**model.card, "intended_use": INTENDED_USE, "limits": LIMITS})
+    card = path.with_suffix(".json")
+    write_json(card, stamped(f"weights/{name}", read_json(card)))
 
 
 def ship_network(name: str) -> None:

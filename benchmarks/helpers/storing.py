@@ -4,7 +4,7 @@ from pathlib import Path
 
 from benchmarks.helpers.results import DEVICE
 from benchmarks.stamps import ROOT
-from benchmarks.table import EXPERIMENTS, Ledger, digest_of
+from benchmarks.table import EXPERIMENTS, Ledger, made_of, numbers
 from mffcn_lite.files import read_json, write_json
 from mffcn_lite.provenance import describe_environment
 
@@ -19,7 +19,7 @@ def is_made(path: Path, stamp: dict) -> bool:
 
 def made_with(name: str) -> str:
     """A hash of all that an experiment depends on, for what it keeps in several files."""
-    return digest_of(LEDGER.stamp(name))
+    return made_of(LEDGER.stamp(name))
 
 
 def begun(name: str) -> dict:
@@ -33,5 +33,10 @@ def store(name: str, content: dict, unfinished: int = 0) -> None:
     Args:
         unfinished: how many parts are still to be made.
     """
-    provenance = {"stamp": LEDGER.stamp(name), "unfinished": unfinished, "environment": describe_environment(DEVICE)}
-    write_json(ROOT / EXPERIMENTS[name].file, content | provenance)
+    provenance = {"unfinished": unfinished, "environment": describe_environment(DEVICE)}
+    write_json(ROOT / EXPERIMENTS[name].file, stamped(name, content | provenance))
+
+
+def stamped(name: str, content: dict) -> dict:
+    """The content of an experiment's file, with its stamp."""
+    return content | {"stamp": {**LEDGER.stamp(name), "numbers": numbers(content)}}
