@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.stamps import FOLDERS, ROOT, TABLES, Key, Reader, Tree, Walk
+from benchmarks.stamps import ENDS, FOLDERS, ROOT, TABLES, Key, Reader, Tree, Walk
 from benchmarks.table import EXPERIMENTS, KEPT, Experiment, Ledger, digest_of, made_of, read
 
 # ------------------------------------------------------------------------------------------------ a digest
@@ -135,8 +135,9 @@ class Executed:
         # Not what runs when a module is imported: its body, its classes' bodies, lambdas and comprehensions there.
         if code.co_filename.startswith(self.root) and name[0] != "<" and code.co_flags & 1:  # CO_OPTIMIZED
             parts = Path(code.co_filename).relative_to(self.root).with_suffix("").parts
-            if parts[0] in FOLDERS:
-                self.keys.add((".".join(parts[:-1] if parts[-1] == "__init__" else parts), name))
+            module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+            if parts[0] in FOLDERS and module not in ENDS:
+                self.keys.add((module, name))
 
 
 def run_probe(experiment: Experiment) -> dict:
@@ -148,7 +149,7 @@ def run_probe(experiment: Experiment) -> dict:
     probe = importlib.import_module(f"benchmarks.{experiment.module}").probe
     with Executed(ROOT) as executed:
         found = probe(*experiment.arguments)
-    known = values(reach(Ledger().tree, experiment))
+    known = values(reach(Ledger().tree, experiment).reached)
     return {
         "digest": digest(found),
         "machine": machine(),
@@ -157,10 +158,10 @@ def run_probe(experiment: Experiment) -> dict:
     }
 
 
-def reach(tree: Tree, experiment: Experiment) -> dict:
+def reach(tree: Tree, experiment: Experiment) -> Walk:
     """Every definition on which an experiment depends."""
     starts = tuple((f"benchmarks.{experiment.module}", start) for start in experiment.starts)
-    return Walk(tree, starts, frozenset(experiment.names)).reached
+    return Walk(tree, starts, frozenset(experiment.names))
 
 
 def in_a_process(name: str, root: Path = ROOT) -> dict:
@@ -222,11 +223,11 @@ def unproven(ledger: Ledger, name: str, now: dict) -> list[str]:
     A function is proven when the probe executes it; a constant, or a class's fields, when the value is one that was
     there before, since a probe replaces some, such as the number of steps; words of the package when they are used.
     """
-    stored, reached = ledger.stored(name), reach(ledger.tree, EXPERIMENTS[name])
+    stored, walk = ledger.stored(name), reach(ledger.tree, EXPERIMENTS[name])
     before = {value.split("-")[0] for value in stored["stamp"]["definitions"].values()}
     executed = {tuple(key) for key in now["executed"]}
-    used = {key for caller in executed & set(reached) for key in reached[caller].keys}
-    titles = {ledger.tree.title(key): key for key in reached}
+    used = {key for caller in executed & set(walk.reached) for key in walk.reached[caller].keys}
+    titles = {title: key for key, title in walk.titles().items()}
     known = {(module, name): (value, words) for module, name, value, words in now["values"]}
 
     def proven(key: Key) -> bool:

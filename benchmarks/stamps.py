@@ -21,6 +21,7 @@ import ast
 import builtins
 import hashlib
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -550,12 +551,11 @@ class Walk:
                 for name in (one.name for one in found.body if isinstance(one, FUNCTIONS)):
                     if name in self.attributes or (name.startswith("__") and name.endswith("__")):
                         yield key[0], f"{key[1]}.{name}"
-        if any(key[1] == REGISTRY for key in self.reached):
-            yield from self._registered()
+        for place in {key[0] for key in self.reached if REGISTRY in self.tree.module(key[0]).definitions}:
+            yield from self._registered(place)
 
-    def _registered(self) -> Iterator[Key]:
-        """The functions under `@exercise("15.1")`, where "15.1" was found."""
-        place = next(key[0] for key in self.reached if key[1] == REGISTRY)
+    def _registered(self, place: str) -> Iterator[Key]:
+        """The functions under `@exercise("15.1")` in the modules of a package, where "15.1" was found."""
         for path in sorted(self.tree.folder(place).glob("[a-z]*.py")):
             module = self.tree.module(f"{place}.{path.stem}")
             for one, nodes in module.definitions.items():
@@ -563,6 +563,12 @@ class Walk:
                     known = isinstance(call, ast.Call) and ast.unparse(call.func) == REGISTRY
                     if known and call.args[0].value in self.strings:
                         yield module.name, one
+
+    def titles(self) -> dict[Key, str]:
+        """The name of each reached definition for people; with its whole place where two have the same."""
+        names = {key: self.tree.title(key) for key in self.reached}
+        count = Counter(names.values())
+        return {key: name if count[name] == 1 else ".".join(key) for key, name in names.items()}
 
     def stamp(self) -> dict[str, str]:
         """Each reached definition by its name, in two parts: what it computes itself, and what it calls for that."""
@@ -577,11 +583,9 @@ class Walk:
             if "." in key[1]:
                 by_name.setdefault(key[1].split(".")[1], []).append(own[key])
         found = {}
-        for key in self.reached:
+        for key, title in self.titles().items():
             links = [own.get(one, one[1]) for one in linked[key].keys]  # beyond an end, the name
             links += [sorted(by_name[name]) for name in linked[key].messages]
-            title = self.tree.title(key)
-            title = title if title not in found else ".".join((*key[0].split(".")[-3:], key[1]))
             found[title] = f"{own[key]}-{digest(links)}"
         return dict(sorted(found.items()))
 

@@ -229,9 +229,10 @@ def describe(results: dict, faces: FaceSet) -> dict:
 
 
 def probe() -> list:
-    """Eigenfaces of two photos a person, with the kept networks. Not the deep descriptor: that wants more packages."""
+    """Eigenfaces and few probes, with the kept networks. Not the deep descriptor: that wants more packages."""
     faces = load_faces("orl")
-    gallery, probes = (half[::2] for half in halves(faces))
+    gallery, probes = halves(faces)
+    probes = probes[::2]
     photos, rows, chosen = gallery.images[:, 0] / 255, [], choose_eigenfaces(gallery.images[:, 0] / 255, gallery.people)
     makers = {"eigenfaces": (lambda photos: eigenfaces(photos, 20, True), "cosine")}
     for system in SYSTEMS:
