@@ -539,7 +539,9 @@ def test_a_bad_set_of_faces_is_one_line(fails, source):
 
 
 def test_a_bad_split_is_one_line(fails, data):
-    fails(["evaluate", "--data", data, "--models", "bicubic", "--split", "train"], "--split (='train')", '"test", "all"')
+    fails(
+        ["evaluate", "--data", data, "--models", "bicubic", "--split", "train"], "--split (='train')", '"test"', '"all"'
+    )
 
 
 @pytest.mark.parametrize("target", ["file/t.json", "/proc/no/t.json", "folder", "v" * 300, ""])
