@@ -431,9 +431,9 @@ def test_a_factor_that_was_not_trained_is_one_line(fails, shipped, factor):
 
 @pytest.mark.parametrize("device", ["gpu", "CUDA", "", "cuda:7", "tpu"])
 def test_an_unknown_device_is_one_line(fails, data, device):
-    fails(reconstruct(picture("a.png"), "--device", device), f'"{device}"', "auto, cpu or cuda")
-    fails(["evaluate", "--data", data, "--models", "bicubic", "--device", device], f'"{device}"')
-    fails(train(data, "--device", device), f'"{device}"')
+    fails(reconstruct(picture("a.png"), "--device", device), f"device (={device!r})", '"auto", "cpu", "cuda"')
+    fails(["evaluate", "--data", data, "--models", "bicubic", "--device", device], repr(device))
+    fails(train(data, "--device", device), repr(device))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
@@ -549,7 +549,9 @@ def test_a_bad_set_of_faces_is_one_line(fails, source):
 
 
 def test_a_bad_split_is_one_line(fails, data):
-    fails(["evaluate", "--data", data, "--models", "bicubic", "--split", "train"], '"train"', "test or all")
+    fails(
+        ["evaluate", "--data", data, "--models", "bicubic", "--split", "train"], "--split (='train')", '"test"', '"all"'
+    )
 
 
 @pytest.mark.parametrize("target", ["file/t.json", "/proc/no/t.json", "folder", "v" * 300, ""])

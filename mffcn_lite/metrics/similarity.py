@@ -149,9 +149,7 @@ def _similarities(
         sr, hr = (functional.avg_pool2d(images, times) for images in (sr, hr))
     height, width = sr.shape[-2:]
     if convention.window != "global" and min(height, width) < convention.side:
-        raise MffcnLiteError(
-            f"images {height, width} are smaller than SSIM's window ({convention.side}×{convention.side})"
-        )
+        raise MffcnLiteError(f"images {height, width} are smaller than a window ({convention.side}×{convention.side})")
     rows, columns = (_window_blocks(length, convention, dtype, sr.device) for length in (height, width))
 
     def local_means(images: Tensor) -> Tensor:
