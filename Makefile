@@ -2,10 +2,15 @@
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .PHONY: book chapters test test-release test-ranges lint results results-list train bench lock dist reader pdf coursework \
-  coursework-check grade clean
-PYTHON ?= $(shell for p in python3.11 python3; do \
+  coursework-check grade clean FORCE
+PYTHON ?= $(shell for p in python3.11 python3 .venv/bin/python; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+# A Python that was asked for replaces the one that the environment has.
+NAMED := $(if $(filter-out file,$(origin PYTHON)),--named)
 PY := .venv/bin/python
+SET_UP = test -n "$(PYTHON)" || \
+  { echo "Python 3.11 or newer is missing: install it, or name it with make PYTHON=/path/to/python3.11." >&2; exit 2; }; \
+  $(PYTHON) setup_venv.py $(NAMED)
 READY := .venv/.ready
 NBGRADER := .venv-nbgrader/.ready
 TABLES := _build/tables.txt
@@ -117,19 +122,12 @@ dist: $(READY)
 clean:
 	rm -rf _build build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 
-# nbgrader wants older libraries than the book, so it lives in an environment of its own.
-$(NBGRADER): course/requirements.txt
-	@$(PYTHON) -m venv --clear .venv-nbgrader
-	@.venv-nbgrader/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
-	@touch $@
+# The set-up asks each time what is missing, and touches .ready only where something was: see setup_venv.py.
+$(READY): FORCE
+	@$(SET_UP) .venv requirements.txt --package
 
-$(READY): requirements.txt pyproject.toml
-	@test -n "$(PYTHON)" || \
-	  { echo "Python 3.11 or newer is missing: install it, or name it with make PYTHON=/path/to/python3.11." >&2; exit 2; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
-	  { echo "Python's venv module is missing: install it (Debian and Ubuntu: apt-get install python3-venv)." >&2; exit 2; }
-	@echo "Setting up .venv: once, some minutes, about 6 GB on Linux."
-	@$(PYTHON) -m venv --clear .venv
-	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
-	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@touch $@
+# nbgrader wants older libraries than the book, so it lives in an environment of its own.
+$(NBGRADER): FORCE
+	@$(SET_UP) .venv-nbgrader course/requirements.txt
+
+FORCE:

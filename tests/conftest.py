@@ -2,7 +2,9 @@
 
 import contextlib
 import importlib
+import os
 import resource
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -94,6 +96,17 @@ def hints(capsys):
         assert said.count("\n") == 1
 
     return refused
+
+
+@pytest.fixture(scope="session")
+def unprivileged():
+    """What to put before a command so that the superuser, too, may read and write only what its owner may."""
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        pytest.skip("setpriv is missing")
+    rights = "-dac_override,-dac_read_search"
+    return ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"]
 
 
 @pytest.fixture
