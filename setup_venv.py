@@ -201,7 +201,7 @@ def set_up(folder: Path, lock: Path, package: bool = False, named: bool = False)
         (folder / ".unfinished").touch()
         if torn:
             forget_what_is_torn(folder)
-        if torn or base != its():
+        if base != its() or not any(folder.glob("lib/*/site-packages/pip-*.dist-info")):
             if not (folder / "pyvenv.cfg").exists():
                 size = ", about 6 GB on Linux" if package else ""
                 say(f"Setting up {folder.name}: once, some minutes{size}.")
@@ -209,7 +209,7 @@ def set_up(folder: Path, lock: Path, package: bool = False, named: bool = False)
         ready = wanted(folder, lock, package, its())
         if {**stored, "package": None} != {**ready, "package": None}:
             pip(folder, "--require-hashes", "--requirement", lock)
-        if package:
+        if package and stored.get("package") != ready["package"]:
             pip(folder, "--no-index", "--no-build-isolation", "--editable", ROOT)
         write(folder / ".ready", json.dumps(ready, indent=1) + "\n")
         (folder / ".unfinished").unlink()

@@ -436,8 +436,8 @@ def test_an_unknown_device_is_one_line(fails, data, device):
     fails(train(data, "--device", device), f'"{device}"')
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
-def test_cuda_where_there_is_none_is_one_line(fails):
+def test_cuda_where_there_is_none_is_one_line(fails, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     fails(reconstruct(picture("a.png"), "--device", "cuda"), "CUDA")
 
 

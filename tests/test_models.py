@@ -331,7 +331,7 @@ def test_the_images_of_a_batch_do_not_touch_each_other(name):
         close(together[i : i + 1], model.upscale(small[i : i + 1], (27, 24)), 1e-5)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+@pytest.mark.gpu
 @pytest.mark.parametrize("name", list_models())
 def test_a_gpu_gives_what_the_cpu_gives(name, orl):
     model, small = load_model(name), downsample(orl[:3].floats(), 3)

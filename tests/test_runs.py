@@ -522,7 +522,7 @@ def test_two_processes_in_one_folder_are_refused(data, whole, tmp_path, refuses)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="folders that cannot be written are made with chmod")
-def test_a_folder_that_becomes_read_only_costs_no_checkpoint(data, whole, tmp_path):
+def test_a_folder_that_becomes_read_only_costs_no_checkpoint(data, whole, tmp_path, unprivileged):
     """In a program of its own, without the superuser's right to write everywhere."""
     folder = tmp_path / "run"
     code = (
@@ -532,10 +532,8 @@ def test_a_folder_that_becomes_read_only_costs_no_checkpoint(data, whole, tmp_pa
         "    if line['step'] == 6: os.chmod(sys.argv[1] + '/checkpoints', 0o555)\n"
         f"run_training(sys.argv[1], sys.argv[2], 'mffcn', {CONFIG!r}, on_progress=lock)"
     )
-    drop = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"] if os.getuid() == 0 else []
-    if drop and shutil.which("setpriv") is None:
-        pytest.skip("setpriv is missing")
-    done = subprocess.run([*drop, sys.executable, "-c", code, str(folder), data], capture_output=True, text=True)
+    command = [*unprivileged, sys.executable, "-c", code, str(folder), data]
+    done = subprocess.run(command, capture_output=True, text=True)
     (folder / "checkpoints").chmod(0o755)
     assert "cannot write" in done.stderr.splitlines()[-1]
     assert str(folder / "checkpoints") in done.stderr.splitlines()[-1]

@@ -216,7 +216,7 @@ def test_a_compiled_training_is_the_same_but_for_rounding(faces, unchecked):
     torch.testing.assert_close(weights(compiled.model), weights(plain.model), rtol=0, atol=1e-4)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.gpu
 @pytest.mark.parametrize(
     "options", [{}, {"precision": "bf16"}, {"compile": "reduce-overhead"}, {"channels_last": True}]
 )
