@@ -34,7 +34,7 @@ def test_a_workflow_runs_make_targets_and_the_same_checks_as_everywhere(path):
 
 @pytest.fixture
 def ci(tmp_path):
-    """Call .ci/run on a machine with these commands alone, where apt-get ends with `apt`; how it ended, what it called."""
+    """Call .ci/run on a machine with these commands alone, where apt-get ends with `apt`; its end and its calls."""
     folder, called = tmp_path / "bin", tmp_path / "called.txt"
     for name in (".ci", "bin"):
         (tmp_path / name).mkdir()
