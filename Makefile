@@ -1,8 +1,8 @@
 # Two commands are enough: make book, make test. Each sets up what it needs.
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: book chapters test test-release test-ranges lint results results-list train bench lock dist reader pdf coursework \
-  coursework-check grade clean FORCE
+.PHONY: book chapters quick quick-first quick-second test test-code test-chapters test-release test-ranges lint results \
+  results-list train bench lock dist reader pdf coursework coursework-check grade clean FORCE
 PYTHON ?= $(shell for p in python3.11 python3 .venv/bin/python; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 # A Python that was asked for replaces the one that the environment has.
@@ -18,6 +18,11 @@ HTML := _build/html/index.html
 PACKAGE := $(shell find mffcn_lite -name '*.py')
 SHIPPED := $(shell find mffcn_lite/weights mffcn_lite/results -type f)
 MAKERS := book/make_browser.py book/make_chapters.py book/make_appendices.py book/cross_references.py book/reading_aids.py
+# Files of tests for what stands around the package; all others are the package's own, here in two halves.
+AROUND := appendices archives book browser course data_scripts exercises_% experiments failure forensics leak off_protocol \
+  pages project reader recognition seen_and_guessed setup_venv site
+OWN := $(filter-out $(AROUND:%=tests/test_%.py),$(sort $(wildcard tests/test_*.py)))
+FIRST := $(wildcard tests/test_[a-o]*.py)
 DOWNLOADS := $(wildcard _build/downloads/mffcn_lite-*.zip)
 PAGES := $(shell find book -name '*.md' -o -name '*.css' -o -name '*.bib' -o -name '*.svg' -o -name '*.js' -o -name '*.html' -o -name tested_versions.json -o -path 'book/solutions/*.py') _config.yml _toc.yml
 
@@ -40,14 +45,32 @@ $(HTML): $(READY) $(PACKAGE) $(SHIPPED) $(PAGES) $(MAKERS) $(DOWNLOADS)
 chapters: $(READY)
 	$(PY) book/make_chapters.py
 
-# With the pages: a warning in them is a failure.
+# The package's own tests but the slow ones: less than a minute, after each change.
+quick: $(READY)
+	@$(MAKE) --no-print-directory --keep-going -j2 quick-first quick-second
+
+QUICK = $(PY) -m pytest -q --no-header --disable-warnings -m "not slow and not release"
+
+quick-first:
+	@$(QUICK) $(filter $(FIRST),$(OWN))
+
+quick-second:
+	@$(QUICK) $(filter-out $(FIRST),$(OWN))
+
+# With the pages: a warning in them is a failure. Tests and chapters at once, as each keeps one core busy.
 test: $(READY) $(HTML)
-	$(PY) -m pytest
+	@$(MAKE) --no-print-directory --keep-going -j2 test-code test-chapters
+
+test-code:
+	$(PY) -m pytest -m "not release"
+
+test-chapters:
 	$(PY) -m pytest --nbval book/chapters
 
-# What takes too long for every change: twenty kills at random moments; each chapter outside the repository, from the
-# wheel, in an environment that has torch but not us.
+# What takes too long for every change: more cases of what make test proves on some; twenty kills at random moments; each
+# chapter outside the repository, from the wheel, in an environment that has torch but not us.
 test-release: test dist
+	$(PY) -m pytest -m release
 	MFFCN_LITE_KILLS=20 $(PY) -m pytest tests/test_runs.py -k killed
 	$(PY) book/run_outside.py
 

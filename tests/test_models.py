@@ -309,6 +309,7 @@ def test_radius_is_exactly_how_far_a_pixel_reaches(model, radius):
     assert torch.equal(x.grad[0, 0] != 0, want)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list_models())
 def test_every_system_enlarges_with_the_same_call(name):
     model = create_model(name)

@@ -160,6 +160,7 @@ def test_an_interrupted_preparation_is_gone_on_with(tree, tmp_path, monkeypatch,
     assert sorted(path.name for path in tmp_path.iterdir()) == ["set", "whole"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["pixels cut", "pixels changed", "row cut", "garbage", "work gone", "pixels gone"])
 def test_a_damaged_journal_costs_time_and_not_the_set(tree, tmp_path, damage):
     root, _ = tree
@@ -316,6 +317,7 @@ def test_a_strict_preparation_stops(broken, tree, tmp_path, refuses):
     prepare(tree[0], tmp_path / "set", strict=True)
 
 
+@pytest.mark.slow
 def test_an_unreadable_folder_is_listed(tree, tmp_path, unprivileged):
     root = shutil.copytree(tree[0], tmp_path / "copy")
     folder = next(root.rglob("images")) / "00002"
@@ -419,6 +421,7 @@ def lfw_tree(root, orl, people=("Ann_Lee", "Bo_Z"), photos=3):
     return root
 
 
+@pytest.mark.slow
 def test_lfw_is_loaded_by_name_from_scikit_learns_folder(tmp_path, orl, monkeypatch):
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(lfw_tree(tmp_path / "sk", orl)))
     faces = load_faces("lfw")
