@@ -1,11 +1,16 @@
 # Two commands are enough: make book, make test. Each sets up what it needs.
 SHELL := /bin/sh
 .DELETE_ON_ERROR:
-.PHONY: book chapters chapter test test-release test-ranges lint results results-list results-restamp train bench lock dist reader pdf \
-  coursework coursework-check grade clean
-PYTHON ?= $(shell for p in python3.11 python3; do \
+.PHONY: book chapters chapter quick quick-first quick-second test test-code test-chapters test-release test-ranges lint \
+  results results-list results-restamp train bench lock dist reader pdf coursework coursework-check grade clean FORCE
+PYTHON ?= $(shell for p in python3.11 python3 .venv/bin/python; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+# A Python that was asked for replaces the one that the environment has.
+NAMED := $(if $(filter-out file,$(origin PYTHON)),--named)
 PY := .venv/bin/python
+SET_UP = test -n "$(PYTHON)" || \
+  { echo "Python 3.11 or newer is missing: install it, or name it with make PYTHON=/path/to/python3.11." >&2; exit 2; }; \
+  $(PYTHON) setup_venv.py $(NAMED)
 READY := .venv/.ready
 NBGRADER := .venv-nbgrader/.ready
 TABLES := _build/tables.txt
@@ -13,6 +18,11 @@ HTML := _build/html/index.html
 PACKAGE := $(shell find mffcn_lite -name '*.py')
 SHIPPED := $(shell find mffcn_lite/weights mffcn_lite/results -type f)
 MAKERS := $(wildcard book/build/*.py)
+# Files of tests for what stands around the package; all others are the package's own, here in two halves.
+AROUND := appendices archives book browser course data_scripts exercises_% experiments failure forensics leak mistakes \
+  off_protocol pages probes project reader recognition references seen_and_guessed setup_venv site stamps
+OWN := $(filter-out $(AROUND:%=tests/test_%.py),$(sort $(wildcard tests/test_*.py)))
+FIRST := $(wildcard tests/test_[a-o]*.py)
 DOWNLOADS := $(wildcard _build/downloads/mffcn_lite-*.zip)
 PAGES := $(shell find book -name '*.md' -o -name '*.css' -o -name '*.bib' -o -name '*.svg' -o -name '*.js' -o -name '*.html' -o -name tested_versions.json -o -path 'book/solutions/*.py') _config.yml _toc.yml
 
@@ -40,14 +50,32 @@ chapter: $(READY)
 	@test -n "$(NAME)" || { echo "Say what it is called, and where it comes: make chapter NAME=colour AT=5" >&2; exit 2; }
 	$(PY) -m book.build.add_chapter $(NAME) $(AT)
 
-# With the pages: a warning in them is a failure.
+# The package's own tests but the slow ones: less than a minute, after each change.
+quick: $(READY)
+	@$(MAKE) --no-print-directory --keep-going -j2 quick-first quick-second
+
+QUICK = $(PY) -m pytest -q --no-header --disable-warnings -m "not slow and not release"
+
+quick-first:
+	@$(QUICK) $(filter $(FIRST),$(OWN))
+
+quick-second:
+	@$(QUICK) $(filter-out $(FIRST),$(OWN))
+
+# With the pages: a warning in them is a failure. Tests and chapters at once, as each keeps one core busy.
 test: $(READY) $(HTML)
-	$(PY) -m pytest
+	@$(MAKE) --no-print-directory --keep-going -j2 test-code test-chapters
+
+test-code:
+	$(PY) -m pytest -m "not release"
+
+test-chapters:
 	$(PY) -m pytest --nbval book/chapters
 
-# What takes too long for every change: twenty kills at random moments; each chapter outside the repository, from the
-# wheel, in an environment that has torch but not us.
+# What takes too long for every change: more cases of what make test proves on some; twenty kills at random moments; each
+# chapter outside the repository, from the wheel, in an environment that has torch but not us.
 test-release: test dist
+	$(PY) -m pytest -m release
 	MFFCN_LITE_KILLS=20 $(PY) -m pytest tests/test_runs.py -k killed
 	$(PY) -m book.build.run_outside
 
@@ -127,19 +155,12 @@ dist: $(READY)
 clean:
 	rm -rf _build build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
 
-# nbgrader wants older libraries than the book, so it lives in an environment of its own.
-$(NBGRADER): course/requirements.txt
-	@$(PYTHON) -m venv --clear .venv-nbgrader
-	@.venv-nbgrader/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r $<
-	@touch $@
+# The set-up asks each time what is missing, and touches .ready only where something was: see setup_venv.py.
+$(READY): FORCE
+	@$(SET_UP) .venv requirements.txt --package
 
-$(READY): requirements.txt pyproject.toml
-	@test -n "$(PYTHON)" || \
-	  { echo "Python 3.11 or newer is missing: install it, or name it with make PYTHON=/path/to/python3.11." >&2; exit 2; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
-	  { echo "Python's venv module is missing: install it (Debian and Ubuntu: apt-get install python3-venv)." >&2; exit 2; }
-	@echo "Setting up .venv: once, some minutes, about 6 GB on Linux."
-	@$(PYTHON) -m venv --clear .venv
-	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.txt
-	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@touch $@
+# nbgrader wants older libraries than the book, so it lives in an environment of its own.
+$(NBGRADER): FORCE
+	@$(SET_UP) .venv-nbgrader course/requirements.txt
+
+FORCE:

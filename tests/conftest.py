@@ -2,9 +2,12 @@
 
 import contextlib
 import importlib
+import os
 import resource
+import shutil
 import signal
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import jaxtyping
@@ -17,6 +20,44 @@ torch.set_num_threads(1)
 sys.path.append(str(Path(__file__).parent.parent))
 # A shell that runs the tests in the background has them ignore Ctrl-C, and the programs that they start would too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+NO_SKIPS = "MFFCN_LITE_NO_SKIPS"  # set by .ci/run, which installs what the tests need
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out the tests of what the lock does not hold, where it is not installed."""
+    left_out = [] if find_spec("dlib") else [item for item in items if item.get_closest_marker("detect")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_runtest_setup(item):
+    """A test of a GPU is for machines that have one."""
+    if item.get_closest_marker("gpu") and not torch.cuda.is_available():
+        pytest.skip("no GPU on this machine")
+
+
+def not_skipped(report):
+    """The report of a test or of a file of tests; where nothing may be skipped, one that was skipped has failed."""
+    skipped = report.skipped and not hasattr(report, "wasxfail") and "gpu" not in getattr(report, "keywords", ())
+    if skipped and os.environ.get(NO_SKIPS):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and nothing may be with {NO_SKIPS}: {report.longrepr[2]}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """A skipped test proves nothing."""
+    return not_skipped((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report():
+    """Nor does a file that skips itself."""
+    return not_skipped((yield))
 
 
 @pytest.fixture(scope="session")
@@ -95,6 +136,17 @@ def hints(capsys):
         assert said.count("\n") == 1
 
     return refused
+
+
+@pytest.fixture(scope="session")
+def unprivileged():
+    """What to put before a command so that the superuser, too, may read and write only what its owner may."""
+    if os.geteuid() != 0:
+        return []
+    if shutil.which("setpriv") is None:
+        pytest.skip("setpriv is missing")
+    rights = "-dac_override,-dac_read_search"
+    return ["setpriv", f"--bounding-set={rights}", f"--inh-caps={rights}"]
 
 
 @pytest.fixture

@@ -45,6 +45,7 @@ def change_card(path, **changes):
 # -------------------------------------------------------------------------------------------- round trips
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [

@@ -152,6 +152,7 @@ def test_models_lists_the_systems_and_the_cards_of_the_shipped_networks(run, shi
     assert "[1, 4]" in out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("shape", "mode"), [((12, 10), "L"), ((12, 10, 3), "RGB")])
 def test_reconstruct_writes_what_it_names(run, shipped, shape, mode):
     picture("my photo.v2.png", *shape)
@@ -190,6 +191,7 @@ def test_a_link_is_followed_and_a_second_call_replaces_the_first_result(run):
         assert Image.open("out/link-bicubic-x2.png").size == (2 * size, 2 * size)
 
 
+@pytest.mark.slow
 def test_train_resumes_and_its_network_reconstructs_and_is_measured(run, data):
     status, out, error = run(*train(data, "--stop-after", "3"))
     assert (status, error) == (0, "")
@@ -436,8 +438,8 @@ def test_an_unknown_device_is_one_line(fails, data, device):
     fails(train(data, "--device", device), repr(device))
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
-def test_cuda_where_there_is_none_is_one_line(fails):
+def test_cuda_where_there_is_none_is_one_line(fails, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     fails(reconstruct(picture("a.png"), "--device", "cuda"), "CUDA")
 
 
@@ -681,6 +683,7 @@ def process(*arguments, **options):
     return subprocess.Popen([*COMMAND, *map(str, arguments)], env=environment, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_an_interrupted_training_is_one_line_and_goes_on_where_it_was(run, data, name):
     options = train(data, steps=100_000)
@@ -699,6 +702,7 @@ def test_an_interrupted_training_is_one_line_and_goes_on_where_it_was(run, data,
     assert len(Path("run/metrics.jsonl").read_text().splitlines()) == step + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_an_interrupted_reconstruction_is_one_line_and_leaves_nothing_half_written(networks, name):
     pictures = [picture(f"p{i}.png", 300, 300, 3) for i in range(30)]
@@ -716,6 +720,7 @@ def test_an_interrupted_reconstruction_is_one_line_and_leaves_nothing_half_writt
             image.load()
 
 
+@pytest.mark.slow
 def test_no_arguments_and_a_bad_one_are_one_line_in_a_process_too():
     for arguments in ([], ["reconstruct", "missing.png", "--out", "out", "--model", "bicubic"]):
         child = process(*arguments)
@@ -725,6 +730,7 @@ def test_no_arguments_and_a_bad_one_are_one_line_in_a_process_too():
     assert not Path("out").exists()
 
 
+@pytest.mark.slow
 def test_names_that_the_terminal_cannot_show_are_no_reason_to_fail():
     picture("x.png")
     for name in (b"\xff.png", "ünï.png".encode()):

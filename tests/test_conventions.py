@@ -224,6 +224,7 @@ def reference(judge):
     return module
 
 
+@pytest.mark.slow
 def test_lpips_is_the_authors_module(judge, faces):
     module = reference(judge)
     for sr, hr in [faces, pair((2, 3, 64, 80), dtype=torch.float32)]:
@@ -234,6 +235,7 @@ def test_lpips_is_the_authors_module(judge, faces):
         assert (want > 0.01).all()
 
 
+@pytest.mark.slow
 def test_lpips_has_its_properties(judge, faces):
     sr, hr = faces
     assert torch.equal(judge(hr, hr), torch.zeros(3))

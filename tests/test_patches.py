@@ -123,6 +123,7 @@ def test_mid_frequencies_leave_out_what_is_flat_and_what_is_slow():
         assert low <= kept <= high
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_the_nearest_factor_is_taken_and_one_must_be_named(name, sides, refuses):
     model = create_model(name, factors=[2, 4], **ARGUMENTS[name]).fit(sides[0])
@@ -132,6 +133,7 @@ def test_the_nearest_factor_is_taken_and_one_must_be_named(name, sides, refuses)
     refuses(lambda: model.restore(blurred), name, "factor")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_each_beats_bicubic_on_other_people(name, fitted, sides):
     hr = sides[1].floats()
@@ -142,6 +144,7 @@ def test_each_beats_bicubic_on_other_people(name, fitted, sides):
     torch.testing.assert_close(model.reconstruct(hr, 3), sr)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_seed_gives_the_same_system_and_a_file_brings_it_back(name, fitted, sides, tmp_path):
     again = create_model(name, factors=[3], **ARGUMENTS[name]).fit(sides[0])
@@ -155,6 +158,7 @@ def test_a_seed_gives_the_same_system_and_a_file_brings_it_back(name, fitted, si
     assert torch.equal(loaded.restore(blurred, 3), again.restore(blurred, 3))
 
 
+@pytest.mark.slow
 def test_a_system_that_holds_patches_inherits_what_its_photos_may_not(sides, tmp_path):
     photos = sides[0]
     marked = FaceSet(photos.images, photos.people, photos.names, {**photos.card, "redistribution": "may not"})

@@ -50,6 +50,7 @@ def png(width, height, depth, colour, pixels):
 # --------------------------------------------------------------------------------------------------- tiles
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
@@ -186,8 +187,9 @@ finally:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="peak memory is read from /proc")
-@pytest.mark.parametrize("name", ["mffcn", "srcnn"])
+@pytest.mark.parametrize("name", ["mffcn", pytest.param("srcnn", marks=pytest.mark.release)])
 def test_the_largest_colour_picture_takes_less_than_4_gigabytes(tmp_path, name):
     side = 1000 if name == "mffcn" else 250  # SRCNN on a strip, for the time that it takes
     save_model(create_model(name), tmp_path / f"{name}.safetensors")
@@ -313,6 +315,7 @@ def test_damaged_exif_data_is_no_reason_to_refuse_nor_to_warn(tmp_path):
         assert read_picture(tmp_path / "a.jpg").shape == (1, 1, 14, 12)
 
 
+@pytest.mark.slow
 def test_whatever_is_wrong_in_a_file_it_is_one_sentence(tmp_path):
     # Pillow's decoders raise a dozen kinds of errors on damaged files.
     generator, encoded, messages = np.random.default_rng(4), [], []

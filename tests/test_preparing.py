@@ -7,7 +7,10 @@ import json
 import os
 import shutil
 import struct
+import subprocess
+import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 import photo_trees
@@ -158,6 +161,7 @@ def test_an_interrupted_preparation_is_gone_on_with(tree, tmp_path, monkeypatch,
     assert sorted(path.name for path in tmp_path.iterdir()) == ["set", "whole"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["pixels cut", "pixels changed", "row cut", "garbage", "work gone", "pixels gone"])
 def test_a_damaged_journal_costs_time_and_not_the_set(tree, tmp_path, damage):
     root, _ = tree
@@ -314,15 +318,21 @@ def test_a_strict_preparation_stops(broken, tree, tmp_path, refuses):
     prepare(tree[0], tmp_path / "set", strict=True)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_an_unreadable_folder_is_listed(tree, tmp_path):
+@pytest.mark.slow
+def test_an_unreadable_folder_is_listed(tree, tmp_path, unprivileged):
     root = shutil.copytree(tree[0], tmp_path / "copy")
     folder = next(root.rglob("images")) / "00002"
+    code = (
+        "import json, sys; from pathlib import Path; from test_preparing import prepare\n"
+        "print(json.dumps(prepare(Path(sys.argv[1]), Path(sys.argv[2]))))"
+    )
+    command = [*unprivileged, sys.executable, "-c", code, str(root), str(tmp_path / "set")]
     folder.chmod(0)
     try:
-        report = prepare(root, tmp_path / "set")
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parent)
     finally:
         folder.chmod(0o755)
+    report = json.loads(done.stdout)
     assert [entry["reason"].split(":")[0] for entry in report["skipped"]] == ["unreadable folder"]
     assert report["counts"]["used"] == 12
 
@@ -412,6 +422,7 @@ def lfw_tree(root, orl, people=("Ann_Lee", "Bo_Z"), photos=3):
     return root
 
 
+@pytest.mark.slow
 def test_lfw_is_loaded_by_name_from_scikit_learns_folder(tmp_path, orl, monkeypatch):
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(lfw_tree(tmp_path / "sk", orl)))
     faces = load_faces("lfw")

@@ -38,6 +38,7 @@ def one(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mffcn", "fsrcnn"])  # FSRCNN: two of its three tails have no gradient in a step
 def test_two_processes_have_the_curve_and_the_weights_of_one(one, tmp_path, name):
     options = [*OPTIONS, "--model", name, "--set", "batch=4", "--steps", 8, "--out", tmp_path / name]
@@ -51,6 +52,7 @@ def test_two_processes_have_the_curve_and_the_weights_of_one(one, tmp_path, name
     torch.testing.assert_close(second, first, rtol=0, atol=2e-5)
 
 
+@pytest.mark.slow
 def test_the_curve_depends_on_the_second_process(one, tmp_path):
     """So that the test above could fail: half of the batch alone gives another curve."""
     done = call([*OPTIONS, "--model", "mffcn", "--set", "batch=2", "--steps", 8, "--out", tmp_path / "half"])
@@ -59,6 +61,7 @@ def test_the_curve_depends_on_the_second_process(one, tmp_path):
     assert apart.abs().max() > 0.01
 
 
+@pytest.mark.slow
 def test_a_batch_that_cannot_be_shared_is_one_sentence(tmp_path):
     done = call(
         [*OPTIONS, "--model", "srcnn", "--set", "batch=3", "--steps", 2, "--out", tmp_path / "run"], processes=2

@@ -1,7 +1,11 @@
 """What stands around the package says what is true: workflows, citation, licences."""
 
 import json
+import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -17,15 +21,97 @@ WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
-def test_a_workflow_runs_the_same_make_targets_and_nothing_else(path):
+def test_a_workflow_runs_make_targets_and_the_same_checks_as_everywhere(path):
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     runs = [step["run"] for job in content["jobs"].values() for step in job["steps"] if "run" in step]
     assert runs
     for command in runs:
-        assert re.fullmatch(r"make [a-z-]+", command)
-        assert command.split()[1] in targets
+        assert command == ".ci/run" or re.fullmatch(r"make [a-z-]+", command)[0].split()[1] in targets
+    assert "make test" not in runs  # which skips what the machine cannot do
     assert content["permissions"]["contents"] == "read"
+
+
+@pytest.fixture
+def ci(tmp_path):
+    """Call .ci/run on a machine with these commands alone, where apt-get ends with `apt`; its end and its calls."""
+    folder, called = tmp_path / "bin", tmp_path / "called.txt"
+    for name in (".ci", "bin"):
+        (tmp_path / name).mkdir()
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci" / "run")
+
+    def run(*there, apt=0):
+        for name in ("dirname", "id"):
+            (folder / name).symlink_to(shutil.which(name))
+        for name in (*there, "make", "apt-get", "sudo"):
+            does = {
+                "sudo": 'shift; exec "$@"',
+                "apt-get": f"exit {apt}",
+                "make": 'echo "$MFFCN_LITE_NO_SKIPS" >> $CALLED',
+            }
+            (folder / name).write_text(f'#!/bin/sh\necho "{name} $*" >> $CALLED\n{does.get(name, "")}\n')
+            (folder / name).chmod(0o755)
+        env = {"PATH": str(folder), "CALLED": str(called)}
+        done = subprocess.run(["/bin/sh", tmp_path / ".ci" / "run"], env=env, capture_output=True, text=True, cwd="/")
+        lines = called.read_text().splitlines()
+        return done, [line for line in lines if not line.startswith("sudo")]
+
+    return run
+
+
+def test_ci_installs_what_is_missing_and_lets_nothing_be_skipped(ci):
+    done, called = ci("google-chrome", "g++")
+    assert done.returncode == 0, done.stderr
+    assert called[0].startswith("apt-get update")
+    assert called[1].endswith(" nodejs bubblewrap")
+    assert called[2:] == ["make lint", "1", "make test", "1"]
+
+
+def test_ci_installs_nothing_where_all_is_there(ci):
+    assert ci("chromium", "node", "bwrap", "g++")[1] == ["make lint", "1", "make test", "1"]
+
+
+def test_ci_that_cannot_install_says_what_is_missing_and_does_not_begin(ci):
+    done, called = ci("chromium", "node", "g++", apt=100)
+    assert done.returncode == 2
+    assert done.stderr.startswith("The tests need bubblewrap, and apt-get could not install that here")
+    assert not any(line.startswith("make") for line in called)
+
+
+SKIPPING = """
+import pytest
+@pytest.mark.skipif(True, reason="the tool is missing")
+def test_tool(): pass
+def test_module(): pytest.importorskip("no_such_module")
+@pytest.mark.gpu
+def test_gpu(): pass
+@pytest.mark.detect
+def test_detect(): pass
+@pytest.mark.xfail
+def test_known(): assert False
+"""
+
+
+@pytest.mark.parametrize("forbidden", [False, True])
+def test_a_skip_is_a_failure_where_it_is_forbidden_but_for_a_missing_gpu(tmp_path, forbidden):
+    shutil.copy(ROOT / "tests" / "conftest.py", tmp_path)
+    (tmp_path / "test_some.py").write_text(SKIPPING)
+    (tmp_path / "test_file.py").write_text("import pytest\npytest.skip('not here', allow_module_level=True)\n")
+    # No GPU and no detector in there, whatever this machine has.
+    hidden = "import sys, torch; torch.cuda.is_available = lambda: False; sys.path.append('.'); import conftest\n"
+    hidden += "conftest.find_spec = lambda name: None; import pytest; sys.exit(pytest.main(sys.argv[1:], [conftest]))"
+    env = {key: value for key, value in os.environ.items() if key != "MFFCN_LITE_NO_SKIPS"}
+    if forbidden:
+        env["MFFCN_LITE_NO_SKIPS"] = "1"
+    options = ["-rA", "-p", "no:cacheprovider", "--continue-on-collection-errors", f"--rootdir={tmp_path}"]
+    options += ["--noconftest", "-c", str(ROOT / "pyproject.toml"), "test_some.py", "test_file.py"]
+    done = subprocess.run(
+        [sys.executable, "-c", hidden, *options], cwd=tmp_path, env=env, capture_output=True, text=True
+    )
+    last = done.stdout.splitlines()[-1]
+    assert ("1 failed, 1 skipped, 1 deselected, 1 xfailed" if forbidden else "4 skipped, 1 deselected") in last
+    if forbidden:
+        assert "nothing may be with MFFCN_LITE_NO_SKIPS: Skipped: the tool is missing" in done.stdout
 
 
 def test_the_workflows_are_there():

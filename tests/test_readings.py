@@ -35,6 +35,7 @@ def relu_chain(model, x):
     return apply(6, five, last=True) + (x if model.residual else 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("skip", ["concat", "add", "none"])
 @pytest.mark.parametrize("residual", [True, False])
 @pytest.mark.parametrize("block", ["conv3", "conv5"])
@@ -68,6 +69,7 @@ READINGS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("depth", [2, 3, 6, 7])
 @pytest.mark.parametrize("reading", READINGS, ids=str)
 def test_every_reading_keeps_any_size_learns_in_every_weight_and_is_made_again_from_its_arguments(reading, depth):

@@ -1,6 +1,5 @@
 """The recognition test: its measures against scikit-learn, its script on planted faces, and what it has stored."""
 
-import importlib.util
 import json
 import re
 
@@ -17,7 +16,7 @@ from benchmarks.experiments import recognition
 from benchmarks.helpers import descriptors
 from mffcn_lite.checkpoint import save_model
 from mffcn_lite.data import FaceSet, folds_by_person
-from mffcn_lite.evaluation import RESULTS, load_results
+from mffcn_lite.evaluation import load_results
 from mffcn_lite.models import SuperResolver, create_model
 from mffcn_lite.recognition import distances_to_people, equal_error_rate, rank_one, resample_people
 from mffcn_lite.statistics import t_interval
@@ -183,10 +182,7 @@ def test_a_photo_is_not_its_own_nearest_in_the_choice():
     assert (rank, rate) == (0, 1)
 
 
-INSTALLED = all(importlib.util.find_spec(name) for name in ("dlib", "face_recognition_models"))
-
-
-@pytest.mark.skipif(not INSTALLED, reason="dlib is not installed")
+@pytest.mark.detect
 def test_the_deep_descriptor_knows_people_apart_and_finds_faces(orl):
     deep = descriptors.Deep("detector")
     numbers = deep(orl.images[[0, 1, 10, 11], 0] / 255)
@@ -198,17 +194,14 @@ def test_the_deep_descriptor_knows_people_apart_and_finds_faces(orl):
     assert deep.found == 0
 
 
-@pytest.mark.skipif(INSTALLED, reason="dlib is installed")
-def test_without_dlib_the_script_says_what_to_install(refuses):
+def test_without_dlib_the_script_says_what_to_install(refuses, monkeypatch):
+    monkeypatch.setitem(sys.modules, "dlib", None)
     refuses(lambda: descriptors.Deep("detector"), "pip install dlib-bin")
 
 
 # What is stored -------------------------------------------------------------------------------------------------------
 
-STORED = (RESULTS / "recognition.json").exists()
 
-
-@pytest.mark.skipif(not STORED, reason="not measured yet")
 def test_what_is_stored_agrees_with_itself():
     stored = load_results("recognition")
     found = {(r["descriptor"], r["system"], r["gallery"], r["factor"]): r for r in stored["results"]}

@@ -46,6 +46,7 @@ def test_a_resumed_watch_knows_what_the_losses_were():
     assert "diverges" in resumed({"l2": 500.0})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("every", [1, 3, 100])
 def test_losses_that_stay_on_the_device_for_a_while_are_logged_all_the_same(tmp_path, monkeypatch, refuses, every):
     monkeypatch.setattr(recording, "SETTLE_EVERY", every)
@@ -66,6 +67,7 @@ def test_losses_that_stay_on_the_device_for_a_while_are_logged_all_the_same(tmp_
     assert not list((tmp_path / "b").glob("checkpoints/step-000009"))
 
 
+@pytest.mark.slow
 def test_terms_are_in_the_log_where_there_are_several(tmp_path):
     config = dataclasses.replace(CONFIG, loss="objective", objective={"perceptual": 0, "texture": 0})
     run_training(tmp_path / "run", "orl", "mffcn", config)
@@ -74,6 +76,7 @@ def test_terms_are_in_the_log_where_there_are_several(tmp_path):
         assert line["loss"] == pytest.approx(sum(line["terms"].values()))
 
 
+@pytest.mark.slow
 def test_tensorboard_has_the_curves_and_the_pictures(tmp_path):
     accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
     run_training(tmp_path / "run", "orl", "mffcn", CONFIG, stop_after=3, board=True)

@@ -89,6 +89,7 @@ def assert_same_end(folder, whole):
 # --------------------------------------------------------------------------------------------- the folder
 
 
+@pytest.mark.slow
 def test_a_finished_run_holds_what_the_design_says_and_no_pickle(whole):
     files = {"model.safetensors", "optimizer.safetensors", "ema.safetensors", "state.json"}
     steps = {f"checkpoints/step-{step:06d}/{name}" for step in (8, 12) for name in files}
@@ -194,6 +195,7 @@ def test_others_may_read_what_a_run_leaves(whole, name):
 # --------------------------------------------------------------------------------------------- going on
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [1, 4, 7, 11])
 def test_stopped_and_resumed_equals_uninterrupted(data, whole, tmp_path, stop):
     folder = tmp_path / "run"
@@ -246,6 +248,7 @@ def test_a_signal_saves_everything_and_says_how_to_go_on(data, whole, tmp_path, 
     assert losses(folder) == losses(whole)
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_and_resumed_equals_uninterrupted(data, tmp_path):
     config = dataclasses.replace(CONFIG, steps=80 * KILLS, checkpoint_every=3)
     run_training(tmp_path / "a", data, "srcnn", config)
@@ -339,6 +342,7 @@ def flip_a_bit(path):
     path.write_bytes(content)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [cut, flip_a_bit, Path.unlink, lambda path: path.write_bytes(b"")])
 @pytest.mark.parametrize("name", ["model.safetensors", "optimizer.safetensors", "ema.safetensors", "state.json"])
 def test_with_the_newest_checkpoint_broken_the_one_before_is_used(data, whole, tmp_path, name, damage):
@@ -503,6 +507,7 @@ def test_a_folder_that_cannot_be_made_is_one_sentence(data, tmp_path, refuses, w
     assert (tmp_path / "file").read_text() == "x"
 
 
+@pytest.mark.slow
 def test_two_processes_in_one_folder_are_refused(data, whole, tmp_path, refuses):
     folder, tried = tmp_path / "run", []
 
@@ -520,8 +525,9 @@ def test_two_processes_in_one_folder_are_refused(data, whole, tmp_path, refuses)
     assert_same_end(folder, whole)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="folders that cannot be written are made with chmod")
-def test_a_folder_that_becomes_read_only_costs_no_checkpoint(data, whole, tmp_path):
+def test_a_folder_that_becomes_read_only_costs_no_checkpoint(data, whole, tmp_path, unprivileged):
     """In a program of its own, without the superuser's right to write everywhere."""
     folder = tmp_path / "run"
     code = (
@@ -531,10 +537,8 @@ def test_a_folder_that_becomes_read_only_costs_no_checkpoint(data, whole, tmp_pa
         "    if line['step'] == 6: os.chmod(sys.argv[1] + '/checkpoints', 0o555)\n"
         f"run_training(sys.argv[1], sys.argv[2], 'mffcn', {CONFIG!r}, on_progress=lock)"
     )
-    drop = ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"] if os.getuid() == 0 else []
-    if drop and shutil.which("setpriv") is None:
-        pytest.skip("setpriv is missing")
-    done = subprocess.run([*drop, sys.executable, "-c", code, str(folder), data], capture_output=True, text=True)
+    command = [*unprivileged, sys.executable, "-c", code, str(folder), data]
+    done = subprocess.run(command, capture_output=True, text=True)
     (folder / "checkpoints").chmod(0o755)
     assert "cannot write" in done.stderr.splitlines()[-1]
     assert str(folder / "checkpoints") in done.stderr.splitlines()[-1]
@@ -543,6 +547,7 @@ def test_a_folder_that_becomes_read_only_costs_no_checkpoint(data, whole, tmp_pa
     assert_same_end(folder, whole)
 
 
+@pytest.mark.slow
 def test_a_run_is_repeated_by_its_card_and_by_its_folder(data, whole, tmp_path):
     for i, card in enumerate((whole, whole / "run.json", whole / "model.json")):
         source, name, arguments, config, content = read_description(card)

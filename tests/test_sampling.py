@@ -100,6 +100,7 @@ def test_only_the_given_factors_are_drawn():
     assert {tuple(fitting) for fitting in used} == {(2,), (5,)}
 
 
+@pytest.mark.slow
 def test_batches_are_floats_between_0_and_1_and_hr_is_pixels_over_255():
     faces = noise(3, 12, 12)
     blurred, hr = Sampler(faces, TrainingConfig(batch=4)).draw(seeded())

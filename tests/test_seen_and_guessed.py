@@ -8,7 +8,7 @@ from benchmarks.experiments import seen_and_guessed
 from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import split_by_person
 from mffcn_lite.degrade import downsample
-from mffcn_lite.evaluation import RESULTS, load_results
+from mffcn_lite.evaluation import load_results
 from mffcn_lite.metrics import mse
 from mffcn_lite.models import SuperResolver
 from mffcn_lite.statistics import t_interval
@@ -94,7 +94,6 @@ def test_pairs_are_compared_before_and_after():
     assert projected["ci"] == pytest.approx(t_interval([0.0, 1.0, 0.5]))
 
 
-@pytest.mark.skipif(not (RESULTS / "seen_and_guessed.json").exists(), reason="not measured yet")
 def test_what_is_stored_agrees_with_itself():
     stored = load_results("seen_and_guessed")
     for row in stored["results"]:

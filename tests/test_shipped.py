@@ -33,6 +33,7 @@ def measured(held_out):
     return {(row["model"], row["factor"]): row for row in rows}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "kind"), [("srcnn", SRCNN), ("nie", Nie), ("fsrcnn", FSRCNN), ("mffcn", MFFCN)])
 def test_a_shipped_network_loads_and_is_small(name, kind):
     assert type(load_model(name)) is kind
@@ -94,6 +95,7 @@ def test_the_test_people_never_entered_training(name, orl, held_out):
         assert card["steps"] == card["config"]["steps"] == 40_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["tables", "systems"])
 def test_the_stored_tables_are_what_is_measured_now(measured, file):
     stored = load_results(file)["results"]
@@ -110,17 +112,20 @@ def test_the_stored_tables_are_what_is_measured_now(measured, file):
         assert min(row["consistency"], 90) == pytest.approx(min(now["consistency"], 90), abs=0.1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", FACTORS)
 def test_mffcn_is_above_bicubic_in_both_measures(measured, factor):
     assert measured["mffcn", factor]["psnr"] > measured["bicubic", factor]["psnr"]
     assert measured["mffcn", factor]["ssim"] > measured["bicubic", factor]["ssim"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["wiener", *NETWORKS, *PATCHES])
 def test_what_has_learnt_beats_bicubic_at_two_factors_at_least(measured, name):
     assert sum(measured[name, factor]["psnr"] > measured["bicubic", factor]["psnr"] for factor in FACTORS) >= 2
 
 
+@pytest.mark.slow
 def test_what_the_index_page_says_of_the_row_of_systems(measured):
     def ahead(one, other):
         return [measured[one, factor]["psnr"] > measured[other, factor]["psnr"] for factor in FACTORS]
@@ -210,6 +215,7 @@ def independent():
     return {key: np.mean(pairs, axis=0) for key, pairs in values.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor", FACTORS)
 @pytest.mark.parametrize("name", SYSTEMS)
 def test_scikit_image_and_pillow_agree(measured, independent, name, factor):

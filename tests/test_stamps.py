@@ -411,7 +411,12 @@ def test_the_command_says_it_in_a_copy_without_any_set_up(tmp_path):
 CHAPTERS = [
     ("mffcn_lite/exercises/chapter_15.py", 'return "', 'return "So: ', {"15-training"}),
     ("mffcn_lite/metrics/lpips.py", "+ 1e-10", "+ 1e-5", {"14-balance"}),
-    ("mffcn_lite/exercises/__init__.py", 'None, "not attempted yet"', 'None, "not yet"', None),  # all that have exercises
+    (
+        "mffcn_lite/exercises/__init__.py",
+        'None, "not attempted yet"',
+        'None, "not yet"',
+        None,
+    ),  # all that have exercises
     ("mffcn_lite/data/prepare/feret.py", "CARD = ", "CARD = None or ", set()),
 ]
 

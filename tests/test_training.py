@@ -51,6 +51,7 @@ class Gain(SuperResolver):
         return self.weight * blurred
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
 @pytest.mark.parametrize("share", [None, 0.85])
 def test_the_first_steps_are_adams_worked_by_hand(reduction, share):
@@ -209,6 +210,7 @@ def test_bf16_is_the_same_training_but_for_rounding(faces):
     assert 0 < apart < 5e-3
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 @pytest.mark.skipif(torch.__version__ < "2.5", reason="PyTorch 2.4 can't compile the checks of shapes in these tests")
 def test_a_compiled_training_is_the_same_but_for_rounding(faces, unchecked):
@@ -216,7 +218,7 @@ def test_a_compiled_training_is_the_same_but_for_rounding(faces, unchecked):
     torch.testing.assert_close(weights(compiled.model), weights(plain.model), rtol=0, atol=1e-4)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.gpu
 @pytest.mark.parametrize(
     "options", [{}, {"precision": "bf16"}, {"compile": "reduce-overhead"}, {"channels_last": True}]
 )

@@ -89,6 +89,7 @@ def test_tiles_equal_the_whole(fitted, orl):
     assert torch.allclose(enlarge(fitted, small, 2, tile=20), whole, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_the_shipped_filter_is_what_a_fit_gives_and_beats_bicubic_on_new_people(people):
     training, test = people
     shipped, again = load_model("wiener"), create_model("wiener").fit(training)

