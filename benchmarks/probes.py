@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.stamps import ENDS, FOLDERS, ROOT, TABLES, Key, Reader, Tree, Walk
+from benchmarks.stamps import FOLDERS, ROOT, TABLES, Key, Reader, Tree, Walk, is_end
 from benchmarks.table import EXPERIMENTS, KEPT, Experiment, Ledger, digest_of, made_of, read
 
 # ------------------------------------------------------------------------------------------------ a digest
@@ -136,7 +136,7 @@ class Executed:
         if code.co_filename.startswith(self.root) and name[0] != "<" and code.co_flags & 1:  # CO_OPTIMIZED
             parts = Path(code.co_filename).relative_to(self.root).with_suffix("").parts
             module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            if parts[0] in FOLDERS and module not in ENDS:
+            if parts[0] in FOLDERS and not is_end(module):
                 self.keys.add((module, name))
 
 

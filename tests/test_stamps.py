@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import stamps
 from benchmarks.probes import in_a_process, values
-from benchmarks.stamps import Module, Tree, changes, stamp
+from benchmarks.stamps import TABLES, Module, Tree, changes, stamp
 from benchmarks.table import EXPERIMENTS, Ledger
 from book.build import make_chapters
 
@@ -185,7 +184,7 @@ def test_another_function_of_the_same_form_is_seen(tmp_path):
 
 
 def test_a_table_is_followed_where_it_is_looked_up(tmp_path, monkeypatch):
-    monkeypatch.setitem(stamps.TABLES, "SHAPES", "names")
+    monkeypatch.setitem(TABLES, "SHAPES", "names")
     work = {
         "benchmarks/work.py": "from mffcn_lite.shapes import SHAPES\n\n\ndef main(name):\n    return SHAPES[name]\n"
     }
@@ -193,7 +192,7 @@ def test_a_table_is_followed_where_it_is_looked_up(tmp_path, monkeypatch):
     assert "shapes.Circle" in found
     more = edited(SHAPES_FILE, ('SHAPES = {"square"', 'SHAPES = {"star": "mffcn_lite.shapes:Shape", "square"'))
     assert stamp(tree(tmp_path, work | more), ["benchmarks.work:main"], names=["circle"]) == found
-    monkeypatch.setitem(stamps.TABLES, "SHAPES", "strings")
+    monkeypatch.setitem(TABLES, "SHAPES", "strings")
     assert "shapes.Circle" not in stamp(tree(tmp_path, work), ["benchmarks.work:main"])
     work["benchmarks/work.py"] += '    return main("circle")\n'
     assert "shapes.Circle" in stamp(tree(tmp_path, work), ["benchmarks.work:main"])
