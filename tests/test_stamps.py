@@ -327,7 +327,6 @@ HARMLESS = [
     ("mffcn_lite/training/loop.py", '"""Algorithm 1', '"""The first algorithm'),
     ("mffcn_lite/exercises/chapter_15.py", "steps", "strides"),
     ("mffcn_lite/data/__init__.py", "no set of faces", "no photos"),
-    ("mffcn_lite/plotting.py", "dpi", "resolution"),
 ]
 
 
@@ -420,11 +419,21 @@ CHAPTERS = [
 ]
 
 
+@pytest.fixture(scope="module")
+def chapters():
+    """Each chapter's text and its stamp."""
+    texts = {path.stem: make_chapters.read_text(path.stem) for path in (make_chapters.BOOK / "text").glob("*.md")}
+    return {name: (text, make_chapters.stamp_of(name, text)) for name, text in texts.items()}
+
+
+def test_every_chapter_was_executed_with_the_code_of_now(chapters):
+    for name, (_, wanted) in chapters.items():
+        notebook = json.loads((make_chapters.BOOK / "chapters" / f"{name}.ipynb").read_text(encoding="utf-8"))
+        assert notebook["metadata"]["mffcn_lite"] == {"stamp": wanted}, f"{name}: run make chapters"
+
+
 @pytest.mark.parametrize(("file", "old", "new", "expected"), CHAPTERS, ids=[Path(one[0]).stem for one in CHAPTERS])
-def test_a_change_concerns_the_chapters_that_use_it(file, old, new, expected, monkeypatch):
-    names = sorted(path.stem for path in (make_chapters.BOOK / "text").glob("*.md"))
-    texts = {name: make_chapters.read_text(name) for name in names}
-    before = {name: make_chapters.stamp_of(name, text) for name, text in texts.items()}
+def test_a_change_concerns_the_chapters_that_use_it(file, old, new, expected, chapters, monkeypatch):
     text = (ROOT / file).read_text(encoding="utf-8")
     assert old in text
     parts = Path(file).with_suffix("").parts
@@ -432,8 +441,8 @@ def test_a_change_concerns_the_chapters_that_use_it(file, old, new, expected, mo
     other = Tree(ROOT)
     other.modules = {**make_chapters.TREE.modules, module: Module.parse(module, text.replace(old, new, 1))}
     monkeypatch.setattr(make_chapters, "TREE", other)
-    found = {name for name in names if make_chapters.stamp_of(name, texts[name]) != before[name]}
-    assert found == ({name for name in names if name[0].isdigit()} if expected is None else expected)
+    found = {name for name, (text, stamp) in chapters.items() if make_chapters.stamp_of(name, text) != stamp}
+    assert found == ({name for name in chapters if name[0].isdigit()} if expected is None else expected)
 
 
 # ------------------------------------------------------------------------------------------------ the tree as it is

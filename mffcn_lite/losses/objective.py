@@ -5,21 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 
+from mffcn_lite.degrade import Images
 from mffcn_lite.errors import MffcnLiteError, check_number, check_pair, check_word
 from mffcn_lite.features import FeatureNetwork, create_features
-from mffcn_lite.losses.terms import (
-    FORMS,
-    GRAMS,
-    NORMS,
-    Reduction,
-    distance,
-    l2_loss,
-    texture_distance,
-    total_variation,
-)
+from mffcn_lite.losses.terms import FORMS, GRAMS, NORMS, Reduction, distance, l2_loss, texture_distance, total_variation
 
 # What can be said of an objective beside its terms' weights: `Objective`'s, then `create_features`'s.
 OPTIONS = ("reduction", "tv_reduction", "norm", "gram", "tv_form", "pixel_range")
@@ -120,16 +111,12 @@ class Objective(nn.Module):
         """
         return cls(features or create_features("vgg19-imagenet"), reduction="mean", tv_reduction="sum")
 
-    def maps(self, images: Float[Tensor, "batch channel height width"]) -> dict[str, Tensor]:
+    def maps(self, images: Images) -> dict[str, Tensor]:
         """φ's maps of `images`; those of hr can be kept, and given to `forward` where photos repeat."""
         return self.features.maps(images if self.features.normalization == "imagenet" else images * self.pixel_range)
 
     def forward(
-        self,
-        sr: Float[Tensor, "batch channel height width"],
-        hr: Float[Tensor, "batch channel height width"],
-        hr_maps: dict[str, Tensor] | None = None,
-        gradient_norms: bool = False,
+        self, sr: Images, hr: Images, hr_maps: dict[str, Tensor] | None = None, gradient_norms: bool = False
     ) -> ObjectiveValue:
         """The objective of a batch.
 

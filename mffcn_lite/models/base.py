@@ -3,7 +3,7 @@
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mffcn_lite.degrade import degrade, downsample, upsample
+from mffcn_lite.degrade import Images, SmallImages, degrade, downsample, upsample
 from mffcn_lite.errors import MffcnLiteError
 
 
@@ -51,36 +51,28 @@ class SuperResolver(nn.Module):
             if tensor.is_floating_point() and not tensor.isfinite().all():
                 raise MffcnLiteError(f"{name} of {self.name} holds numbers that are not finite; copy or train it again")
 
-    def restore(
-        self, blurred: Float[Tensor, "batch channel height width"], factor: int | None = None
-    ) -> Float[Tensor, "batch channel height width"]:
+    def restore(self, blurred: Images, factor: int | None = None) -> Images:
         """The restored photo. A system with one form for all factors, as the networks are, does without `factor`."""
         return self(blurred)
 
-    def take(
-        self, small: Float[Tensor, "batch channel smallheight smallwidth"], size: tuple[int, int]
-    ) -> Float[Tensor, "batch channel _ _"]:
+    def take(self, small: SmallImages, size: tuple[int, int]) -> Float[Tensor, "batch channel _ _"]:
         """What it works on, out of the small photo: that itself, or its enlargement to `size`."""
         return small if self.works_on == "small" else upsample(small, size)
 
     def restore_given(
         self, given: Float[Tensor, "batch channel _ _"], size: tuple[int, int], factor: int | None = None
-    ) -> Float[Tensor, "batch channel height width"]:
+    ) -> Images:
         """The restored photo of `size`, from what it works on."""
         return self.upscale(given, size) if self.works_on == "small" else self.restore(given, factor)
 
-    def upscale(
-        self, small: Float[Tensor, "batch channel smallheight smallwidth"], size: tuple[int, int]
-    ) -> Float[Tensor, "batch channel height width"]:
+    def upscale(self, small: SmallImages, size: tuple[int, int]) -> Images:
         """Enlarge a batch of small photos, floats in [0, 1], to `size` = (height, width).
 
         The result is not clamped: a network or a kernel may overshoot [0, 1] a little.
         """
         return self.restore(upsample(small, size), scale(small, size))
 
-    def reconstruct(
-        self, hr: Float[Tensor, "batch channel height width"], factor: int, kernel: str = "bicubic"
-    ) -> Float[Tensor, "batch channel height width"]:
+    def reconstruct(self, hr: Images, factor: int, kernel: str = "bicubic") -> Images:
         """What the system makes of `hr` after its degradation with `kernel`, by which it is enlarged again too.
 
         A system that works on the small photo enlarges as it always does.

@@ -1,9 +1,6 @@
 """Interpolation as a system: the classical baselines (chapter 2)."""
 
-from jaxtyping import Float
-from torch import Tensor
-
-from mffcn_lite.degrade import downsample, upsample
+from mffcn_lite.degrade import Images, SmallImages, downsample, upsample
 from mffcn_lite.models.base import SuperResolver
 
 
@@ -17,21 +14,15 @@ class Interpolation(SuperResolver):
         super().__init__()
         self.arguments = {}
 
-    def upscale(
-        self, small: Float[Tensor, "batch channel smallheight smallwidth"], size: tuple[int, int]
-    ) -> Float[Tensor, "batch channel height width"]:
+    def upscale(self, small: SmallImages, size: tuple[int, int]) -> Images:
         """Enlarge a batch to `size` = (height, width)."""
         return upsample(small, size, kernel=self.name)
 
-    def reconstruct(
-        self, hr: Float[Tensor, "batch channel height width"], factor: int, kernel: str = "bicubic"
-    ) -> Float[Tensor, "batch channel height width"]:
+    def reconstruct(self, hr: Images, factor: int, kernel: str = "bicubic") -> Images:
         """What is left of `hr` after down-sampling with `kernel` and enlarging with its own."""
         return self.upscale(downsample(hr, factor, kernel), tuple(hr.shape[-2:]))
 
-    def forward(
-        self, blurred: Float[Tensor, "batch channel height width"]
-    ) -> Float[Tensor, "batch channel height width"]:
+    def forward(self, blurred: Images) -> Images:
         """The photo is enlarged already: return it."""
         return blurred
 
