@@ -22,7 +22,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.stamps import FOLDERS, ROOT, TABLES, Key, Reader, Tree, Walk, is_end
+from benchmarks.stamps import FOLDERS, ROOT, TABLES, Key, Reader, Tree, is_end
 from benchmarks.table import EXPERIMENTS, KEPT, Experiment, Ledger, digest_of, made_of, read
 
 # ------------------------------------------------------------------------------------------------ a digest
@@ -149,19 +149,13 @@ def run_probe(experiment: Experiment) -> dict:
     probe = importlib.import_module(f"benchmarks.{experiment.module}").probe
     with Executed(ROOT) as executed:
         found = probe(*experiment.arguments)
-    known = values(reach(Ledger().tree, experiment).reached)
+    known = values(experiment.walk(Ledger().tree).reached)
     return {
         "digest": digest(found),
         "machine": machine(),
         "executed": sorted(map(list, executed.keys)),
         "values": [[*key, value, words] for key, (value, words) in known.items()],
     }
-
-
-def reach(tree: Tree, experiment: Experiment) -> Walk:
-    """Every definition on which an experiment depends."""
-    starts = tuple((f"benchmarks.{experiment.module}", start) for start in experiment.starts)
-    return Walk(tree, starts, frozenset(experiment.names))
 
 
 def in_a_process(name: str, root: Path = ROOT) -> dict:
@@ -181,9 +175,7 @@ def in_a_process(name: str, root: Path = ROOT) -> dict:
 def probe_code(tree: Tree, experiment: Experiment) -> str:
     """A hash of the probe itself."""
     module = f"benchmarks.{experiment.module}"
-    return digest_of(
-        repr(Reader(tree, module, set(), set(), False, None).read(tree.module(module).definitions["probe"]))
-    )
+    return digest_of(repr(Reader(tree, module).read(tree.module(module).definitions["probe"])))
 
 
 # ------------------------------------------------------------------------------------------------ stamping anew
@@ -223,7 +215,7 @@ def unproven(ledger: Ledger, name: str, now: dict) -> list[str]:
     A function is proven when the probe executes it; a constant, or a class's fields, when the value is one that was
     there before, since a probe replaces some, such as the number of steps; words of the package when they are used.
     """
-    stored, walk = ledger.stored(name), reach(ledger.tree, EXPERIMENTS[name])
+    stored, walk = ledger.stored(name), EXPERIMENTS[name].walk(ledger.tree)
     before = {value.split("-")[0] for value in stored["stamp"]["definitions"].values()}
     executed = {tuple(key) for key in now["executed"]}
     used = {key for caller in executed & set(walk.reached) for key in walk.reached[caller].keys}
@@ -237,7 +229,8 @@ def unproven(ledger: Ledger, name: str, now: dict) -> list[str]:
         return value in stored["probe"]["values"] or (words and key in used and key[0].startswith("mffcn_lite"))
 
     own = {title: value.split("-")[0] for title, value in ledger.stamp(name)["definitions"].items()}
-    return [title for title, value in own.items() if value not in before and not proven(titles[title])]
+    changed = [title for title, value in own.items() if value not in before]
+    return [title for title in changed if title not in titles or not proven(titles[title])]  # a script's last lines
 
 
 def restamp(name: str, ledger: Ledger) -> tuple[str, dict | None]:
@@ -245,7 +238,8 @@ def restamp(name: str, ledger: Ledger) -> tuple[str, dict | None]:
     stored, experiment = ledger.stored(name), EXPERIMENTS[name]
     changed, old = ledger.own_changes(name), stored.get("probe")
     code = probe_code(ledger.tree, experiment)
-    files = [one for one in changed if one == f"{name}.json" or one in stored.get("stamp", {}).get("files", {})]
+    definitions = stored.get("stamp", {"definitions": {}})["definitions"] | ledger.stamp(name)["definitions"]
+    files = [one for one in changed if one not in definitions]
     if not changed and old is not None and old["code"] == code:
         return "up to date", None
     if not stored or files or (changed and old is None):
@@ -266,7 +260,7 @@ def restamp(name: str, ledger: Ledger) -> tuple[str, dict | None]:
         return f"left out of date: its probe gives other numbers ({', '.join(changed)})", None
     if blind := unproven(ledger, name, now):
         return f"left out of date: its probe says nothing of {', '.join(blind)}", None
-    stamp = {**ledger.stamp(name), "numbers": stored["stamp"]["numbers"]}
+    stamp = stored["stamp"] | ledger.stamp(name)
     return "stamped anew", stored | {"stamp": stamp, "probe": found, "restamped": said}
 
 
@@ -274,10 +268,10 @@ def follow(name: str, old: dict, new: dict) -> None:
     """The cards of the networks that an experiment keeps: what was made with the old stamp is made with the new one."""
     from mffcn_lite.files import write_json
 
-    for path in sorted((ROOT / KEPT).glob(EXPERIMENTS[name].keeps)) if EXPERIMENTS[name].keeps else ():
-        card = read(path.with_suffix(".json"))
+    for path in sorted((ROOT / KEPT / EXPERIMENTS[name].keeps).glob("*.json")) if EXPERIMENTS[name].keeps else ():
+        card = read(path)
         if card.get("made_with") == made_of(old):
-            write_json(path.with_suffix(".json"), card | {"made_with": made_of(new)})
+            write_json(path, card | {"made_with": made_of(new)})
 
 
 def restamp_all(names: Iterable[str]) -> None:

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.helpers.names import FITTED, NETWORKS, SHIPPED, SYSTEMS
-from benchmarks.stamps import DIGITS, ROOT, Tree, changes, stamp
+from benchmarks.stamps import DIGITS, ROOT, Tree, Walk, changes
 
 RESULTS, WEIGHTS, KEPT = Path("mffcn_lite/results"), Path("mffcn_lite/weights"), Path("benchmarks")  # below the root
 # Of a file, what says how it was made and not what came out.
-PROVENANCE = ("stamp", "probe", "restamped", "environment", "unfinished")
+PROVENANCE = ("stamp", "probe", "restamped", "environment", "unfinished", "made_with")
 WHOLE = ("objective", "l2", "perceptual", "texture", "tv")
 
 
@@ -26,11 +26,11 @@ class Experiment:
         name: of the result; or "weights/mffcn", whose file is the card of a shipped system.
         module: of Python that makes it, below `benchmarks`, such as "experiments.tables".
         arguments: of its command line.
-        starts: the functions that make the numbers; what they reach is what the result depends on.
+        starts: the functions that make the numbers, its own or "module:name"; what they reach is what it depends on.
         hours: of one core, roughly; on a GPU far less.
         names: of the systems, losses and grids that it uses.
         needs: experiments whose files it reads.
-        keeps: networks that it trains and keeps, below `benchmarks`.
+        keeps: the folder of networks that it trains and keeps, below `benchmarks`.
         alone: it uses all cores, or measures time.
         gpu: it is made on a GPU only; elsewhere what is stored stays.
     """
@@ -58,19 +58,31 @@ class Experiment:
 
     def definitions(self, tree: Tree) -> dict[str, str]:
         """The stamp of each definition on which the numbers depend, in the code of `tree`."""
-        return stamp(tree, (f"benchmarks.{self.module}:{start}" for start in self.starts), self.names)
+        return self.walk(tree).stamp()
+
+    def walk(self, tree: Tree) -> Walk:
+        """All that is reached."""
+        own = f"benchmarks.{self.module}"
+        keys = (tuple(start.split(":")) if ":" in start else (own, start) for start in self.starts)
+        return Walk(tree, tuple(keys), frozenset(self.names))
 
     def files(self, root: Path) -> dict[str, str]:
-        """The hash of what it reads from other experiments, by name."""
-        found = {}
+        """The hash of what it reads from other experiments, by name; and its own arguments."""
+        found = {"arguments": " ".join(self.arguments)} if self.arguments else {}
         for need in map(EXPERIMENTS.get, self.needs):
             content = read(root / need.file)
             if "/" in need.name:
                 content = {key: content.get(key) for key in ("model", "arguments", "weights_sha256")}
                 found[need.name] = sha256((root / need.file).with_suffix(".safetensors"))
             found[f"{need.name}.json"] = numbers(content)
-            for path in sorted((root / KEPT).glob(need.keeps)) if need.keeps else ():
-                found[f"{need.name}/{path.stem}"] = sha256(path)
+            found |= need.kept(root)
+        return found
+
+    def kept(self, root: Path) -> dict[str, str]:
+        """The hash of each file that it keeps, by name; of a card without what is said of how it was made."""
+        found = {}
+        for path in sorted((root / KEPT / self.keeps).iterdir()) if self.keeps else ():
+            found[f"{self.name}/{path.name}"] = numbers(read(path)) if path.suffix == ".json" else sha256(path)
         return found
 
 
@@ -126,11 +138,10 @@ def speed(name: str, module: str, hours: float, **more) -> Experiment:
     return Experiment(name, f"speed.{module}", hours, alone=True, **more)
 
 
-def measurement(name: str, hours: float, **more) -> Experiment:
+def measurement(name: str, hours: float, names: tuple[str, ...] = SYSTEMS, **more) -> Experiment:
     """Something measured on every shipped system."""
-    return Experiment(
-        name, f"experiments.{name}", hours, names=SYSTEMS, needs=tuple(f"weights/{one}" for one in SHIPPED), **more
-    )
+    needs = tuple(f"weights/{one}" for one in SHIPPED)
+    return Experiment(name, f"experiments.{name}", hours, names=names, needs=needs, **more)
 
 
 TRAINED = ("mffcn", "srcnn", "l2")
@@ -175,12 +186,12 @@ _ALL = (
         5,
         names=(*TRAINED, "wiener", "bicubic"),
         needs=("trials_mffcn", "trials_srcnn"),
-        keeps="networks/folds/*.safetensors",
+        keeps="networks/folds",
         alone=True,
     ),
     measurement("tables", 0.02),
     measurement("distortion", 0.1),
-    measurement("off_protocol", 0.2),
+    measurement("off_protocol", 0.2, ("bicubic", "ibp", "pocs", *FITTED, *NETWORKS)),
     measurement("systems", 0.1, starts=("main", "measure"), alone=True),
     measurement("seen_and_guessed", 0.1),
     measurement("failure", 0.1),
@@ -198,12 +209,18 @@ _ALL = (
         1,
         names=(*TRAINED, "wiener", "bicubic"),
         needs=("folds",),
-        keeps="networks/far/*.safetensors",
+        keeps="networks/far",
     ),
     speed("bench_fusing", "bench_fusing", 0.3, names=("mffcn", "l2"), needs=("weights/mffcn",)),
     speed("bench_metrics", "bench_measures", 0.1, arguments=("metrics",), starts=("bench_metrics", "measure_memory")),
     speed("costs", "bench_measures", 0.1, arguments=("objective",), starts=("bench_objective",), names=WHOLE),
-    speed("bench_training", "bench_training", 0.7, starts=("main", "train_on"), names=(*TRAINED, "fsrcnn")),
+    speed(
+        "bench_training",
+        "bench_training",
+        0.7,
+        starts=("main", "train_on", "mffcn_lite.cli:train", "mffcn_lite.cli:models"),
+        names=(*TRAINED, "fsrcnn"),
+    ),
     speed("bench_training_gpu", "bench_training", 0.1, arguments=("speed",), names=(*TRAINED, "fsrcnn"), gpu=True),
     speed("bench_sharing", "bench_sharing", 0.1, starts=("main", "work"), names=("mffcn", "l2"), gpu=True),
     speed("bench_prepare", "bench_prepare", 0.3),
@@ -231,15 +248,22 @@ class Ledger:
             self._definitions[name] = EXPERIMENTS[name].definitions(self.tree)
         return {"definitions": self._definitions[name], "files": EXPERIMENTS[name].files(self.root)}
 
+    def kept(self, name: str) -> dict[str, str]:
+        """The files that an experiment keeps beside its result."""
+        return EXPERIMENTS[name].kept(self.root)
+
     def own_changes(self, name: str) -> list[str]:
-        """What is not as it was when the result was made: definitions, files that it reads, its own numbers."""
+        """What is not as it was when the result was made: definitions, files that it reads or keeps, its numbers."""
         content, now = self.stored(name), self.stamp(name)
         if "stamp" not in content:
             return ["its stamp"]
         stored = content["stamp"]
-        old, new = stored["files"], now["files"]
+        old, new = stored["files"] | stored.get("kept", {}), now["files"] | self.kept(name)
         files = sorted(key for key in {*old, *new} if old.get(key) != new.get(key))
         files += [] if stored["numbers"] == numbers(content) else [f"{name}.json"]
+        if "/" in name:  # the card says which weights it describes
+            weights = sha256((self.root / EXPERIMENTS[name].file).with_suffix(".safetensors"))
+            files += [] if content["weights_sha256"].startswith(weights) else [name]
         return [*changes(stored["definitions"], now["definitions"]), *dict.fromkeys(files)]
 
     def changes(self, name: str) -> list[str]:

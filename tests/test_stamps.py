@@ -157,7 +157,7 @@ def test_what_computes_something_else_is_named(tmp_path, changed, named):
         edited(WORK_FILE, ("too large", "larger than allowed")),
         edited(WORK_FILE, ("shape", "figure"), ("mffcn_lite.figures", "mffcn_lite.shapes")),
         edited(WORK_FILE, ("_lite import levels", "_lite.levels import darker"), ("levels.darker(", "darker(")),
-        # Renamed: a constant, a function, a class, a method.
+        # Renamed: an argument with its calls, a constant, a function, a class, a method.
         edited(LEVELS_FILE, ("HALF", "MIDDLE")),
         edited(LEVELS_FILE, ("def darker", "def dim")) | edited(WORK_FILE, ("levels.darker", "levels.dim")),
         edited(SHAPES_FILE, ("Shape", "Form")) | edited(WORK_FILE, ("Shape", "Form")),
@@ -173,6 +173,19 @@ def test_what_computes_something_else_is_named(tmp_path, changed, named):
 )  # fmt: skip
 def test_what_computes_the_same_is_not(tmp_path, changed):
     assert difference(tmp_path, changed) == []
+
+
+def test_an_argument_is_renamed_with_the_calls_that_name_it(tmp_path):
+    before = edited(WORK_FILE, (".area()])", ".area()], by=2)"))
+    after = edited(WORK_FILE, (".area()])", ".area()], share=2)"))
+    after |= edited(LEVELS_FILE, ("by=HALF", "share=HALF"), ("* by", "* share"))
+    other = edited(WORK_FILE, (".area()])", ".area()], by=2, photo=3)"))  # another argument is given
+    one, two, three = (
+        stamp(tree(tmp_path / str(i), changed), ["benchmarks.work:main"])
+        for i, changed in enumerate((before, after, other))
+    )
+    assert changes(one, two) == []
+    assert changes(one, three) == ["work.main"]
 
 
 def test_another_function_of_the_same_form_is_seen(tmp_path):
@@ -297,11 +310,12 @@ MUTATIONS = [
      {"trials_example", "weights/example", "leak"} | MEASURED),
     ("mffcn_lite/models/sparse.py", "FLAT = ", "FLAT = 1 + ", {"trials_sparse", "weights/sparse"}),
     ("mffcn_lite/models/patches.py", "AROUND = ", "AROUND = 1 + ", PATCHES),
-    ("mffcn_lite/models/interpolation.py", 'name = "lanczos"', 'name = "bicubic"', MEASURED),
+    ("mffcn_lite/models/interpolation.py", 'name = "lanczos"', 'name = "bicubic"', MEASURED - {"off_protocol"}),
     ("mffcn_lite/models/cost.py", "get_total_flops() // 2", "get_total_flops()",
      {"ablations", "larger", "systems", "bench_fusing"}),
-    ("mffcn_lite/degrade.py", "BICUBIC_A = -0.5", "BICUBIC_A = -0.75", ALL - {"bench_fusing", "bench_prepare"}),
-    ("mffcn_lite/degrade.py", "torch.sinc(x / 3)", "torch.sinc(x / 2)", MEASURED | {"forensics"}),
+    ("mffcn_lite/degrade.py", "BICUBIC_A = -0.5", "BICUBIC_A = -0.75", ALL - {"bench_prepare"}),
+    ("mffcn_lite/degrade.py", "torch.sinc(x / 3)", "torch.sinc(x / 2)",
+     MEASURED - {"off_protocol"} | {"forensics"}),
     ("mffcn_lite/disturb.py", "quality", "subsampling", {"off_protocol"}),
     ("mffcn_lite/recognition.py", "def equal_error_rate(", "@staticmethod\ndef equal_error_rate(", {"recognition"}),
     ("mffcn_lite/data/prepare/feret.py", "CARD = ", "CARD = None or ", {"bench_prepare"}),
@@ -469,13 +483,13 @@ SLOW_PROBES = [name for name in EXPERIMENTS if name not in ("trials_forest", "be
 
 def check_probe(ledger, name):
     """A probe runs, gives its stored bits on the stored processor, and executes nothing that was not reached."""
-    from benchmarks.probes import machine, reach
+    from benchmarks.probes import machine
 
     found, stored = in_a_process(name), ledger.stored(name)["probe"]
     if found["machine"] == stored["machine"]:
         assert found["digest"] == stored["digest"]
     executed = {tuple(key) for key in found["executed"]} - {(f"benchmarks.{EXPERIMENTS[name].module}", "probe")}
-    assert executed - set(reach(ledger.tree, EXPERIMENTS[name]).reached) == set()
+    assert executed - set(EXPERIMENTS[name].walk(ledger.tree).reached) == set()
     assert machine()["torch"] == found["machine"]["torch"]
 
 

@@ -39,4 +39,4 @@ def store(name: str, content: dict, unfinished: int = 0) -> None:
 
 def stamped(name: str, content: dict) -> dict:
     """The content of an experiment's file, with its stamp."""
-    return content | {"stamp": {**LEDGER.stamp(name), "numbers": numbers(content)}}
+    return content | {"stamp": {**LEDGER.stamp(name), "kept": LEDGER.kept(name), "numbers": numbers(content)}}

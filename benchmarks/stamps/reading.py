@@ -2,10 +2,11 @@
 
 import ast
 import itertools
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from benchmarks.stamps.tree import FUNCTIONS, Key, Tree, alias_of, entries, is_text
+from benchmarks.stamps.tree import FUNCTIONS, Key, Tree, alias_of, apart, entries, is_text
 
 SCOPES = (*FUNCTIONS, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
@@ -18,7 +19,8 @@ class Mentions:
     arguments: set[str] = field(default_factory=set)
     attributes: set[str] = field(default_factory=set)
     strings: set[str] = field(default_factory=set)
-    keywords: set[str] = field(default_factory=set)
+    keywords: set[str] = field(default_factory=set)  # of calls of which it is not known what is called
+    unpacked: set[Key] = field(default_factory=set)  # definitions that are called with `**`
     messages: list[str] = field(default_factory=list)  # methods of ours, by their names
 
 
@@ -28,15 +30,24 @@ class Reader:
     Args:
         tree: where names are looked up.
         module: of the definition.
-        fixed: names of arguments that are part of calls.
+        fixed: names of arguments that are part of calls; None for all.
         methods: names of methods that are followed.
         text: keep the words of errors and prints too.
         cut: for a table, the keys whose entries are followed.
     """
 
-    def __init__(self, tree: Tree, module: str, fixed: set[str], methods: set[str], text: bool, cut: set[str] | None):
+    def __init__(
+        self,
+        tree: Tree,
+        module: str,
+        fixed: set[str] | None = None,
+        methods: set[str] = frozenset(),
+        text: bool = False,
+        cut: set[str] | None = None,
+    ):
         self.tree, self.home, self.fixed, self.methods, self.text, self.cut = tree, module, fixed, methods, text, cut
         self.found, self.scopes, self.count = Mentions(), [], itertools.count()
+        self.foreign: list[set[str]] = []  # of the functions around, the locals that hold somebody else's objects
 
     def read(self, nodes: Iterable[ast.AST]) -> tuple:
         """All nodes of a definition."""
@@ -76,6 +87,13 @@ class Reader:
             return self.tree.member(above, node.attr)
         return None
 
+    def is_foreign(self, node: ast.AST) -> bool:
+        """Whether an object is of somebody else's class: `PCA(3)`, or a local that was made so and nothing else."""
+        if isinstance(node, ast.Call):
+            made = self.dotted(node.func)
+            return isinstance(made, str) and made.rpartition(".")[2][:1].isupper()
+        return isinstance(node, ast.Name) and any(node.id in names for names in self.foreign)
+
     def bound(self, nodes: Iterable[ast.AST]) -> dict:
         """The names that are bound in a scope, without those of the scopes in it."""
         names, todo = {}, list(nodes)
@@ -103,7 +121,8 @@ class Reader:
     def plain(self, node: object) -> object:
         """A node as nested tuples."""
         if isinstance(node, list):
-            return tuple(plain for one in node if (plain := self.plain(one)) is not None)
+            parts = (part for one in node for part in apart(one))
+            return tuple(plain for one in parts if (plain := self.plain(one)) is not None)
         if not isinstance(node, ast.AST):
             return node
         special = getattr(self, f"_{type(node).__name__}", None)
@@ -122,8 +141,7 @@ class Reader:
         found = self.dotted(node)
         if found is not None:
             return self.named(found)
-        made = self.dotted(node.value.func) if isinstance(node.value, ast.Call) else None
-        if isinstance(made, str) and made.rpartition(".")[2][:1].isupper():  # of an object of somebody else's class
+        if self.is_foreign(node.value):
             return "attribute", node.attr, self.plain(node.value)
         self.found.attributes.add(node.attr)
         if node.attr in self.methods:
@@ -148,20 +166,25 @@ class Reader:
                 parts.append(value.value if isinstance(value, ast.Constant) else self.plain(value))
         return "text", tuple(part for part in parts if part != "")
 
-    def _keyword(self, node):
-        if node.arg is not None:
-            self.found.keywords.add(node.arg)
-        return "keyword", node.arg, self.plain(node.value)
-
     def _Call(self, node):
+        """An argument by its place where it is known what is called, so that it may be renamed."""
         reached = ("getattr", "setattr", "attrgetter", "methodcaller")
         if isinstance(node.func, ast.Name) and node.func.id in reached:
             self.found.attributes |= {one.value for one in node.args if isinstance(one, ast.Constant) and one.value}
-        return self.fields(node)
+        called, given = self.dotted(node.func), []
+        places = self.tree.arguments(called) if isinstance(called, tuple) else []
+        for keyword in node.keywords:
+            if keyword.arg is None and isinstance(called, tuple):
+                self.found.unpacked.add(called)
+            elif keyword.arg is not None and keyword.arg not in places:
+                self.found.keywords.add(keyword.arg)
+            place = places.index(keyword.arg) if keyword.arg in places else keyword.arg
+            given.append((place, self.plain(keyword.value)))
+        return "call", self.plain(node.func), self.plain(node.args), tuple(given)
 
     def _arg(self, node):
         self.found.arguments.add(node.arg)
-        return "argument", node.arg if node.arg in self.fixed else self.name(node.arg)
+        return "argument", node.arg if self.fixed is None or node.arg in self.fixed else self.name(node.arg)
 
     def _within(self, node: ast.AST, names: dict) -> tuple:
         self.scopes.append(names)
@@ -190,7 +213,12 @@ class Reader:
         self.scopes.append({name: value for name, value in own.items() if name not in shared})
         lists = (arguments.posonlyargs, arguments.args, arguments.kwonlyargs)
         given = (*(self.plain(part) for part in lists), self.plain(arguments.vararg), self.plain(arguments.kwarg))
+        parts = [part for one in body for part in ast.walk(one)]
+        stored = Counter(one.id for one in parts if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store))
+        made = [one.targets[0] for one in parts if isinstance(one, ast.Assign) and self.is_foreign(one.value)]
+        self.foreign.append({one.id for one in made if isinstance(one, ast.Name) and stored[one.id] == 1})
         inside = self.plain(body)
+        self.foreign.pop()
         self.scopes.pop()
         return "function", outside, given, inside
 
@@ -215,7 +243,7 @@ class Reader:
         head = self.plain([*node.decorator_list, *node.bases, *node.keywords])
         nested, body = bool(self.scopes), []
         self.scopes.append({})
-        for one in node.body:
+        for one in (part for statement in node.body for part in apart(statement)):
             if isinstance(one, ast.AnnAssign):
                 kept = [word for word in ("ClassVar", "InitVar", "KW_ONLY") if word in ast.dump(one.annotation)]
                 body.append(("field", ast.unparse(one.target), kept, self.plain(one.value)))
@@ -237,9 +265,8 @@ class Reader:
         return ("Assign", *(self.plain(target) for target in node.targets), self.plain(node.value))
 
     def table(self, node: ast.Assign) -> tuple:
-        """The entries of a table that are followed, in the order of their keys: others may come and go."""
-        used = sorted(((key, value) for key, value in entries(node) if key in self.cut), key=lambda entry: entry[0])
-        return tuple((key, self.plain(value)) for key, value in used)
+        """The entries of a table that are followed: others may come and go."""
+        return tuple((key, self.plain(value)) for key, value in entries(node) if key in self.cut)
 
     def _Import(self, node):
         return None
@@ -247,9 +274,10 @@ class Reader:
     _ImportFrom = _Nonlocal = _Global = _Pass = _Import
 
     def _Expr(self, node):
-        call = node.value
-        printed = isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "print"
-        if is_text(node) or (printed and not self.text):
+        called = ast.unparse(node.value.func) if isinstance(node.value, ast.Call) else ""
+        # What is printed as JSON is read by another process.
+        said = called in ("print", "warnings.warn") and "json.dumps" not in ast.unparse(node)
+        if is_text(node) or (said and not self.text):
             return None
         return self.fields(node)
 

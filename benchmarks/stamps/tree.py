@@ -36,6 +36,22 @@ def written(node: ast.stmt) -> Iterator[str]:
             yield part.value.id
 
 
+def apart(node: ast.stmt) -> list[ast.stmt]:
+    """`a = b = 1` and `a, b = 1, 2` as two statements, where no later value uses what an earlier one gave."""
+    if not isinstance(node, ast.Assign):
+        return [node]
+    targets, values = node.targets, [node.value] * len(node.targets)
+    if len(targets) == 1 and isinstance(targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
+        targets, values = targets[0].elts, node.value.elts
+    given = [target.id for target in targets if isinstance(target, ast.Name)]
+    if len(given) != len(targets) or len(targets) != len(values):
+        return [node]
+    used = [{one.id for one in ast.walk(value) if isinstance(one, ast.Name)} for value in values]
+    if any(name in later for i, name in enumerate(given) for later in used[i + 1 :]):
+        return [node]
+    return [ast.Assign([target], value) for target, value in zip(targets, values, strict=True)]
+
+
 def alias_of(alias: ast.alias) -> tuple[str, str]:
     """(the name that `import …` binds, the module behind it)."""
     return (alias.asname, alias.name) if alias.asname else (alias.name.split(".")[0], alias.name.split(".")[0])
@@ -49,39 +65,34 @@ class Module:
     definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)  # a constant may have several statements
     imports: dict[str, tuple[str, str | None]] = field(default_factory=dict)
     statements: list[ast.stmt] = field(default_factory=list)  # that bind nothing
+    main: list[ast.stmt] = field(default_factory=list)  # under `if __name__ == "__main__"`
 
     @classmethod
     def parse(cls, name: str, source: str) -> "Module":
-        """Read a module; statements under `if __name__ == "__main__"` and `if TYPE_CHECKING` are not in it."""
+        """Read a module."""
         module = cls(name)
         for node in ast.parse(source).body:
             module._add(node)
         return module
 
     def _add(self, node: ast.stmt) -> None:
-        if isinstance(node, ast.Import):
-            self.imports |= {bound: (target, None) for bound, target in map(alias_of, node.names)}
-        elif isinstance(node, ast.ImportFrom):
-            self.imports |= {alias.asname or alias.name: (node.module, alias.name) for alias in node.names}
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            found = {bound: (target, None) for bound, target in map(alias_of, node.names)}
+            if isinstance(node, ast.ImportFrom):
+                found = {alias.asname or alias.name: (node.module, alias.name) for alias in node.names}
+            self.imports |= found
+            for name in found:  # the last one counts
+                self.definitions.pop(name, None)
         elif isinstance(node, ast.If) and "__name__" in ast.dump(node.test):
-            return
-        elif isinstance(node, ast.Assign) and (pairs := self._apart(node)):
-            for target, value in pairs:
-                self.definitions.setdefault(target.id, []).append(ast.Assign([target], value))
+            self.main.append(node)
+        elif len(parts := apart(node)) > 1:
+            for part in parts:
+                self._add(part)
         elif names := [name for name in dict.fromkeys(written(node)) if name != "__all__"]:
             for name in names:
                 self.definitions.setdefault(name, []).append(node)
         elif not is_text(node) and "__all__" not in set(written(node)):
             self.statements.append(node)
-
-    @staticmethod
-    def _apart(node: ast.Assign) -> list[tuple[ast.Name, ast.expr]]:
-        """`A, B = 1, 2` as two assignments."""
-        target, value = node.targets[0], node.value
-        if len(node.targets) > 1 or not (isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple)):
-            return []
-        whole = all(isinstance(one, ast.Name) for one in target.elts) and len(target.elts) == len(value.elts)
-        return list(zip(target.elts, value.elts, strict=True)) if whole else []
 
     def class_named(self, name: str) -> ast.ClassDef | None:
         """The class, where `name` is one."""
@@ -94,6 +105,7 @@ class Tree:
 
     def __init__(self, root: Path = ROOT, folders: Iterable[str] = FOLDERS):
         self.root, self.folders, self.modules = Path(root), set(folders), {}
+        self.behind: dict[str, set[str]] = {}  # by module, all that it imports, directly or not
         self.readings: dict[tuple, tuple] = {}  # (hash, mentions) of definitions that were read before
 
     def module(self, name: str) -> Module | None:
@@ -164,6 +176,27 @@ class Tree:
         found = self.module(key[0]).class_named(name)
         nodes = [node for node in found.body if isinstance(node, FUNCTIONS) and node.name == attribute]
         return tuple(nodes)
+
+    def imported(self, module: str) -> set[str]:
+        """Our modules that an import of `module` runs: itself, what it imports, and the packages around these."""
+        if module not in self.behind:
+            found, todo = set(), [module]
+            while todo:
+                name = todo.pop()
+                if name in found or self.module(name) is None:
+                    continue
+                found.add(name)
+                todo.append(name.rpartition(".")[0])
+                for target, attribute in self.module(name).imports.values():
+                    todo += [target, f"{target}.{attribute}"]
+            self.behind[module] = found
+        return self.behind[module]
+
+    def arguments(self, key: Key) -> list[str]:
+        """The names of a function's arguments in their order; of a class none, as its fields are named in calls."""
+        node = self.module(key[0]).definitions[key[1]][0] if "." not in key[1] else self.method(key)[0]
+        given = node.args if isinstance(node, FUNCTIONS) else None
+        return [one.arg for one in (*given.posonlyargs, *given.args, *given.kwonlyargs)] if given else []
 
     def is_foreign(self, key: Key) -> bool:
         """Whether a class extends somebody else's, who may call any of its methods; torch's modules apart."""

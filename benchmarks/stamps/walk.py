@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from benchmarks.stamps.reading import Mentions, Reader
 from benchmarks.stamps.tree import DIGITS, FUNCTIONS, REGISTRY, Key, Tree, entries
 
-HOOKS = {"forward", "extra_repr"}  # methods that torch calls
+# Methods that torch calls.
+HOOKS = {"forward", "extra_repr", "_apply", "_load_from_state_dict", "_save_to_state_dict", "set_extra_state"}
 # Dictionaries whose entries are followed one by one: "names" where the experiment names them, "strings" where a reached
 # definition holds the key.
 TABLES = dict.fromkeys(("SYSTEMS", "LOSSES", "TERMS", "GRIDS"), "names")
@@ -52,7 +53,7 @@ class Walk:
 
     def __post_init__(self):
         self.reached: dict[Key, Mentions] = {}
-        self.attributes, self.strings, self.keywords = set(HOOKS), set(self.names), set()
+        self.attributes, self.strings, self.keywords, self.unpacked = set(HOOKS), set(self.names), set(), set()
         self.tables = set()
         todo = list(self.start)
         while todo:
@@ -61,16 +62,16 @@ class Walk:
                     self._reach(key)
             todo = [key for key in self._waiting() if key not in self.reached]
 
-    def _read(self, key: Key, fixed: frozenset = frozenset(), methods: frozenset = frozenset()) -> tuple:
+    def _read(self, key: Key, fixed: frozenset | None = frozenset(), methods: frozenset = frozenset()) -> tuple:
         """(the hash of a definition, what it mentions); what was read in the same way before is not read again."""
         # A chapter names what it uses in its cells.
         cut, names = None, self.names if TABLES.get(key[1]) == "names" and not self.text else self.strings
         if key[1] in TABLES and (known := {entry for node in self.nodes(key) for entry, _ in entries(node)}):
             cut = frozenset(known & names)
         way = (key, self.text, cut)
-        if way in self.tree.readings and (fixed or methods):
+        if way in self.tree.readings and (fixed is None or fixed or methods):
             found = self.tree.readings[way][1]
-            way = (*way, fixed & found.arguments, methods & found.attributes)
+            way = (*way, fixed and fixed & found.arguments, methods & found.attributes)
         if way not in self.tree.readings:
             reader = Reader(self.tree, key[0], fixed, methods, self.text, cut)
             self.tree.readings[way] = digest(reader.read(self.nodes(key))), reader.found
@@ -83,6 +84,8 @@ class Walk:
         module, name = key
         if name == "(statements)":
             return self.tree.module(module).statements
+        if name == "(main)":
+            return self.tree.module(module).main
         if "." in name:
             return self.tree.method(key)
         return self.tree.module(module).definitions[name]
@@ -93,6 +96,7 @@ class Walk:
         self.attributes |= found.attributes
         self.strings |= found.strings
         self.keywords |= found.keywords
+        self.unpacked |= found.unpacked
 
     def _waiting(self) -> Iterator[Key]:
         """What the reached definitions lead to: mentions, statements of their modules, methods, entries of tables."""
@@ -101,8 +105,9 @@ class Walk:
                 self._reach(key)
             yield from (one for one in self.reached[key].keys if not is_end(one[0]))
             module = self.tree.module(key[0])
-            if module.statements and key[1] != "(statements)":
-                yield key[0], "(statements)"
+            for place in self.tree.imported(key[0]):
+                if self.tree.module(place).statements and not is_end(place):
+                    yield place, "(statements)"
             if (found := module.class_named(key[1])) is not None:
                 for name in (one.name for one in found.body if isinstance(one, FUNCTIONS)):
                     called = name in self.attributes or (name.startswith("__") and name.endswith("__"))
@@ -129,17 +134,23 @@ class Walk:
 
     def stamp(self) -> dict[str, str]:
         """Each reached definition by its name, in two parts: what it computes itself, and what it calls for that."""
-        fixed = frozenset(self.keywords | self.strings | {"self", "cls"})
+        fixed = frozenset(self.keywords | {"self", "cls"})
         methods = {key[1].split(".")[1] for key in self.reached if "." in key[1]} - HOOKS
         methods = frozenset(name for name in methods if not name.startswith("__"))
         own, linked = {}, {}
         for key in self.reached:
-            own[key], linked[key] = self._read(key, fixed, methods)
+            # What a class is made with may stand in a file, by name.
+            named = key in self.unpacked or key[1].endswith(".__init__")
+            own[key], linked[key] = self._read(key, None if named else fixed, methods)
         by_name = {}
         for key in self.reached:
             if "." in key[1]:
                 by_name.setdefault(key[1].split(".")[1], []).append(own[key])
         found = {}
+        for place in dict.fromkeys(key[0] for key in self.start):  # of a script read, not followed: it has many starts
+            if self.tree.module(place).main:
+                key = place, "(main)"
+                found[self.tree.title(key)] = f"{self._read(key, None)[0]}-"
         for key, title in self.titles().items():
             links = [own.get(one, one[1]) for one in linked[key].keys]  # beyond an end, the name
             links += [sorted(by_name[name]) for name in linked[key].messages]
