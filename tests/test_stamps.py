@@ -305,7 +305,7 @@ MUTATIONS = [
     ("mffcn_lite/models/mff.py", "FEW = ", "FEW = 1 + ", MFFCN),
     ("mffcn_lite/models/mffcn.py", '"conv3": 3', '"conv3": 7', MFFCN),
     ("mffcn_lite/models/wiener.py", "RIDGE = 1e-7", "RIDGE = 1e-6",
-     {"weights/wiener", "larger", "srcnn_at_2", "folds", "leak", "recognition"}),
+     FITTED | {"larger", "srcnn_at_2", "folds", "leak", "recognition"}),  # one function fits them all
     ("mffcn_lite/models/example.py", "DARKEST = ", "DARKEST = 1 + ",
      {"trials_example", "weights/example", "leak"} | MEASURED),
     ("mffcn_lite/models/sparse.py", "FLAT = ", "FLAT = 1 + ", {"trials_sparse", "weights/sparse"}),
