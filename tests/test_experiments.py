@@ -200,7 +200,7 @@ def test_an_arm_of_the_objective_goes_on_from_the_start(tmp_path, monkeypatch):
     save_model(start, tmp_path / "start.safetensors")
     monkeypatch.setattr(loss_arms, "CONFIG", replace(loss_arms.CONFIG, batch=2, lr=1e-12))
     found = loss_arms.run("as written, l2 + tv", 0, tmp_path / "start.safetensors", steps=1)
-    assert found["weights"] == {"l2": 10.0, "perceptual": 0, "texture": 0, "tv": 0.0001}
+    assert {term: weight for term, weight in found["weights"].items() if weight} == {"l2": 10.0, "tv": 0.0001}
     _, validation, _ = people_for_training(load_faces("orl"), hold_out=True)
     blurred = degrade(validation.floats(), 4)  # a step of no length leaves the start, which changes nothing
     want = psnr(blurred.clamp(0, 1), validation.floats(), data_range=1.0).mean().item()
