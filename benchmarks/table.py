@@ -81,7 +81,7 @@ class Experiment:
     def kept(self, root: Path) -> dict[str, str]:
         """The hash of each file that it keeps, by name; of a card without what is said of how it was made."""
         found = {}
-        for path in sorted((root / KEPT / self.keeps).iterdir()) if self.keeps else ():
+        for path in sorted((root / KEPT / self.keeps).glob("*.*")) if self.keeps else ():
             found[f"{self.name}/{path.name}"] = numbers(read(path)) if path.suffix == ".json" else sha256(path)
         return found
 
@@ -263,7 +263,7 @@ class Ledger:
         files += [] if stored["numbers"] == numbers(content) else [f"{name}.json"]
         if "/" in name:  # the card says which weights it describes
             weights = sha256((self.root / EXPERIMENTS[name].file).with_suffix(".safetensors"))
-            files += [] if content["weights_sha256"].startswith(weights) else [name]
+            files += [] if content.get("weights_sha256", "").startswith(weights) else [name]
         return [*changes(stored["definitions"], now["definitions"]), *dict.fromkeys(files)]
 
     def changes(self, name: str) -> list[str]:

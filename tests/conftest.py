@@ -22,6 +22,9 @@ sys.path.append(str(Path(__file__).parent.parent))
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+for flags in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL"):  # of the make that started the tests, not of those that tests start
+    os.environ.pop(flags, None)
+
 NO_SKIPS = "MFFCN_LITE_NO_SKIPS"  # set by .ci/run, which installs what the tests need
 
 

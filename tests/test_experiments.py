@@ -15,6 +15,7 @@ from mffcn_lite.data import load_faces, people_for_training
 from mffcn_lite.degrade import degrade
 from mffcn_lite.evaluation import load_results
 from mffcn_lite.features import create_features
+from mffcn_lite.files import sha256
 from mffcn_lite.losses import Objective
 from mffcn_lite.metrics import psnr
 from mffcn_lite.models import count_multiplications, count_parameters, create_model
@@ -39,12 +40,14 @@ def test_an_experiment_goes_on_and_begins_anew_when_the_code_has_changed(elsewhe
 def test_other_weights_make_a_table_out_of_date(elsewhere):
     for name in (name for name in EXPERIMENTS if name.startswith(("trials_", "weights/"))):
         elsewhere(name).parent.mkdir(parents=True, exist_ok=True)
-        elsewhere(name).with_suffix(".safetensors").write_bytes(b"weights")
-        storing.store(name, {"model": name})
+        path = elsewhere(name).with_suffix(".safetensors")
+        path.write_bytes(b"weights")
+        storing.store(name, {"model": name, "weights_sha256": sha256(path)})
     storing.store("tables", {})
     assert storing.LEDGER.line("tables") == "up to date"
     elsewhere("weights/srcnn").with_suffix(".safetensors").write_bytes(b"others")
-    assert storing.LEDGER.line("tables") == "out of date: weights/srcnn changed"
+    for name in ("tables", "weights/srcnn"):
+        assert storing.LEDGER.line(name) == "out of date: weights/srcnn changed"
 
 
 def test_what_a_result_is_made_from_counts_for_all_that_follow(elsewhere):

@@ -51,7 +51,10 @@ def ci(tmp_path):
             }
             (folder / name).write_text(f'#!/bin/sh\necho "{name} $*" >> $CALLED\n{does.get(name, "")}\n')
             (folder / name).chmod(0o755)
-        env = {"PATH": str(folder), "CALLED": str(called)}
+        fonts = tmp_path / "fonts"
+        if "fonts" in there:
+            (fonts / "truetype" / "liberation").mkdir(parents=True)
+        env = {"PATH": str(folder), "CALLED": str(called), "FONTS": str(fonts)}
         done = subprocess.run(["/bin/sh", tmp_path / ".ci" / "run"], env=env, capture_output=True, text=True, cwd="/")
         lines = called.read_text().splitlines()
         return done, [line for line in lines if not line.startswith("sudo")]
@@ -63,16 +66,16 @@ def test_ci_installs_what_is_missing_and_lets_nothing_be_skipped(ci):
     done, called = ci("google-chrome", "g++")
     assert done.returncode == 0, done.stderr
     assert called[0].startswith("apt-get update")
-    assert called[1].endswith(" nodejs bubblewrap")
+    assert called[1].endswith(" nodejs bubblewrap fonts-liberation")
     assert called[2:] == ["make lint", "1", "make test", "1"]
 
 
 def test_ci_installs_nothing_where_all_is_there(ci):
-    assert ci("chromium", "node", "bwrap", "g++")[1] == ["make lint", "1", "make test", "1"]
+    assert ci("chromium", "node", "bwrap", "g++", "fonts")[1] == ["make lint", "1", "make test", "1"]
 
 
 def test_ci_that_cannot_install_says_what_is_missing_and_does_not_begin(ci):
-    done, called = ci("chromium", "node", "g++", apt=100)
+    done, called = ci("chromium", "node", "g++", "fonts", apt=100)
     assert done.returncode == 2
     assert done.stderr.startswith("The tests need bubblewrap, and apt-get could not install that here")
     assert not any(line.startswith("make") for line in called)
