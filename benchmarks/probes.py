@@ -1,8 +1,8 @@
 """Probes: a short, deterministic part of each experiment, by which a change that changes no number is recognised.
 
-A probe is the function `probe` beside what makes the result; it returns numbers. Its digest is taken over their bits,
-and over the values of the constants on which the result depends, since a probe takes fewer steps than they say. Where
-the digest is what it was, and everything that changed was executed in the probe, the result is stamped anew.
+A probe is the function `probe` beside what makes the result; it returns numbers. Its digest is taken over their bits.
+Beside it stand hashes of the constants on which the result depends, since a probe takes fewer steps than they say.
+Where the digest is what it was, and the probe says something of everything that changed, the result is stamped anew.
 
 A digest belongs to a processor, its libraries and one thread. Where these are others, both sides are computed: from the
 commit in which the stamp was stored, and from the files of now.
@@ -22,8 +22,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from benchmarks.stamps import FOLDERS, ROOT, TABLES, Key, Reader, Tree, is_end
+from benchmarks.stamps import FOLDERS, ROOT, TABLES, Key, Reader, Tree, is_end, module_name
 from benchmarks.table import EXPERIMENTS, KEPT, Experiment, Ledger, digest_of, made_of, read
+from mffcn_lite.files import write_json
 
 # ------------------------------------------------------------------------------------------------ a digest
 
@@ -134,9 +135,8 @@ class Executed:
         name = code.co_qualname.split(".<locals>")[0]
         # Not what runs when a module is imported: its body, its classes' bodies, lambdas and comprehensions there.
         if code.co_filename.startswith(self.root) and name[0] != "<" and code.co_flags & 1:  # CO_OPTIMIZED
-            parts = Path(code.co_filename).relative_to(self.root).with_suffix("").parts
-            module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-            if parts[0] in FOLDERS and not is_end(module):
+            module = module_name(Path(code.co_filename).relative_to(self.root))
+            if module.split(".")[0] in FOLDERS and not is_end(module):
                 self.keys.add((module, name))
 
 
@@ -266,8 +266,6 @@ def restamp(name: str, ledger: Ledger) -> tuple[str, dict | None]:
 
 def follow(name: str, old: dict, new: dict) -> None:
     """The cards of the networks that an experiment keeps: what was made with the old stamp is made with the new one."""
-    from mffcn_lite.files import write_json
-
     for path in sorted((ROOT / KEPT / EXPERIMENTS[name].keeps).glob("*.json")) if EXPERIMENTS[name].keeps else ():
         card = read(path)
         if card.get("made_with") == made_of(old):
@@ -276,8 +274,6 @@ def follow(name: str, old: dict, new: dict) -> None:
 
 def restamp_all(names: Iterable[str]) -> None:
     """Each of the results, two at a time; a line a result."""
-    from mffcn_lite.files import write_json
-
     ledger = Ledger()
 
     def one(name: str) -> None:

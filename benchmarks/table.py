@@ -271,16 +271,21 @@ class Ledger:
         behind = (self.changes(need) for need in EXPERIMENTS[name].needs)
         return list(dict.fromkeys(itertools.chain(self.own_changes(name), *behind)))
 
+    def report(self, name: str) -> tuple[str, list[str]]:
+        """(`missing`, `out of date`, `begun` or `up to date`; what changed)."""
+        stored, changed = self.stored(name), self.changes(name)
+        state = "missing" if not stored else "out of date" if changed else ""
+        return state or ("begun" if stored.get("unfinished") else "up to date"), changed
+
     def state(self, name: str) -> str:
-        """`missing`, `out of date`, `begun` or `up to date`."""
-        stored = self.stored(name)
-        if not stored:
-            return "missing"
-        if self.changes(name):
-            return "out of date"
-        return "begun" if stored.get("unfinished") else "up to date"
+        """The first of these."""
+        return self.report(name)[0]
 
     def line(self, name: str) -> str:
         """Its state in words."""
-        state = self.state(name)
-        return f"{state}: {', '.join(f'{one} changed' for one in self.changes(name))}" if "out" in state else state
+        return in_words(*self.report(name))
+
+
+def in_words(state: str, changed: list[str]) -> str:
+    """`up to date`, or `out of date: recording.validate changed`."""
+    return f"{state}: {', '.join(f'{one} changed' for one in changed)}" if state == "out of date" else state

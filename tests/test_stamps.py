@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.probes import in_a_process, values
-from benchmarks.stamps import TABLES, Module, Tree, changes, stamp
+from benchmarks.stamps import TABLES, Module, Tree, changes, module_name, stamp
 from benchmarks.table import EXPERIMENTS, Ledger
 from book.build import make_chapters
 
@@ -358,12 +358,16 @@ def ledger():
     return Ledger()
 
 
+def with_text(tree, file, text):
+    """The tree in which a file holds another text."""
+    other, name = Tree(ROOT), module_name(Path(file))
+    other.modules = {**tree.modules, name: Module.parse(name, text)}
+    return other
+
+
 def called(ledger, file, text):
     """The results whose stamps differ where a file holds another text."""
-    parts = Path(file).with_suffix("").parts
-    name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-    other = Tree(ROOT)
-    other.modules = {**ledger.tree.modules, name: Module.parse(name, text)}
+    other = with_text(ledger.tree, file, text)
     found = {}
     for one, experiment in EXPERIMENTS.items():
         if different := changes(ledger.stamp(one)["definitions"], experiment.definitions(other)):
@@ -450,11 +454,7 @@ def test_every_chapter_was_executed_with_the_code_of_now(chapters):
 def test_a_change_concerns_the_chapters_that_use_it(file, old, new, expected, chapters, monkeypatch):
     text = (ROOT / file).read_text(encoding="utf-8")
     assert old in text
-    parts = Path(file).with_suffix("").parts
-    module = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-    other = Tree(ROOT)
-    other.modules = {**make_chapters.TREE.modules, module: Module.parse(module, text.replace(old, new, 1))}
-    monkeypatch.setattr(make_chapters, "TREE", other)
+    monkeypatch.setattr(make_chapters, "TREE", with_text(make_chapters.TREE, file, text.replace(old, new, 1)))
     found = {name for name, (text, stamp) in chapters.items() if make_chapters.stamp_of(name, text) != stamp}
     assert found == ({name for name in chapters if name[0].isdigit()} if expected is None else expected)
 

@@ -18,7 +18,7 @@ probes and compares the code that was executed with what was reached (tests/test
 """
 
 from benchmarks.stamps.reading import Reader
-from benchmarks.stamps.tree import DIGITS, FOLDERS, ROOT, Key, Module, Tree
+from benchmarks.stamps.tree import DIGITS, FOLDERS, ROOT, Key, Module, Tree, module_name
 from benchmarks.stamps.walk import TABLES, Walk, changes, is_end, stamp
 
 __all__ = [
@@ -33,5 +33,6 @@ __all__ = [
     "Walk",
     "changes",
     "is_end",
+    "module_name",
     "stamp",
 ]

@@ -13,6 +13,12 @@ FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 Key = tuple[str, str]  # (module, qualified name)
 
 
+def module_name(file: Path) -> str:
+    """The dotted name of a module, by its file below the root."""
+    parts = file.with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
 def is_text(node: ast.stmt) -> bool:
     """Whether a statement is a docstring."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
@@ -124,8 +130,7 @@ class Tree:
         """Read everything now, so that what is written to the files later is not seen."""
         for folder in self.folders:
             for path in sorted((self.root / folder).rglob("*.py")):
-                parts = path.relative_to(self.root).with_suffix("").parts
-                self.module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+                self.module(module_name(path.relative_to(self.root)))
         return self
 
     def folder(self, module: str) -> Path:

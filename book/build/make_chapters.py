@@ -19,7 +19,7 @@ import nbformat
 from nbclient import NotebookClient
 
 from benchmarks.stamps import Module, Tree, Walk
-from benchmarks.table import PROVENANCE, digest_of
+from benchmarks.table import digest_of, numbers, read
 
 BOOK = Path(__file__).parents[1]
 ROOT = BOOK.parent
@@ -45,7 +45,7 @@ def badge(name: str) -> str:
 def stamp_of(name: str, text: nbformat.NotebookNode) -> str:
     """A hash of what a chapter's outputs depend on: each definition that its cells reach, the results and the weights.
 
-    The cells are followed as an experiment is (benchmarks/stamps.py), but what is printed counts too. Of the results
+    The cells are followed as an experiment is (benchmarks/stamps), but what is printed counts too. Of the results
     and the shipped systems those count whose names are found on the way; all systems where the cells ask for the list.
     """
     cells = "\n".join(cell.source for cell in text.cells if cell.cell_type == "code")
@@ -56,8 +56,7 @@ def stamp_of(name: str, text: nbformat.NotebookNode) -> str:
     found = {}
     for path in sorted((ROOT / "mffcn_lite").glob("[rw]e*/*.json")):
         if path.stem in walk.strings or (lists and path.parent.name == "weights"):
-            content = json.loads(path.read_text(encoding="utf-8"))
-            found[path.stem] = digest_of({key: value for key, value in content.items() if key not in PROVENANCE})
+            found[path.stem] = numbers(read(path))
     return digest_of([sorted(walk.stamp().values()), found])
 
 
