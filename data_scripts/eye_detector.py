@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from mffcn_lite.data.prepare.alignment import Eyes, Unusable
+from mffcn_lite.data.prepare.alignment import Eyes
 from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.picturefiles.formats import Unusable
 
 LONGEST, SMALL = 800, 400  # pixels: larger photos are made smaller to look for faces, smaller ones are enlarged
 LANDMARKS = "shape_predictor_5_face_landmarks.dat"

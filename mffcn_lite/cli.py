@@ -162,7 +162,7 @@ def reconstruct(
 
     from mffcn_lite.checkpoint import load_model
     from mffcn_lite.device import choose_device
-    from mffcn_lite.pictures import enlarge, read_picture, write_picture
+    from mffcn_lite.pictures import enlarge_file
     from mffcn_lite.progress import Reporter
 
     system = load_model(model, choose_device(device))
@@ -170,12 +170,8 @@ def reconstruct(
     with Reporter("enlarging", len(images)) as reporter:
         for image in images:
             try:
-                small = read_picture(image)
                 target = out / f"{image.stem}-{system.name}-x{times}.png"
-                try:
-                    write_picture(enlarge(system, small, times), target)
-                except MffcnLiteError as error:
-                    raise MffcnLiteError(f"{image}: {error}") from error
+                enlarge_file(system, image, target, times)
                 print(target)
             except MffcnLiteError as error:
                 failures.append(str(error))

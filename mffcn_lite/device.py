@@ -1,4 +1,7 @@
-"""What a network runs on."""
+"""What a network runs on, and how much memory that has left."""
+
+import contextlib
+from pathlib import Path
 
 import torch
 
@@ -15,3 +18,24 @@ def choose_device(name: str = "auto") -> torch.device:
     if name == "cuda" and not torch.cuda.is_available():
         raise MffcnLiteError("no CUDA device was found; choose --device cpu or auto")
     return torch.device("cuda" if name != "cpu" and torch.cuda.is_available() else "cpu")
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """What `device` has left; None where the system does not say."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    found = []
+    with contextlib.suppress(OSError, StopIteration, ValueError):
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        found.append(1024 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]))
+    with contextlib.suppress(OSError, StopIteration, ValueError):  # a container's own limit
+        limit, used, parts = (Path(f"/sys/fs/cgroup/memory.{name}").read_text() for name in ("max", "current", "stat"))
+        files = next(line for line in parts.splitlines() if line.startswith("inactive_file"))  # given up on demand
+        found.append(int(limit) - int(used) + int(files.split()[1]))
+    with contextlib.suppress(ImportError, OSError, ValueError):  # a limit that a user set for this process
+        import resource  # not on Windows
+
+        limit, pages = resource.getrlimit(resource.RLIMIT_AS)[0], Path("/proc/self/statm").read_text().split()[0]
+        if limit != resource.RLIM_INFINITY:
+            found.append(max(0, limit - int(pages) * resource.getpagesize()))
+    return min(found, default=None)

@@ -1,156 +1,109 @@
-"""Picture files in and out, and a system applied to a whole picture, in tiles where it is large."""
+"""Picture files in and out, and one enlarged into another."""
 
-import re
+import os
 import warnings
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
-from mffcn_lite.degrade import small_size, upsample
+from mffcn_lite.data.prepare.sources import read_photo
+from mffcn_lite.enlarging import RGB_TO_YCBCR, TILE, check_picture, enlarge, enlarged_rows
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import replacing
 from mffcn_lite.models import SuperResolver
+from mffcn_lite.picturefiles.colour import srgb_profile
+from mffcn_lite.picturefiles.decoding import Picture
+from mffcn_lite.picturefiles.formats import Unusable
+from mffcn_lite.picturefiles.png import write_png
 
-MAX_SIDE = 4000  # pixels of a result
-TILE = 512  # pixels of a result that a network computes at a time, without the overlap
-EXIF_ORIENTATION = 0x0112
+__all__ = ["RGB_TO_YCBCR", "enlarge", "enlarge_file", "read_picture", "write_picture"]
 
-# Y, Cb, Cr of BT.601 in full swing, as in JPEG; Cb and Cr lie around 0 here.
-RGB_TO_YCBCR = torch.tensor(
-    [[0.299, 0.587, 0.114], [-0.168735892, -0.331264108, 0.5], [0.5, -0.418687589, -0.081312411]], dtype=torch.float64
-)
+ROWS = 64  # of a picture that are rounded and packed at a time
+BEYOND = 1  # how far out of [0, 1] a picture may be; farther is no overshoot, but another range
 
 
 def read_picture(path: str | Path) -> Float[Tensor, "1 channel height width"]:
-    """An 8-bit grey or RGB picture as floats in [0, 1], with C = 1 or C = 3.
+    """A picture file as floats in [0, 1], upright and in sRGB: C = 1 is grey, C = 3 RGB; 2 and 4 have alpha behind it.
 
     Raises:
-        MffcnLiteError: if the file is missing, empty, no picture, cut short, animated, or stores what the systems
-            cannot keep: CMYK, 16 bits, transparency, a rotation in its EXIF data.
+        MffcnLiteError: if the file is missing, empty, no picture, cut short, too large, or holds several.
     """
-    path = Path(path)
+    return _floats(_read(path))
+
+
+def _read(path: str | Path) -> Picture:
+    if not os.path.isfile(path):  # false also where the name is too long to be asked for
+        raise MffcnLiteError(f"{path} is a folder, not a picture" if os.path.isdir(path) else f"no such file: {path}")
     try:
-        if not path.is_file():
-            raise MffcnLiteError(f"{path} is a folder, not a picture" if path.is_dir() else f"no such file: {path}")
-        if path.stat().st_size == 0:
-            raise MffcnLiteError(f"{path} is empty; copy it again")
         # Pillow warns of damaged EXIF data and of large pictures: the first is no matter, the second is refused.
-        with warnings.catch_warnings(action="ignore"), Image.open(path) as picture:
-            _refuse(path, picture)
-            picture.load()
-            grey = picture.mode in ("1", "L")
-            pixels = np.asarray(picture.convert("L" if grey else "RGB"))
-    except MffcnLiteError:
-        raise
-    except UnidentifiedImageError as error:
-        raise MffcnLiteError(f"{path} is not a picture that can be read; save it as PNG or JPEG") from error
-    except Image.DecompressionBombError as error:
-        raise MffcnLiteError(f"{path} is too large; at most {MAX_SIDE} pixels a side can come out") from error
-    except Exception as error:  # on a damaged file, its decoders raise whatever there is
-        raise MffcnLiteError(f"{path} cannot be read as a picture ({error}); copy or save it again") from error
-    return torch.from_numpy(pixels.copy()).float().reshape(*pixels.shape[:2], -1).permute(2, 0, 1)[None] / 255
+        with warnings.catch_warnings(action="ignore"):
+            return read_photo(Path(path))
+    except Unusable as reason:
+        raise MffcnLiteError(f"{path} {str(reason).partition(': ')[2]}") from reason
+    except MemoryError as error:
+        raise MffcnLiteError(f"{path} is too large for the memory; make it smaller") from error
 
 
-def _refuse(path: Path, picture: Image.Image) -> None:
-    """Raise for a picture that would lose something on the way; the sentence says how to convert it."""
-    # What is known without decoding comes first: getexif() decodes a PNG.
-    deep = picture.mode in ("I", "F") or picture.mode.startswith("I;16") or _has_16_bits(picture)
-    too_large = max(picture.size) > MAX_SIDE
-    orientation = 1 if too_large else picture.getexif().get(EXIF_ORIENTATION, 1)
-    if too_large:
-        size = f"{picture.width}×{picture.height} pixels"
-        problem = f"is too large ({size}, and results have {MAX_SIDE} a side at most); cut it"
-    elif orientation not in (0, 1):
-        problem = f"is stored rotated (EXIF orientation {orientation}); save it upright"
-    elif picture.mode in ("CMYK", "YCCK"):
-        problem = "is in CMYK; save it as RGB"
-    elif deep:
-        problem = "has more than 8 bits a channel; save it with 8"
-    elif picture.has_transparency_data or picture.mode in ("LA", "PA", "RGBA", "RGBa", "La"):
-        problem = "has an alpha channel; save it without transparency"
-    elif getattr(picture, "n_frames", 1) > 1:
-        problem = f"holds {picture.n_frames} pictures; save the one that you mean alone"
-    elif picture.mode not in ("1", "L", "P", "RGB", "YCbCr"):
-        problem = f"has colours of the kind {picture.mode}; save it as RGB"
-    else:
-        return
-    raise MffcnLiteError(f"{path} {problem} and try again")
+def _floats(picture: Picture) -> Float[Tensor, "1 channel height width"]:
+    planes = [*picture.pixels.transpose(2, 0, 1), *([] if picture.alpha is None else [picture.alpha])]
+    floats = torch.empty(1, len(planes), *planes[0].shape, dtype=torch.float32)
+    for i, plane in enumerate(planes):
+        floats[0, i] = torch.from_numpy(plane.astype(np.float32)) / np.iinfo(plane.dtype).max
+    return floats
 
 
-def _has_16_bits(picture: Image.Image) -> bool:
-    """Whether the file holds 16-bit colour, which Pillow reads as 8 bits without a word."""
-    for codec, _, _, arguments in picture.tile:
-        raw, *rest = arguments if isinstance(arguments, tuple) else (arguments,)
-        if re.search(";16[BLN]", str(raw)) or (codec.startswith("ppm") and rest[-1] > 255):
-            return True
-    return False
+def write_picture(
+    picture: Float[Tensor, "1 channel height width"], path: str | Path, deep: bool = False, srgb: bool = False
+) -> None:
+    """Write floats in [0, 1] as PNG, clamped and rounded to 8 bits, or 16 where `deep`, beside and renamed.
 
-
-def write_picture(picture: Float[Tensor, "1 channel height width"], path: str | Path) -> None:
-    """Write floats in [0, 1], C = 1 or 3, clamped and rounded to 8 bits, as PNG, beside and renamed.
+    C = 1 is grey, C = 3 RGB; 2 and 4 have alpha behind it. With `srgb` the file says that its colours are sRGB's.
 
     Raises:
-        MffcnLiteError: if the file cannot be written.
+        MffcnLiteError: if it is no such picture or not in [0, 1], or the file cannot be written.
     """
-    pixels = (picture[0].clamp(0, 1) * 255).round().to(torch.uint8).permute(1, 2, 0).cpu().numpy()
-    with replacing(path) as temporary:
-        Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(temporary, format="PNG")
+    check_picture("picture", picture)
+    _, channels, height, width = picture.shape
+    _write(path, [picture], (height, width, channels), deep, srgb)
 
 
-def enlarge(
-    model: SuperResolver, small: Float[Tensor, "1 channel smallheight smallwidth"], factor: int, tile: int = TILE
-) -> Float[Tensor, "1 channel height width"]:
-    """`small` enlarged `factor` times: luminance by `model`, chroma (of a colour picture) by bicubic interpolation.
+def _write(path: str | Path, bands: Iterable[Tensor], shape: tuple[int, int, int], deep: bool, srgb: bool) -> None:
+    """Write a picture of `shape` (height, width, channels) from its rows, 1×C×H×W floats, some at a time."""
 
-    A network works on tiles of about `tile` pixels that overlap by its radius, on its own device; the result equals
-    that of the whole picture at once. A system without a radius gets the whole. Not clamped.
+    def whole_numbers() -> Iterator[np.ndarray]:
+        for rows in (rows for band in bands for rows in band.split(ROWS, dim=2)):
+            low, high = torch.stack(rows.detach().aminmax()).tolist()
+            if low != low:
+                raise MffcnLiteError(f"the picture for {path} holds NaN; look for where it comes from")
+            if low < -BEYOND or high > 1 + BEYOND:
+                reach = f"reaches from {low:.4g} to {high:.4g}"
+                raise MffcnLiteError(f"the picture for {path} {reach}, beyond 0 to 1; divide levels by the largest")
+            levels = rows[0].detach().float().clamp(0, 1) * (65535 if deep else 255)
+            yield levels.round().permute(1, 2, 0).cpu().numpy()
+
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        write_png(file, whole_numbers(), shape, deep, srgb_profile(shape[2] < 3) if srgb else None)
+
+
+def enlarge_file(model: SuperResolver, source: str | Path, target: str | Path, factor: int) -> None:
+    """Write the picture file `source`, enlarged `factor` times as by `enlarge`, as the PNG `target`.
+
+    It has 16 bits where `source` has more than 8, transparency where that has it, and says that its colours are sRGB's
+    where that says what they are. Rows are written as they come: only the system itself holds more than `source`.
 
     Raises:
-        MffcnLiteError: if the factor is not one of the model's, the picture is smaller than it, or the result larger
-            than `MAX_SIDE`.
+        MffcnLiteError: see `read_picture`, `enlarge` and `write_picture`.
     """
-    trained = model.trained_factors()
-    if trained and factor not in trained:
-        choices = ", ".join(map(str, trained))
-        raise MffcnLiteError(f"factor (={factor}) must be one of {choices}, which {model.name} was trained for")
-    height, width = small.shape[-2:]
-    small_size((height, width), factor)  # a whole factor, and no picture smaller than it
-    size = (height * factor, width * factor)
-    if max(size) > MAX_SIDE:
-        raise MffcnLiteError(
-            f"the result would have {size[1]}×{size[0]} pixels, and {MAX_SIDE} a side are the most; "
-            "take a smaller picture or factor"
-        )
-    device = next((t.device for t in model.state_dict().values()), small.device)
-    if small.shape[1] == 3:
-        # The systems know grey photos, and the eye sees little detail in chroma: bicubic is enough for it.
-        planes = torch.einsum("ij,bjhw->bihw", RGB_TO_YCBCR.to(small), small)  # 1×3×h×w
-        luminance = enlarge(model, planes[:, :1], factor, tile)
-        ycbcr = torch.cat([luminance.clamp(0, 1), upsample(planes[:, 1:], size)], dim=1)
-        return torch.einsum("ij,bjhw->bihw", torch.linalg.inv(RGB_TO_YCBCR).to(ycbcr), ycbcr)
-    if not model.radius:
-        with torch.inference_mode():
-            return model.upscale(small.to(device), size).cpu()
-    given = model.take(small, size)
-    times = height * factor // given.shape[-2]  # how many times larger than it the result is
-    # Tiles begin at multiples of the stride, or a strided network would halve them in other places than the whole; so
-    # the margin is the radius, rounded up to one.
-    step = max(1, tile // (times * model.stride)) * model.stride
-    margin = -(-model.radius // model.stride) * model.stride
-    result = torch.empty(1, 1, *size)  # on the CPU: a GPU need hold a tile alone
-    for top in range(0, given.shape[-2], step):
-        for left in range(0, given.shape[-1], step):
-            # The tile with its surroundings, and where the tile lies in them.
-            y, x = max(0, top - margin), max(0, left - margin)
-            around = given[..., y : top + step + margin, x : left + step + margin].to(device)
-            with torch.inference_mode():
-                sr = model.restore_given(around, tuple(times * side for side in around.shape[-2:]), factor)
-            # Cut the margins off; at the picture's end there are none, and the tile may be smaller than `step`.
-            inner = sr[..., (top - y) * times :, (left - x) * times :][..., : step * times, : step * times]
-            height, width = inner.shape[-2:]
-            result[..., top * times : top * times + height, left * times : left * times + width] = inner.cpu()
-    return result
+    picture = _read(source)
+    deep, srgb, small = picture.pixels.dtype == np.uint16, picture.tagged, _floats(picture)
+    del picture
+    _, channels, height, width = small.shape
+    try:
+        rows = enlarged_rows(model, small, factor, TILE, channels << deep)
+    except MffcnLiteError as error:
+        raise MffcnLiteError(f"{source}: {error}") from error
+    _write(target, rows, (height * factor, width * factor, channels), deep, srgb)

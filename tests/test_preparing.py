@@ -1,6 +1,7 @@
 """Whole preparations: what is taken and left out, the same bytes each time, and what interrupts them."""
 
 import bz2
+import errno
 import hashlib
 import io
 import json
@@ -14,11 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import photo_trees
+import picture_files
 import pytest
 from PIL import Image
 
 from mffcn_lite.data import FaceSet, load_faces
-from mffcn_lite.data.prepare import preparing
+from mffcn_lite.data.prepare import preparing, sources
 from mffcn_lite.data.prepare.alignment import Placement
 from mffcn_lite.data.prepare.feret import CARD, find_feret
 from mffcn_lite.data.prepare.folder import folder_photos, name_prefix
@@ -26,6 +28,7 @@ from mffcn_lite.data.prepare.lfw import PLACEMENT, lfw_photos
 from mffcn_lite.data.prepare.prepared import read_rows
 from mffcn_lite.data.prepare.sheet import write_sheet
 from mffcn_lite.data.prepare.sources import list_files
+from mffcn_lite.picturefiles.formats import Unusable
 
 
 def content(folder):
@@ -239,10 +242,14 @@ def png_header(width, height):
     )
 
 
-def deep_png():
-    buffer = io.BytesIO()
-    Image.fromarray(np.zeros((300, 300), np.uint16)).save(buffer, "PNG")
+def moving_gif():
+    frames = [Image.new("L", (300, 300), level) for level in (0, 90)]
+    frames[0].save(buffer := io.BytesIO(), "GIF", save_all=True, append_images=frames[1:])
     return buffer.getvalue()
+
+
+HEIC = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(100)
+EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 300 300\n%%EndComments\n0 0 moveto showpage\n%%EOF\n"
 
 
 @pytest.fixture
@@ -271,9 +278,11 @@ def broken(tmp_path, orl):
     put("00008_930831_fa", "no eye coordinates", photo_trees.packed(other), truth=None)
     put("00009_930831_fa", "eyes that cannot be", photo_trees.packed(other), truth=((3.0, 9.0), (2000.0, 9.0)))
     put("00010_930831_fa", "decompression bomb", png_header(60000, 60000), end="png")
-    put("00011_930831_fa", "no 8-bit", deep_png(), end="png")
+    put("00011_930831_fa", "several pictures: holds 2", moving_gif(), end="gif")
     put("00012_930831_fa", "empty file", bz2.compress(b""))
     put("00013_930831_fa", "damaged", png_header(300, 300), end="png")
+    put("00017_930831_fa", "no picture: is HEIC", HEIC, end="heic")
+    put("00018_930831_fa", "no picture: is not a picture", EPS, end="png")
     photo_trees.write(root / "dvd1/data/images/00014/00001_930831_fb.ppm.bz2", good)
     wrong["00014/00001_930831_fb.ppm.bz2"] = "mislabelled"
     put("00015_930831_fa", "mislabelled", photo_trees.packed(other))
@@ -503,6 +512,218 @@ def test_a_photo_stored_sideways_is_turned_upright(tmp_path, orl):
     photos, _ = folder_photos(list_files(tmp_path), "none")
     report = preparing.prepare(photos, tmp_path / "set", {}, Placement(align="crop"))
     assert report["counts"]["skipped"] == {"duplicate": 1}  # the same pixels, once it is upright
+
+
+def folder_report(root, out, **options):
+    photos, problems = folder_photos(list_files(root), "none")
+    return preparing.prepare(photos, out, {}, Placement(align="crop", **options), problems=problems)
+
+
+def test_what_is_called_oddly_is_used_or_left_out_with_its_reason(tmp_path, orl):
+    """Whatever a photo is called, its content decides; and none is passed over without a word."""
+    kinds = {
+        "a.jfif": "JPEG",
+        "b.jpe": "JPEG",
+        "c.JPG": "PNG",
+        "d": "PNG",
+        "e.dat": "TIFF",
+        "f.gif": "GIF",
+        "g.txt": "WEBP",
+    }
+    for i, (name, kind) in enumerate(kinds.items()):
+        photo_trees.write(tmp_path / "p" / name, photo_trees.packed(Image.fromarray(orl.images[i, 0]), kind, bz=False))
+    photo_trees.write(tmp_path / "p/h", photo_trees.packed(Image.fromarray(orl.images[8, 0]), "PPM"))
+    photo_trees.write(tmp_path / "p/i.xyz", photo_trees.packed(Image.fromarray(orl.images[9, 0]), "PPM"))
+    if "AVIF" in Image.SAVE:
+        photo_trees.write(
+            tmp_path / "p/j.avif", photo_trees.packed(Image.fromarray(orl.images[10, 0]), "AVIF", bz=False)
+        )
+    wrong = {
+        "heic.heic": HEIC,
+        "heic": HEIC,
+        "heic.dat": HEIC,
+        "notes": b"no photo",
+        "raw.cr2": b"II*\0",
+        "pages.psd": b"8BPS",
+    }
+    quiet = {
+        "notes.txt": b"no photo",
+        ".DS_Store": b"\0\0\0\1Bud1",
+        "film.mp4": b"\0\0\0\x18ftypisom",
+        "empty.csv": b"",
+    }
+    for name, content in {**wrong, **quiet}.items():
+        photo_trees.write(tmp_path / "p" / name, content)
+    report = folder_report(tmp_path / "p", tmp_path / "set")
+    used = {entry["source"] for entry in report["used"]}
+    assert used == {*kinds, "h", "i.xyz", *({"j.avif"} if "AVIF" in Image.SAVE else ())}
+    left = {entry["source"]: entry["reason"] for entry in report["skipped"]}
+    assert set(left) == set(wrong)
+    assert all("HEIC" in left[name] for name in ("heic.heic", "heic", "heic.dat"))
+    assert left["notes"].startswith("no picture: is not a picture")
+
+
+def test_a_photo_means_the_same_in_a_set_whatever_way_its_file_says_it(tmp_path, orl):
+    """Turned, in 16 bits, with a profile, as CMYK's grey: the reader is that of `reconstruct`."""
+    face = Image.fromarray(orl.images[0, 0]).resize((160, 160))
+    levels = np.asarray(face)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    linear = np.rint(
+        255 * np.where(levels / 255 <= 0.04045, levels / 255 / 12.92, ((levels / 255 + 0.055) / 1.055) ** 2.4)
+    )
+    files = {
+        "plain.png": picture_files.encoded(face),
+        "turned.png": picture_files.encoded(face.transpose(Image.Transpose.ROTATE_90), exif=exif),
+        "deep.png": picture_files.png16(levels[..., None].astype(np.uint16) * 257),
+        "colour.png": picture_files.encoded(face.convert("RGB")),
+        "linear.png": picture_files.encoded(
+            Image.fromarray(linear.astype(np.uint8)),
+            icc_profile=picture_files.grey_profile(picture_files.gamma_curve(1.0)),
+        ),
+    }
+    for name, content in files.items():
+        photo_trees.write(tmp_path / "p" / name, content)
+    report = folder_report(tmp_path / "p", tmp_path / "set")
+    assert [entry["source"] for entry in report["used"]] == ["colour.png", "deep.png", "linear.png"]
+    assert report["counts"]["skipped"] == {"duplicate": 2}  # the same pixels; colour.png has three channels of them
+    colour, deep, linear = np.array(load_faces(tmp_path / "set").images).astype(int)
+    assert np.array_equal(colour, deep)
+    assert np.abs(linear - deep)[deep > 60].max() <= 4  # of dark levels, 8 linear bits keep too few
+
+
+def test_what_is_hidden_never_reaches_a_set(tmp_path, orl):
+    face, hidden = orl.images[0, 0], np.zeros((112, 92), bool)
+    hidden[30:60, 20:70] = True
+    sets = []
+    for secret in (0, 255):
+        pixels = np.dstack([np.where(hidden, secret, face), np.where(hidden, 0, 255)]).astype(np.uint8)
+        photo_trees.write(tmp_path / f"{secret}/a.png", picture_files.encoded(Image.fromarray(pixels, "LA")))
+        folder_report(tmp_path / str(secret), tmp_path / f"set{secret}", size=92)
+        sets.append(np.array(load_faces(tmp_path / f"set{secret}").images))
+    np.testing.assert_array_equal(*sets)
+
+
+# What fails for a moment, and links -----------------------------------------------------------------------------------
+
+
+def failing(monkeypatch, name, errors):
+    """The files of this name fail to open with these errors, one after the other, and open again then."""
+    opening = Path.open
+
+    def open_(path, *arguments, **options):
+        if path.name == name and errors:
+            raise OSError(code := errors.pop(0), os.strerror(code), str(path))
+        return opening(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", open_)
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EMFILE, errno.ESTALE, errno.ENOMEM, errno.EACCES])
+def test_what_fails_once_is_no_property_of_a_photo(tree, tmp_path, monkeypatch, code):
+    root, _ = tree
+    prepare(root, tmp_path / "whole")
+    failing(monkeypatch, "00002_930830_fa.ppm.bz2", [code])
+    assert prepare(root, tmp_path / "set", workers=1)["skipped"] == []
+    assert content(tmp_path / "set") == content(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("code", [errno.EIO, errno.EMFILE, errno.ESTALE, errno.ENOMEM])
+def test_what_fails_again_stops_the_preparation_which_then_goes_on(tree, tmp_path, monkeypatch, refuses, code):
+    root, _ = tree
+    prepare(root, tmp_path / "whole")
+    failing(monkeypatch, "00002_930830_fa.ppm.bz2", [code] * 2)
+    refuses(lambda: prepare(root, tmp_path / "set", workers=1), "00002_930830_fa", os.strerror(code), "call again")
+    assert not (tmp_path / "set").exists()
+    assert len((tmp_path / ".set.partial/rows.jsonl").read_bytes().splitlines()) == 3
+    assert prepare(root, tmp_path / "set", workers=1)["skipped"] == []
+    assert content(tmp_path / "set") == content(tmp_path / "whole")
+
+
+def test_a_photo_that_may_not_be_read_is_left_out_and_looked_at_again_when_the_work_goes_on(
+    tree, tmp_path, monkeypatch
+):
+    root, _ = tree
+    failing(monkeypatch, "00002_930830_fa.ppm.bz2", [errno.EACCES] * 2)
+    with pytest.raises(Stop):
+        prepare(
+            root,
+            tmp_path / "set",
+            workers=1,
+            on_progress=lambda done: (_ for _ in ()).throw(Stop) if done == 6 else None,
+        )
+    assert b"unreadable" in (tmp_path / ".set.partial/rows.jsonl").read_bytes()
+    assert prepare(root, tmp_path / "set", workers=1)["skipped"] == []
+    failing(monkeypatch, "00002_930830_fa.ppm.bz2", [errno.EACCES] * 2)
+    (left,) = prepare(root, tmp_path / "other", workers=1)["skipped"]
+    assert left["reason"].startswith("unreadable: cannot be read (Permission denied)")
+
+
+def test_a_folder_that_fails_for_a_moment_is_not_passed_over(tree, monkeypatch, refuses):
+    scan, denied = os.scandir, next(tree[0].rglob("images")) / "00002"
+
+    def scandir(folder):
+        if str(folder) == str(denied):
+            raise OSError(errno.EIO, "Input/output error")
+        return scan(folder)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    refuses(lambda: list_files(tree[0]), str(denied), "Input/output error", "call again")
+
+
+@pytest.mark.parametrize("link", ["", "lock", "pixels", "rows.jsonl", "work.json"])
+def test_nothing_is_written_through_a_link(tree, tmp_path, refuses, link):
+    root = shutil.copytree(tree[0], tmp_path / "copy")
+    before, hidden = content(root), tmp_path / ".set.partial"
+    photo = next(iter(sorted(root.rglob("*.bz2"))))
+    if link:
+        hidden.mkdir()
+    (hidden / link).symlink_to(photo if link else root)
+    refuses(lambda: prepare(root, tmp_path / "set"), str(hidden / link), "is a link", "remove it")
+    assert content(root) == before
+    assert not (tmp_path / "set").exists()
+    (hidden / link).unlink()
+    assert len(prepare(root, tmp_path / "set")["used"]) == 15
+
+
+# bz2 ------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_of_many_empty_streams_takes_as_long_as_it_has_bytes(tmp_path, monkeypatch):
+    """Counted, not timed: how many bytes are handed to a decoder. It was the square of their number."""
+    handed, decoder = [], bz2.BZ2Decompressor
+
+    class Counting:
+        def __init__(self):
+            self.decoder = decoder()
+
+        def decompress(self, data, max_length):
+            handed.append(len(data))
+            return self.decoder.decompress(data, max_length)
+
+        def __getattr__(self, name):
+            return getattr(self.decoder, name)
+
+    empty = bz2.compress(b"")
+    (tmp_path / "a").write_bytes(empty * 20_000)
+    monkeypatch.setattr(sources.bz2, "BZ2Decompressor", Counting)
+    with pytest.raises(Unusable, match="empty file"):
+        sources.read_bytes(tmp_path / "a", 1 << 20)
+    assert len(handed) == 20_000
+    assert max(handed) <= sources.PIECE
+
+
+@pytest.mark.parametrize("size", [5_000, 100_000, 3_000_000])
+def test_streams_one_after_the_other_are_one_file(tmp_path, size):
+    data = np.random.default_rng(0).integers(0, 50, size, np.uint8).tobytes()
+    pieces = [bz2.compress(part) for part in (data[:1], data[1 : size // 2], b"", data[size // 2 :], b"")]
+    (tmp_path / "a").write_bytes(b"".join(pieces))
+    assert sources.read_bytes(tmp_path / "a", size) == data
+    with pytest.raises(Unusable, match="decompression bomb"):
+        sources.read_bytes(tmp_path / "a", size - 1)
+    (tmp_path / "a").write_bytes(b"".join(pieces)[:-5])
+    with pytest.raises(Unusable, match="cut short"):
+        sources.read_bytes(tmp_path / "a", size)
 
 
 # The contact sheet ----------------------------------------------------------------------------------------------------

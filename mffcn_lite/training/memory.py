@@ -1,10 +1,8 @@
 """How much memory a step of training takes, found before it is taken: an overfull machine kills without a word."""
 
-import contextlib
-from pathlib import Path
-
 import torch
 
+from mffcn_lite.device import free_bytes
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.models import SuperResolver
 from mffcn_lite.training.config import TrainingConfig
@@ -34,20 +32,6 @@ def bytes_a_pixel(model: SuperResolver, config: TrainingConfig, device: torch.de
     """What a step needs for each pixel of its batch; weights, which do not grow with it, cancel."""
     less, more = (kept_bytes(model, config, side, device) for side in SIDES)
     return BACKWARD * (more - less) / (SIDES[1] ** 2 - SIDES[0] ** 2)
-
-
-def free_bytes(device: torch.device) -> int | None:
-    """What `device` has left; None where the system does not say."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    found = []
-    with contextlib.suppress(OSError, StopIteration, ValueError):
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        found.append(1024 * int(next(line for line in lines if line.startswith("MemAvailable")).split()[1]))
-    with contextlib.suppress(OSError, ValueError):  # a container's own limit
-        limit, used = (Path(f"/sys/fs/cgroup/memory.{name}").read_text() for name in ("max", "current"))
-        found.append(int(limit) - int(used))
-    return min(found, default=None)
 
 
 def check_memory(

@@ -11,6 +11,7 @@ from PIL import Image
 
 from mffcn_lite.data.prepare.warping import source_places, warp
 from mffcn_lite.errors import MffcnLiteError, check_number, check_word
+from mffcn_lite.picturefiles.formats import Unusable
 
 Point = tuple[float, float]
 Eyes = tuple[Point, Point]  # the one on the left of the picture first
@@ -22,10 +23,6 @@ ALIGNMENTS = ("eyes", "crop", "none")
 WITHOUT_EYES = ("skip", "crop")
 MAX_SIZE = 1024
 SMALLEST = 16  # pixels of a photo's shorter side; a face in fewer is none
-
-
-class Unusable(Exception):
-    """Why a photo is left out. The reason's first part, up to a colon, is what such photos are counted by."""
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from mffcn_lite.data.prepare.alignment import Eyes, Unusable
+from mffcn_lite.data.prepare.alignment import Eyes
 from mffcn_lite.data.prepare.sources import ending, read_bytes
 from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.picturefiles.formats import Unusable
 
 MAX_TRUTH = 1 << 20  # bytes of a ground truth file
 

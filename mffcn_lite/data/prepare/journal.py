@@ -40,6 +40,8 @@ class Journal:
                 row = json.loads(line) if line.endswith(b"\n") else {}
             except ValueError:
                 row = {}
+            if row.get("reason", "").startswith("unreadable"):  # a state of the disk, and no property of the photo
+                break
             if "reason" not in row:
                 content = self.pixels.read(self.size)
                 if hashlib.sha256(content).hexdigest() != row.get("sha256"):

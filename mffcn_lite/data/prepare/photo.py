@@ -7,8 +7,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from mffcn_lite.data.prepare.alignment import Eyes, Placement, Unusable, place
+from mffcn_lite.data.prepare.alignment import Eyes, Placement, place
 from mffcn_lite.data.prepare.sources import read_photo
+from mffcn_lite.picturefiles.formats import Unusable
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ def prepare_photo(photo: Photo, placement: Placement) -> tuple[dict, bytes]:
     """One photo: its row, and its pixels; a row with a `reason` has none."""
     row = photo.row()
     try:
-        picture = read_photo(photo.path)
+        picture = read_photo(photo.path).image()
         eyes, warning = (None, "") if photo.find_eyes is None else photo.find_eyes(picture)
         source = hashlib.sha256(repr((picture.mode, picture.size)).encode())
         source.update(picture.tobytes())

@@ -79,6 +79,7 @@ def prepare(
     hidden = out.parent / f".{out.name}.partial"
     journal = None
     try:
+        refuse_links(hidden)
         hidden.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(hidden / "lock", timeout=0):
             work = {"card": card, "placement": asdict(placement), "photos": _fingerprint(photos)}
@@ -95,6 +96,17 @@ def prepare(
     finally:
         if journal is not None:
             journal.close()
+
+
+def refuse_links(hidden: Path) -> None:
+    """Refuse a folder that is a link, or holds one: what is written would land where it leads, among the photos even.
+
+    Raises:
+        MffcnLiteError: if it does.
+    """
+    for path in (hidden, *(hidden.iterdir() if hidden.is_dir() else ())):
+        if path.is_symlink():
+            raise MffcnLiteError(f"{path} is a link, and what it leads to would be overwritten; remove it")
 
 
 def _run(

@@ -1,21 +1,25 @@
 """The files below a folder, and a photo out of one of them: what cannot be used is named with its reason."""
 
 import bz2
+import errno
 import io
 import os
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
-
-from mffcn_lite.data.prepare.alignment import Unusable
 from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.picturefiles.decoding import Picture, decode
+from mffcn_lite.picturefiles.formats import Unusable, is_picture
 
-PICTURES = (".ppm", ".pgm", ".pnm", ".tif", ".tiff", ".jpg", ".jpeg", ".png", ".bmp", ".webp")
+# What is called so is a photo that is used, or named with the reason why not; other files are opened to see.
+PICTURES = (".ppm", ".pgm", ".pbm", ".pnm", ".tif", ".tiff", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif")
+PICTURES += (".webp", ".avif", ".heic", ".heif", ".jxl", ".jp2", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw")
 MAX_BYTES = 1 << 28  # of a file, before and after bz2
-MAX_PIXELS = 80_000_000
-MODES = ("1", "L", "P", "RGB", "RGBA", "LA", "CMYK", "YCbCr")
+PIECE = 1 << 12  # bytes of a bz2 that are unpacked at a time
+HEAD = 1 << 20  # bytes of what is unpacked to see whether it is a picture
+# Errors of files that come again each time, where others (a disk, a network, too many open files) may be gone.
+LASTING = {getattr(errno, f"E{name}") for name in ("ACCES", "PERM", "NOENT", "NOTDIR", "ISDIR", "LOOP", "NAMETOOLONG")}
 
 
 @dataclass
@@ -30,17 +34,35 @@ class Files:
     problems: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, place: str, path: Path, regular: bool) -> None:
-        """Put a file into its list; one that is called like no photo is left out if it is hidden or no regular file."""
-        hidden = path.name.startswith("._")  # macOS lays such a file beside each
-        if ending(path.name) not in PICTURES:
-            if regular and not hidden:
-                self.others.append((place, path))
-        elif hidden:
+        """Put a file into its list. What is called like no photo is one if it begins as one does, or has no ending."""
+        name = path.name
+        named, hidden = ending(name) in PICTURES, name.startswith("._")  # macOS lays such a file beside each
+        if not named and (hidden or not regular):
+            return
+        if hidden:
             self.problems.append((place, "macOS file beside a photo"))
         elif not regular:  # a pipe would never end
             self.problems.append((place, "no regular file"))
-        else:
+        elif named or _begins_as_picture(path) or (not ending(name) and not name.startswith(".")):
             self.pictures.append((place, path))
+        else:
+            self.others.append((place, path))
+
+
+def _begins_as_picture(path: Path) -> bool:
+    try:
+        with path.open("rb") as handle:
+            if handle.read(3) != b"BZh":
+                handle.seek(0)
+                return is_picture(handle)
+        with bz2.open(path) as unpacked:
+            return is_picture(io.BytesIO(unpacked.read(HEAD)))
+    except (EOFError, ValueError):  # a damaged bz2
+        return False
+    except OSError as error:
+        if error.errno is not None:  # bz2's own have none
+            lasting(path, error)
+        return False
 
 
 def ending(name: str) -> str:
@@ -49,10 +71,10 @@ def ending(name: str) -> str:
 
 
 def list_files(root: str | Path) -> Files:
-    """All files below `root`, links followed, each folder once. Nothing is opened and nothing is written.
+    """All files below `root`, links followed, each folder once. Nothing is written.
 
     Raises:
-        MffcnLiteError: if `root` is no folder that can be read.
+        MffcnLiteError: if `root` is no folder that can be read, or something in it cannot be read at the moment.
     """
     root, found = Path(root), Files()
     try:
@@ -66,7 +88,7 @@ def list_files(root: str | Path) -> Files:
         try:
             entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
         except OSError as error:
-            found.problems.append((place, f"unreadable folder: {error.strerror}"))
+            found.problems.append((place, f"unreadable folder: {lasting(folder, error).strerror}"))
             continue
         for entry in entries:
             name = entry.name.encode("utf-8", "backslashreplace").decode()  # a name may be no text at all
@@ -75,7 +97,7 @@ def list_files(root: str | Path) -> Files:
                 status = entry.stat()
             except OSError as error:
                 kind = "broken link" if entry.is_symlink() else "unreadable"
-                found.problems.append((below, f"{kind}: {error.strerror}"))
+                found.problems.append((below, f"{kind}: {lasting(entry.path, error).strerror}"))
                 continue
             path, identity = Path(entry.path), _identity(status)
             if not stat.S_ISDIR(status.st_mode):
@@ -100,59 +122,70 @@ def read_bytes(path: Path, limit: int) -> bytes:
     """The content of a file, decompressed if it is bz2, whatever it is called.
 
     Raises:
-        Unusable: if it cannot be read, is empty, cut short or damaged, or larger than `limit` bytes.
+        Unusable: if it may not be read, is empty, cut short or damaged, or larger than `limit` bytes.
+        MffcnLiteError: if it cannot be read at the moment.
     """
-    try:
-        with path.open("rb") as handle:
-            size = os.fstat(handle.fileno()).st_size
-            content = handle.read(min(size, limit) + 1)
-    except OSError as error:
-        raise Unusable(f"unreadable: {error.strerror}") from error
+    content = _read(path, limit)
     if not content:
-        raise Unusable("empty file")
+        raise Unusable("empty file: is empty; copy it again")
     if not content.startswith(b"BZh"):
         if len(content) > limit:
-            raise Unusable(f"too large: more than {limit:,} bytes")
+            raise Unusable(f"too large: has more than {limit:,} bytes; make it smaller")
         return content
-    pieces, total = [], 0
-    while content.startswith(b"BZh"):  # some programs write several streams, one after the other
+    pieces, total, start = [], 0, 0
+    while content.startswith(b"BZh", start):  # some programs write several streams, one after the other
         decoder = bz2.BZ2Decompressor()
-        try:
-            pieces.append(decoder.decompress(content, max_length=limit + 1 - total))
-        except (OSError, ValueError) as error:
-            raise Unusable("damaged bz2") from error
-        total += len(pieces[-1])
-        if total > limit:
-            raise Unusable(f"decompression bomb: more than {limit:,} bytes")
-        if not decoder.eof:
-            raise Unusable("cut short: its bz2 does not end")
-        content = decoder.unused_data
+        while not decoder.eof:
+            piece = content[start : start + PIECE]
+            if not piece:
+                raise Unusable("cut short: has a bz2 that does not end; copy it again")
+            try:
+                pieces.append(decoder.decompress(piece, max_length=limit + 1 - total))
+            except (OSError, ValueError) as error:
+                raise Unusable("damaged bz2: has a damaged bz2; copy it again") from error
+            total += len(pieces[-1])
+            if total > limit:
+                raise Unusable(f"decompression bomb: is too large, with more than {limit:,} bytes in its bz2")
+            start += len(piece) - len(decoder.unused_data)
     if not total:
-        raise Unusable("empty file")
-    return b"".join(pieces) if len(pieces) > 1 else pieces[0]
+        raise Unusable("empty file: is empty; copy it again")
+    return b"".join(pieces)
 
 
-def read_photo(path: Path) -> Image.Image:
-    """An 8-bit picture in a file, upright, in whatever mode it has.
+def _read(path: Path, limit: int) -> bytes:
+    """At most one byte more than `limit` of a file; tried twice, since a disk or a network may fail for a moment."""
+    try:
+        return _read_once(path, limit)
+    except OSError:
+        try:
+            return _read_once(path, limit)
+        except OSError as error:
+            reason = lasting(path, error).strerror
+            raise Unusable(f"unreadable: cannot be read ({reason}); see to its permissions") from error
+
+
+def _read_once(path: Path, limit: int) -> bytes:
+    with path.open("rb") as handle:
+        return handle.read(min(os.fstat(handle.fileno()).st_size, limit) + 1)
+
+
+def lasting(path: str | Path, error: OSError) -> OSError:
+    """An `error` of a file that comes again each time; any other is no property of the file.
 
     Raises:
-        Unusable: if it is no picture, is damaged, cut short or far too large, or has more than 8 bits a channel.
+        MffcnLiteError: if it is another.
     """
-    content = read_bytes(path, MAX_BYTES)
-    try:
-        picture = Image.open(io.BytesIO(content))
-        if picture.width * picture.height > MAX_PIXELS:
-            raise Unusable(f"decompression bomb: {picture.width}×{picture.height} pixels")
-        if picture.mode not in MODES:
-            raise Unusable(f"no 8-bit grey or colour: its pixels are of the kind {picture.mode}")
-        picture.load()
-        ImageOps.exif_transpose(picture, in_place=True)
-        return picture
-    except Unusable:
-        raise
-    except UnidentifiedImageError as error:
-        raise Unusable("no picture") from error
-    except Image.DecompressionBombError as error:
-        raise Unusable("decompression bomb") from error
-    except Exception as error:  # on a damaged file, its decoders raise whatever there is
-        raise Unusable(f"damaged: {' '.join(str(error).split()) or type(error).__name__}") from error
+    if error.errno in LASTING:
+        return error
+    raise MffcnLiteError(f"{path} cannot be read ({error.strerror}); see to its disk, and call again") from error
+
+
+def read_photo(path: Path) -> Picture:
+    """The picture in a file.
+
+    Raises:
+        Unusable: if there is none, or several, or it is damaged, cut short or far too large.
+        MffcnLiteError: if it cannot be read at the moment.
+        MemoryError: if it is too large for the memory.
+    """
+    return decode(read_bytes(path, MAX_BYTES))

@@ -1,0 +1,177 @@
+"""A system applied to a whole picture, its colours and transparency beside, in tiles where it is large."""
+
+import functools
+from collections.abc import Callable, Iterator
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mffcn_lite.degrade import small_size, upsample
+from mffcn_lite.device import free_bytes
+from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.models import SuperResolver
+
+TILE = 512  # pixels of a result that a network computes at a time, without the overlap
+AROUND = 4  # pixels beyond a part of a small picture that the part's enlargement depends on, with any kernel
+# Bytes for each pixel that a system works at, at its most: of a tile, or of all where it gets the whole picture.
+MOST, WORKS = 700, {"ibp": 100, "pocs": 100, "nearest": 60, "bilinear": 60, "bicubic": 60, "lanczos": 60, "wiener": 130}
+
+# Y, Cb, Cr of BT.601 in full swing, as in JPEG; Cb and Cr lie around 0 here.
+RGB_TO_YCBCR = torch.tensor(
+    [[0.299, 0.587, 0.114], [-0.168735892, -0.331264108, 0.5], [0.5, -0.418687589, -0.081312411]], dtype=torch.float64
+)
+
+
+def check_picture(name: str, picture: Tensor) -> None:
+    """Refuse what is no picture of 1×C×H×W floats.
+
+    Raises:
+        MffcnLiteError: if it is none; the message says what came.
+    """
+    if not isinstance(picture, Tensor):
+        raise MffcnLiteError(f"{name} must be a tensor of floats, 1×C×H×W, not {type(picture).__name__}")
+    if not picture.is_floating_point():
+        raise MffcnLiteError(f"{name} ({picture.dtype}) must be floats in [0, 1]; divide levels by the largest")
+    shape = tuple(picture.shape)
+    if len(shape) == 4 and shape[0] > 1:
+        raise MffcnLiteError(f"{name} {shape} holds {shape[0]} pictures; give one at a time, as {name}[:1]")
+    if len(shape) != 4 or not 1 <= shape[1] <= 4 or 0 in shape:
+        raise MffcnLiteError(f"{name} {shape} must be one picture, 1×C×H×W with C from 1 to 4")
+
+
+def enlarge(
+    model: SuperResolver, small: Float[Tensor, "1 channel smallheight smallwidth"], factor: int, tile: int = TILE
+) -> Float[Tensor, "1 channel height width"]:
+    """`small` enlarged `factor` times: luminance by `model`, chroma and alpha by bicubic interpolation.
+
+    C = 1 is grey, C = 3 RGB; 2 and 4 have alpha behind it. A network works on tiles of about `tile` pixels that overlap
+    by its radius, on its own device; the result equals that of the whole picture at once. A system without a radius
+    gets the whole. Not clamped, but for alpha and the luminance of a colour picture.
+
+    Raises:
+        MffcnLiteError: if the factor is not one of the model's, the picture is smaller than it, or there is no memory
+            for the result.
+    """
+    rows = enlarged_rows(model, small, factor, tile, 4 * small.shape[1])
+    _, channels, height, width = small.shape
+    result, top = torch.empty(1, channels, height * factor, width * factor, dtype=small.dtype), 0
+    for band in rows:
+        result[..., top : top + band.shape[2], :] = band
+        top += band.shape[2]
+    return result
+
+
+def enlarged_rows(model: SuperResolver, small: Tensor, factor: int, tile: int, held: int) -> Iterator[Tensor]:
+    """The rows of what `enlarge` gives, from the top, some at a time; of each pixel `held` bytes are kept."""
+    check_picture("small", small)
+    trained = model.trained_factors()
+    if trained and factor not in trained:
+        choices = ", ".join(map(str, trained))
+        raise MffcnLiteError(f"factor (={factor}) must be one of {choices}, which {model.name} was trained for")
+    small_size(tuple(small.shape[-2:]), factor)  # a whole factor, and no picture smaller than it
+    check_memory(model, tuple(small.shape[-2:]), factor, tile, held)
+    return _compute(model, small, factor, tile)
+
+
+def check_memory(model: SuperResolver, size: tuple[int, int], factor: int, tile: int, held: int) -> None:
+    """Refuse a picture of `size` (height, width) for whose enlargement there is no memory.
+
+    Args:
+        held: bytes that are kept of each pixel of the result, or that a program needs to show it.
+
+    Raises:
+        MffcnLiteError: naming the largest picture of this shape that fits.
+    """
+    free, pixels = free_bytes(torch.device("cpu")), size[0] * size[1] * factor**2
+    works = WORKS.get(model.name, MOST)
+    at_once = pixels if model.radius is None else tile**2
+    need = min(pixels * (held + works), pixels * held + at_once * works)
+    if free is None or need <= free:
+        return
+    fitting = free / (held + works)
+    if model.radius is not None:
+        fitting = max(fitting, (free - at_once * works) / held)
+    height, width = (max(1, int(side * (fitting / pixels) ** 0.5)) for side in size)
+    raise MffcnLiteError(
+        f"the result would have {size[1] * factor}×{size[0] * factor} pixels, which need {need / 2**30:,.1f} GB, and "
+        f"{free / 2**30:,.1f} GB of memory are free; a picture of at most {width}×{height} pixels would fit"
+    )
+
+
+def _compute(model: SuperResolver, small: Tensor, factor: int, tile: int) -> Iterator[Tensor]:
+    channels, to_ycbcr = small.shape[1], RGB_TO_YCBCR.to(small)
+    colour, luminance = channels > 2, small[:, :1]
+    if colour:  # the systems know grey photos, and the eye sees little detail in chroma: bicubic is enough for it
+        luminance = torch.einsum("j,bjhw->bhw", to_ycbcr[0], small[:, :3])[:, None]
+    restored, step = _restorer(model, luminance, factor, tile)
+    height, width = (side * factor for side in small.shape[-2:])
+    for top in range(0, height, step):
+        bottom = min(height, top + step)
+        band = small.new_empty(1, channels, bottom - top, width)
+        for left in range(0, width, step):
+            box = top, bottom, left, min(width, left + step)
+            part = band[..., left : box[3]]
+            part[:, :1] = restored(*box)
+            if channels == 1:
+                continue
+            others = enlarged_part(small, factor, *box)
+            if colour:
+                chroma = torch.einsum("ij,bjhw->bihw", to_ycbcr[1:], others[:, :3])
+                ycbcr = torch.cat([part[:, :1].clamp(0, 1), chroma], dim=1)
+                part[:, :3] = torch.einsum("ij,bjhw->bihw", torch.linalg.inv(RGB_TO_YCBCR).to(ycbcr), ycbcr)
+            if channels in (2, 4):
+                part[:, -1:] = others[:, -1:].clamp(0, 1)
+        yield band
+
+
+def _restorer(
+    model: SuperResolver, luminance: Tensor, factor: int, tile: int
+) -> tuple[Callable[[int, int, int, int], Tensor], int]:
+    """(a function from a box of the result to its luminance there, the side of boxes that suit the model)."""
+    device = next((t.device for t in model.state_dict().values()), luminance.device)
+    sides = luminance.shape[-2:]
+    if model.radius is None:
+        with torch.inference_mode():
+            whole = model.upscale(luminance.to(device), tuple(side * factor for side in sides)).cpu()
+        return lambda top, bottom, left, right: whole[..., top:bottom, left:right], tile
+    if model.radius == 0:
+        return functools.partial(enlarged_part, luminance, factor, upscale=model.upscale), tile
+    times = factor if model.works_on == "small" else 1  # how many times larger than what it works on the result is
+    # Tiles begin at multiples of the stride, or a strided network would halve them in other places than the whole; so
+    # the margin is the radius, rounded up to one.
+    step = max(1, tile // (times * model.stride)) * model.stride
+    margin = -(-model.radius // model.stride) * model.stride
+    ends = [side * factor // times for side in sides]
+
+    def restored(top: int, bottom: int, left: int, right: int) -> Tensor:
+        # The tile with its surroundings, and then where the tile lies in them.
+        y, x = (max(0, start // times - margin) for start in (top, left))
+        below, beyond = (min(end, stop // times + margin) for stop, end in zip((bottom, right), ends, strict=True))
+        if times == 1:
+            around = enlarged_part(luminance, factor, y, below, x, beyond)
+        else:
+            around = luminance[..., y:below, x:beyond]
+        with torch.inference_mode():
+            size = tuple(times * side for side in around.shape[-2:])
+            sr = model.restore_given(around.to(device), size, factor).cpu()
+        return sr[..., top - y * times : bottom - y * times, left - x * times : right - x * times]
+
+    return restored, step * times
+
+
+def enlarged_part(
+    small: Float[Tensor, "1 channel smallheight smallwidth"],
+    factor: int,
+    top: int,
+    bottom: int,
+    left: int,
+    right: int,
+    upscale: Callable[[Tensor, tuple[int, int]], Tensor] = upsample,
+) -> Float[Tensor, "1 channel height width"]:
+    """A box of the picture that is `factor` times as large, from that part of `small` alone on which it depends."""
+    y, x = (max(0, start // factor - AROUND) for start in (top, left))
+    part = small[..., y : -(-bottom // factor) + AROUND, x : -(-right // factor) + AROUND]
+    with torch.inference_mode():
+        larger = upscale(part, tuple(factor * side for side in part.shape[-2:]))
+    return larger[..., top - y * factor : bottom - y * factor, left - x * factor : right - x * factor]

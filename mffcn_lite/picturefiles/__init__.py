@@ -1,0 +1,1 @@
+"""Picture files: what they hold, as pixels, and a PNG written."""
