@@ -87,7 +87,7 @@ ORDER = {
     "srcnn fsrcnn mff mffcn",
     "losses": "terms objective",
     "metrics": "error similarity lpips detail parts",
-    "training": "config processes sampling loop memory states recording runs",
+    "training": "config processes sampling optimizers loop memory states recording runs",
 }
 FOLDERS = [folder for folder in ORDER if folder]
 

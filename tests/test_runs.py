@@ -213,8 +213,9 @@ def test_stopped_and_resumed_equals_uninterrupted(data, whole, tmp_path, stop):
         {"channels_last": True},
         {"ema": None, "crop": None, "flip": False, "schedule": "constant"},
         {"validate_every": 2},
+        {"optimizer": "muon", "schedule": "linear", "hold": 0.5},
     ],
-    ids=["channels last", "plain", "validation"],
+    ids=["channels last", "plain", "validation", "muon"],
 )
 def test_resume_is_exact_with_other_settings_too(data, tmp_path, options):
     config = dataclasses.replace(CONFIG, **options)

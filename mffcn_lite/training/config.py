@@ -26,9 +26,12 @@ class TrainingConfig:
     objective: dict = field(default_factory=dict)  # arguments of `losses.Objective` and `create_features`
     reduction: str = "sum"  # of a loss over a photo's pixels; silent
     lr: float = 1e-4
-    beta1: float = 0.5
+    optimizer: str = "adam"  # or "muon" on the kernels, with Adam on the rest
+    beta1: float = 0.5  # of Adam
     beta2: float = 0.999
-    schedule: str = "constant"  # or "cosine", falling to 0 at the last step; silent
+    momentum: float = 0.95  # of Muon
+    schedule: str = "constant"  # or "cosine" or "linear", falling to 0 at the last step; silent
+    hold: float = 0.0  # the share of the steps before a linear schedule begins to fall
     warmup: int = 0  # steps over which the learning rate rises from 0; silent
     clip: float | None = None  # largest norm of the gradient; silent
     ema: float | None = None  # decay of the moving average of the weights that is kept; silent
@@ -47,10 +50,15 @@ class TrainingConfig:
             check_number(name, getattr(self, name), at_least=0, whole=True)
         for name in ("lr", "clip"):
             check_number(name, getattr(self, name), above=0, none=name == "clip")
-        for name in ("beta1", "beta2", "ema"):
+        for name in ("beta1", "beta2", "momentum", "hold", "ema"):
             check_number(name, getattr(self, name), at_least=0, below=1, none=name == "ema")
         check_numbers("factors", self.factors, at_least=2, whole=True)
-        words = {"schedule": ("constant", "cosine"), "reduction": ("sum", "mean"), "kernel": KERNEL_NAMES}
+        words = {
+            "optimizer": ("adam", "muon"),
+            "schedule": ("constant", "cosine", "linear"),
+            "reduction": ("sum", "mean"),
+            "kernel": KERNEL_NAMES,
+        }
         words |= {"loss": tuple(LOSSES), "precision": ("float32", "tf32", "bf16"), "compile": COMPILE}
         for name, choices in words.items():
             check_word(name, getattr(self, name), choices)
@@ -96,4 +104,9 @@ def recipe_for(model: str, recipe: str = "fast") -> TrainingConfig:
 def learning_rate(config: TrainingConfig, step: int) -> float:
     """The learning rate of step `step` (from 0): a pure function, so that resuming needs no state for it."""
     rate = config.lr * min(1.0, (step + 1) / (config.warmup + 1))
-    return rate if config.schedule == "constant" else rate * 0.5 * (1 + math.cos(math.pi * step / config.steps))
+    done = step / config.steps
+    if config.schedule == "cosine":
+        return rate * 0.5 * (1 + math.cos(math.pi * done))
+    if config.schedule == "linear":
+        return rate * min(1.0, (1 - done) / (1 - config.hold))
+    return rate

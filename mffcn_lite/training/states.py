@@ -15,11 +15,10 @@ KEPT = 2  # states: should the newest be broken, the one before is used
 
 def save_state(folder: Path, state: TrainingState) -> None:
     """Write `step-NNNNNN` under `folder`, whole or not at all, and drop all but the newest ones."""
-    names = [name for name, _ in state.model.named_parameters()]
     optimizer = {
-        f"{names[i]}.{key}": value
-        for i, entry in state.optimizer.state_dict()["state"].items()
-        for key, value in entry.items()
+        f"{name}.{key}": value
+        for name, weight in state.model.named_parameters()
+        for key, value in state.optimizer.state.get(weight, {}).items()
     }
     target = folder / f"step-{state.step:06d}"
     if target.exists():  # a whole one: `restore_state` removes the others
@@ -65,13 +64,13 @@ def restore_state(folder: Path, state: TrainingState) -> bool:
             continue
         state.model.load_state_dict(model)
         state.generator.set_state(optimizer.pop("generator"))
-        restored = state.optimizer.state_dict()
-        for number, (name, weight) in enumerate(state.model.named_parameters()):
-            if f"{name}.step" in optimizer:  # not of a weight that no step has used yet, such as a tail of FSRCNN
-                restored["state"][number] = {"step": optimizer[f"{name}.step"]}
-                for moment in ("exp_avg", "exp_avg_sq"):  # in the weight's memory format: fused Adam wants it
-                    like = torch.empty_like(weight, requires_grad=False)
-                    restored["state"][number][moment] = like.copy_(optimizer[f"{name}.{moment}"])
+        weights, restored = dict(state.model.named_parameters()), state.optimizer.state_dict()
+        order = [id(weight) for group in state.optimizer.param_groups for weight in group["params"]]
+        for place, value in optimizer.items():
+            name, key = place.rsplit(".", 1)
+            if value.shape == weights[name].shape:  # a moment, in the weight's memory format: fused Adam wants it
+                value = torch.empty_like(weights[name], requires_grad=False).copy_(value)
+            restored["state"].setdefault(order.index(id(weights[name])), {})[key] = value
         state.optimizer.load_state_dict(restored)
         if ema is not None:
             state.ema.load_state_dict(ema)
