@@ -15,7 +15,8 @@ def test_orthogonalised_matrices_keep_their_vectors_and_have_values_near_one():
         inside = u.mT @ orthogonalize(given) @ v.mT  # diagonal, if the singular vectors are the same
         after = inside.diagonal(dim1=1, dim2=2)
         assert (inside - torch.diag_embed(after)).abs().max() < 1e-4
-        assert after.min() > 0.6 and after.max() < 1.25
+        assert after.min() > 0.6
+        assert after.max() < 1.25
         assert before.max() / before.min() > 2  # they were not so before
 
 

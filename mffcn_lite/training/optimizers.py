@@ -67,5 +67,7 @@ class Muon(torch.optim.Adam):
         """The average of the weight's gradients, brought up to date, as it will be if the gradient comes again."""
         state = self.state[weight]
         if not state:
+            state["step"] = torch.zeros(())  # Adam, which reads the state back, expects a count
             state["momentum_buffer"] = torch.zeros_like(weight)
+        state["step"] += 1
         return weight.grad.lerp(state["momentum_buffer"].lerp_(weight.grad, 1 - momentum), momentum)
