@@ -4,6 +4,8 @@ import math
 from collections.abc import Sequence
 from numbers import Integral, Real
 
+LARGEST = 2**63 - 1  # of a whole number, anywhere: what 64 bits hold
+
 
 class MffcnLiteError(Exception):
     """Something that the caller can put right.
@@ -11,6 +13,19 @@ class MffcnLiteError(Exception):
     The message is one sentence: what is wrong, with which file or value, and what to do.
     The command line prints it on standard error and exits with status 2, without a traceback.
     """
+
+
+def shorten(text: str) -> str:
+    """A text as a message shows it, however long it is."""
+    return text if len(text) <= 100 else f"{text[:60]}…{text[-20:]}"
+
+
+def brief(value: object) -> str:
+    """A value as a message shows it, however long or deep it is."""
+    try:
+        return shorten(repr(value))
+    except (ValueError, RecursionError):  # a whole number of thousands of digits, lists of lists of lists
+        return f"a very long {type(value).__name__}"
 
 
 # torch takes seconds to import, and errors are raised without it too: its name is enough.
@@ -34,7 +49,7 @@ def check_word(name: str, value: object, choices: tuple[str | None, ...]) -> Non
     """
     if value not in choices:
         known = ", ".join(str(choice) if choice is None else f'"{choice}"' for choice in choices)
-        raise MffcnLiteError(f"{name} (={value!r}) must be one of {known}")
+        raise MffcnLiteError(f"{name} (={brief(value)}) must be one of {known}")
 
 
 def check_number(
@@ -52,7 +67,7 @@ def check_number(
 
     Args:
         at_least, above, at_most, below: the range; `above` and `below` leave the bound itself out.
-        whole: only whole numbers are in it.
+        whole: only whole numbers are in it, and only those of 64 bits.
         none: None passes too.
 
     Raises:
@@ -61,12 +76,14 @@ def check_number(
     if none and value is None:
         return
     number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
+    if whole and number and abs(value) > LARGEST:
+        at_most = min(at_most, LARGEST)
     if number and at_least <= value <= at_most and above < value < below:  # false for NaN, whatever the range
         return
     bounds = {"of at least": at_least, "above": above, "at most": at_most, "below": below}
     said = " and ".join(f"{words} {bound}" for words, bound in bounds.items() if abs(bound) != math.inf)
     kind = "whole number" if whole else "finite number"
-    raise MffcnLiteError(f"{name} (={value!r}) must be a {kind} {said}".rstrip() + ", or None" * none)
+    raise MffcnLiteError(f"{name} (={brief(value)}) must be a {kind} {said}".rstrip() + ", or None" * none)
 
 
 def check_numbers(name: str, values: Sequence[object], **bounds: float | int) -> None:
@@ -76,6 +93,6 @@ def check_numbers(name: str, values: Sequence[object], **bounds: float | int) ->
         MffcnLiteError: if it is or does; the message says which place of it is wrong.
     """
     if not len(values):
-        raise MffcnLiteError(f"{name} (={values!r}) must hold a number at least")
+        raise MffcnLiteError(f"{name} (={brief(values)}) must hold a number at least")
     for i, value in enumerate(values):
         check_number(f"{name}[{i}]", value, **bounds)

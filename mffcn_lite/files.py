@@ -48,9 +48,18 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def write_json(path: str | Path, content: object) -> None:
-    """Write `content` as indented JSON, beside and renamed."""
+    """Write `content` as indented JSON, beside and renamed.
+
+    Raises:
+        MffcnLiteError: if it cannot be written, or holds bytes that are no text, as an argument or a name may.
+    """
+    try:
+        text = (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8")
+    except UnicodeEncodeError as error:
+        wrong = error.object[max(0, error.start - 20) : error.end + 20].strip()
+        raise MffcnLiteError(f"cannot write {path}: {wrong!a} is not UTF-8; write it in UTF-8") from error
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_bytes(text)
 
 
 def read_json(path: str | Path) -> dict:

@@ -213,7 +213,7 @@ def test_stopped_and_resumed_equals_uninterrupted(data, whole, tmp_path, stop):
         {"channels_last": True},
         {"ema": None, "crop": None, "flip": False, "schedule": "constant"},
         {"validate_every": 2},
-        {"optimizer": "muon", "schedule": "linear", "hold": 0.5},
+        {"optimizer": "muon", "schedule": "linear", "hold": 0.5, "mixed": True},
     ],
     ids=["channels last", "plain", "validation", "muon"],
 )

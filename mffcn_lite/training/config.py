@@ -19,6 +19,7 @@ class TrainingConfig:
     steps: int = 100_000  # t_max; silent
     batch: int = 10  # m
     factors: tuple[int, ...] = (2, 3, 4)  # one is drawn for each batch
+    mixed: bool = False  # or one is drawn for the first photo of a batch, and the others take the next in turn
     kernel: str = "bicubic"  # of the down-sampling and the enlarging; silent
     crop: int | None = None  # the side of a random square; None: whole photos; silent
     flip: bool = False  # mirror half of the photos; silent
@@ -67,8 +68,7 @@ class TrainingConfig:
             raise MffcnLiteError(f"objective has no {unknown[0]}; it has {', '.join(sorted(known))}")
         if self.objective and self.loss != "objective":
             raise MffcnLiteError(f"objective is set, and loss (={self.loss!r}) does not use it; set loss=objective too")
-        if not -(2**63) <= self.seed < 2**63:
-            raise MffcnLiteError(f"seed (={self.seed}) must fit into 64 bits")
+        check_number("seed", self.seed, whole=True)
 
 
 RECIPES = {

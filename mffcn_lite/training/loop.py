@@ -100,7 +100,8 @@ def train(
         while state.step < last:
             given, hr = sampler.draw(state.generator)
             with half:
-                sr = restore(given, tuple(hr.shape[-2:]))
+                parts = given if isinstance(given, list) else [given]  # small photos: a group a factor
+                sr = torch.cat([restore(part, tuple(hr.shape[-2:])) for part in parts])
             terms = loss_of(sr.float(), hr)
             state.optimizer.zero_grad()
             sum(terms.values()).backward()

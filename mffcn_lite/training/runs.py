@@ -186,12 +186,29 @@ def plan_run(
     for factor in config.factors:
         small_size(tuple(size), factor)
     check_memory(model, config, tuple(size), chosen, processes.count())
+    if config.compile is not None:
+        check_compiler(config.compile, chosen)
     if board:
         load_writer()
     settings, environment = describe_run(data, model, config, faces, people), describe_environment(chosen)
     if like is not None:
         check_likeness(settings, like)
     return Run(model, faces, validation, config, chosen, settings, environment)
+
+
+def check_compiler(mode: str, device: torch.device) -> None:
+    """Refuse to compile where not even the smallest function can be.
+
+    Raises:
+        MffcnLiteError: if there is no compiler that works, or this torch cannot use it.
+    """
+    try:
+        torch.compile(torch.sin, mode=mode)(torch.zeros(2, device=device))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise MffcnLiteError(
+            f"compile (={mode!r}) does not work here ({reason}); install a C++ compiler, or set compile=none"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -312,7 +329,7 @@ def run_training(
         on_progress: called after each step with its line of `metrics.jsonl`.
 
     Returns:
-        True if the run reached its last step, False if `stop_after` ended it earlier.
+        True if the run reached its last step, now or before, False if `stop_after` ended it earlier.
 
     Raises:
         MffcnLiteError: for a mistake in the arguments, when the loss is no number any more or the training diverges,
