@@ -5,7 +5,7 @@ import json
 from types import NoneType
 from typing import get_args, get_origin, get_type_hints
 
-from mffcn_lite.errors import MffcnLiteError, shorten
+from mffcn_lite.errors import MffcnLiteError
 
 # How a setting of each type is read, and what is expected of it.
 READ = {
@@ -23,7 +23,7 @@ def parse_factors(text: str) -> tuple[int, ...]:
     except ValueError:
         factors = ()
     if not factors or min(factors) < 2:
-        raise MffcnLiteError(f'factors (="{shorten(text)}") must be whole numbers of at least 2, such as 2,3,4')
+        raise MffcnLiteError(f'factors (="{text}") must be whole numbers of at least 2, such as 2,3,4')
     return factors
 
 
@@ -37,7 +37,7 @@ def parse_value(text: str) -> object:
     except ValueError:
         return text
     except RecursionError as error:
-        raise MffcnLiteError(f"--set: {shorten(text)} is nested too deeply; write a list of numbers") from error
+        raise MffcnLiteError(f"--set: {text} is nested too deeply; write a list of numbers") from error
 
 
 def parse_setting(types: dict[str, object], text: str) -> dict:
@@ -49,7 +49,7 @@ def parse_setting(types: dict[str, object], text: str) -> dict:
     key, equals, value = text.partition("=")
     if not equals or types.get(key, dict) is dict:
         names = [f"{name}.…" if kind is dict else name for name, kind in types.items()]
-        raise MffcnLiteError(f"--set {shorten(text)}: write key=value with a key of {', '.join(names)}, model.…")
+        raise MffcnLiteError(f"--set {text}: write key=value with a key of {', '.join(names)}, model.…")
     if get_origin(types[key]) is tuple:
         return {key: parse_factors(value)}
     kind, *others = get_args(types[key]) or (types[key],)  # the parts of int | None, or the type itself
@@ -60,7 +60,7 @@ def parse_setting(types: dict[str, object], text: str) -> dict:
         return {key: read(value)}
     except (ValueError, KeyError) as error:
         expected += ", or none" if NoneType in others else ""
-        raise MffcnLiteError(f"--set {shorten(text)}: {key} (={shorten(repr(value))}) must be {expected}") from error
+        raise MffcnLiteError(f"--set {text}: {key} (={value!r}) must be {expected}") from error
 
 
 def apply_settings(

@@ -12,7 +12,7 @@ import typer
 
 from mffcn_lite import shipped
 from mffcn_lite.arguments import apply_settings, parse_factors
-from mffcn_lite.errors import MffcnLiteError, check_number, check_word, shorten
+from mffcn_lite.errors import MffcnLiteError, check_number, check_word
 from mffcn_lite.progress import silence, unharmed
 from mffcn_lite.shipped import SYSTEMS, shipped_models, shipped_names
 
@@ -284,10 +284,12 @@ def main(command: typer.Typer = app, name: str = "mffcn-lite") -> None:
         elif os.environ.get("MFFCN_LITE_DEBUG"):
             raise
         else:
-            status, what = 1, shorten(f"{type(error).__name__}: {error}")
-            message = f"this is a mistake of ours ({what}); MFFCN_LITE_DEBUG=1 shows where"
+            status = 1
+            message = f"this is a mistake of ours ({type(error).__name__}: {error}); MFFCN_LITE_DEBUG=1 shows where"
+    # One line, whatever a file is called, and none without an end: a word of over 500 letters is cut.
+    words = [word if len(word) <= 500 else f"{word[:60]}…{word[-20:]}" for word in message.split()]
     with unharmed():
-        print(f"{name}: {' '.join(message.splitlines())}", file=sys.stderr, flush=True)  # whatever a file is called
+        print(f"{name}: {' '.join(words)}", file=sys.stderr, flush=True)
     sys.exit(status)
 
 

@@ -15,17 +15,13 @@ class MffcnLiteError(Exception):
     """
 
 
-def shorten(text: str) -> str:
-    """A text as a message shows it, however long it is."""
-    return text if len(text) <= 100 else f"{text[:60]}…{text[-20:]}"
-
-
 def brief(value: object) -> str:
     """A value as a message shows it, however long or deep it is."""
     try:
-        return shorten(repr(value))
+        text = repr(value)
     except (ValueError, RecursionError):  # a whole number of thousands of digits, lists of lists of lists
         return f"a very long {type(value).__name__}"
+    return text if len(text) <= 100 else f"{text[:60]}…{text[-20:]}"
 
 
 # torch takes seconds to import, and errors are raised without it too: its name is enough.
@@ -76,8 +72,8 @@ def check_number(
     if none and value is None:
         return
     number = isinstance(value, Integral if whole else Real) and not isinstance(value, bool)
-    if whole and number and abs(value) > LARGEST:
-        at_most = min(at_most, LARGEST)
+    if whole and number and not -LARGEST - 1 <= value <= LARGEST:
+        at_least, at_most = max(at_least, -LARGEST - 1), min(at_most, LARGEST)
     if number and at_least <= value <= at_most and above < value < below:  # false for NaN, whatever the range
         return
     bounds = {"of at least": at_least, "above": above, "at most": at_most, "below": below}

@@ -16,7 +16,8 @@ from mffcn_lite.errors import MffcnLiteError, check_number, check_numbers, check
         (0, {}),
         (-1.5, {}),
         (2, {"at_least": 2, "whole": True}),
-        (10**400, {"at_least": 2, "whole": True}),  # larger than any float
+        (2**63 - 1, {"at_least": 2, "whole": True}),
+        (-(2**63), {"whole": True}),
         (np.int64(3), {"at_least": 2, "at_most": 3, "whole": True}),
         (np.float32(0.5), {"above": 0, "below": 1}),
         (Fraction(1, 3), {"above": 0}),
