@@ -119,7 +119,7 @@ def check_type(name: str, value: object, kind: object) -> None:
     wanted, *others = get_args(kind) or (kind,)
     if get_origin(kind) is tuple:
         if not isinstance(value, tuple | list):
-            raise MffcnLiteError(f"{name} (={value!r}) must hold {KINDS[wanted][1]} or several")
+            raise MffcnLiteError(f"{name} (={brief(value)}) must hold {KINDS[wanted][1]} or several")
         for i, each in enumerate(value):
             check_type(f"{name}[{i}]", each, wanted)
         return
@@ -127,10 +127,10 @@ def check_type(name: str, value: object, kind: object) -> None:
         return
     accepted, said = KINDS[wanted]
     fits = isinstance(value, accepted) and (wanted is bool or not isinstance(value, bool))
-    if fits and isinstance(value, Integral) and not -(2**63) <= value < 2**63:
-        raise MffcnLiteError(f"{name} must fit into 64 bits")
+    if fits and isinstance(value, Integral) and abs(value) > LARGEST:
+        raise MffcnLiteError(f"{name} (={brief(value)}) must fit into 64 bits")
     if not fits:
-        raise MffcnLiteError(f"{name} (={value!r}) must be {said}" + ", or None" * (NoneType in others))
+        raise MffcnLiteError(f"{name} (={brief(value)}) must be {said}" + ", or None" * (NoneType in others))
 
 
 def check_types(what: str, types: dict[str, object], values: dict[str, object]) -> None:
@@ -144,5 +144,5 @@ def check_types(what: str, types: dict[str, object], values: dict[str, object]) 
     """
     for name, value in values.items():
         if name not in types:
-            raise MffcnLiteError(f"{what} has no {name!r}; it has {', '.join(types)}")
+            raise MffcnLiteError(f"{what} has no {brief(name)}; it has {', '.join(types)}")
         check_type(name, value, types[name])

@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import sys
 import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from torch import Tensor
 
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import read_json, replacing, sha256, sha256_once, write_json
+from mffcn_lite.progress import say
 
 Index = int | np.integer | slice | list | np.ndarray | Tensor  # which photos, as NumPy takes it
 HASHED = {"images_sha256": "images.npy", "faces_sha256": "faces.csv"}  # a card's key: the file that it is the hash of
@@ -160,11 +160,8 @@ def _check_hashes(folder: Path, card: dict) -> dict:
     hashes = {key: sha256_once(folder / name) for key, name in HASHED.items()}
     for key, name in HASHED.items():
         if key not in card:
-            print(
-                f"{folder / 'card.json'} has no {key}, so whether {name} is as it was prepared cannot be checked; "
-                "prepare the set again for that",
-                file=sys.stderr,
-            )
+            unknown = f"whether {name} is as it was prepared cannot be checked"
+            say(f"{folder / 'card.json'} has no {key}, so {unknown}; prepare the set again for that")
         elif card[key] != hashes[key]:
             raise ValueError(f"{name} was changed after it was prepared: its SHA-256 is not the one in card.json")
     return {**card, **hashes}

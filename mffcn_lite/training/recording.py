@@ -3,7 +3,6 @@
 import json
 import math
 import os
-import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -18,6 +17,7 @@ from mffcn_lite.errors import MffcnLiteError, check_number
 from mffcn_lite.files import replacing
 from mffcn_lite.metrics import psnr
 from mffcn_lite.models import SuperResolver
+from mffcn_lite.progress import say
 from mffcn_lite.training import processes
 from mffcn_lite.training.config import TrainingConfig, learning_rate
 from mffcn_lite.training.loop import TrainingState
@@ -115,7 +115,7 @@ class Log:
                 self.losses.append(found[1])
         if len(lines) < kept:
             lost = kept - len(lines)
-            print(f"{path} is damaged: the lines of {lost} of {kept} steps are lost; the run goes on", file=sys.stderr)
+            say(f"{path} is damaged: the lines of {lost} of {kept} steps are lost; the run goes on")
         if before:
             with replacing(path) as temporary:
                 temporary.write_text("".join(lines), encoding="utf-8")

@@ -2,7 +2,6 @@
 
 import contextlib
 import shutil
-import sys
 from pathlib import Path
 
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor
 from mffcn_lite.checkpoint import load_tensors, save_tensors
 from mffcn_lite.errors import MffcnLiteError, check_number, check_types
 from mffcn_lite.files import content_hash, read_json, replacing, sha256, write_json
+from mffcn_lite.progress import say
 from mffcn_lite.training.loop import TrainingState
 
 KEPT = 2  # states: should the newest be broken, the one before is used
@@ -123,7 +123,7 @@ def restore_state(folder: Path, state: TrainingState) -> bool:
         for broken in found[:i]:
             _remove(broken)
         if i:
-            print(f"going on from {checkpoint}: the one after it is broken ({reason})", file=sys.stderr)
+            say(f"going on from {checkpoint}: the one after it is broken ({reason})")
         return True
     if found:
         raise MffcnLiteError(
