@@ -10,9 +10,13 @@ from torch import Tensor
 
 from mffcn_lite import shipped
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.files import read_json, replacing, sha256, write_json
+from mffcn_lite.files import content_hash, read_json, replacing, sha256, write_json
 from mffcn_lite.models import SuperResolver, count_parameters, create_model, system_class
 from mffcn_lite.shipped import SYSTEMS, list_models, shipped_names
+
+# Of a card: what the network does and may be used for, and how to train it again.
+DECISIVE = ("model", "arguments", "config", "redistribution", "data_hash", "faces_hash", "weights_hash")
+DECISIVE += ("training_people", "validation_people", "test_people", "threads")
 
 
 def save_tensors(tensors: dict[str, Tensor], path: str | Path) -> None:
@@ -42,8 +46,9 @@ def save_model(model: SuperResolver, path: str | Path, card: dict | None = None)
 
     Args:
         card: what else is known of it (data, people, recipe, results); the model's own name, its arguments, the
-            count of its weights and the file's SHA-256 are added, whatever it says of them. A model that holds patches
-            of photos which may not be redistributed says so in its card, under `redistribution`.
+            count of its weights, the file's SHA-256 and one over `DECISIVE` are added, whatever it says of them. A
+            model that holds patches of photos which may not be redistributed says so in its card, under
+            `redistribution`.
 
     Raises:
         MffcnLiteError: if the model cannot be made again from its name, or the files cannot be written.
@@ -63,7 +68,13 @@ def save_model(model: SuperResolver, path: str | Path, card: dict | None = None)
     except (TypeError, ValueError) as error:
         raise MffcnLiteError(f"the card of {path} cannot be stored as JSON ({error}); use plain numbers") from error
     save_tensors(model.state_dict(), path)
-    write_json(path.with_suffix(".json"), {**described, "weights_sha256": sha256(path)})
+    hashes = {"weights_sha256": sha256(path), "card_sha256": card_hash(described)}
+    write_json(path.with_suffix(".json"), {**described, **hashes})
+
+
+def card_hash(card: dict) -> str:
+    """A hash over what `DECISIVE` names, as far as it is stated."""
+    return content_hash({key: card[key] for key in DECISIVE if card.get(key) is not None})
 
 
 def _read_card(path: Path) -> dict:
@@ -111,6 +122,8 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> SuperRes
         raise MffcnLiteError(f"{path} does not hold the weights of the {card['model']} that its card describes")
     if sha256(path) != card.get("weights_sha256"):
         raise MffcnLiteError(f"{path} is not the file that its card describes (their SHA-256 differ); copy both again")
+    if card.get("card_sha256") not in (None, card_hash(card)):  # a card that an older version wrote has none
+        raise MffcnLiteError(f"the card of {path} was changed (its SHA-256 differs); copy both again")
     model = create_model(card["model"], **card["arguments"])
     if any(tensors[key].dtype != value.dtype for key, value in expected.items()):
         raise MffcnLiteError(f"{path} holds numbers of another kind than its {card['model']}; copy it again")

@@ -41,7 +41,7 @@ def train(
 ) -> None:
     """Train a network on the training people; the test people are never seen."""
     check_number("--stop-after", stop_after, at_least=1, whole=True, none=True)
-    repeated = like or (str(out) if resume and data is None and model is None else None)
+    repeated = like or (str(out) if resume and (data is None or model is None) else None)
     if repeated is None and (data is None or model is None):
         raise MffcnLiteError("name --data and --model, a run to repeat with --like, or one to go on with by --resume")
     if repeated is not None and recipe is not None:

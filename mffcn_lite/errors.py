@@ -3,6 +3,17 @@
 import math
 from collections.abc import Sequence
 from numbers import Integral, Real
+from types import NoneType
+from typing import get_args, get_origin
+
+# What an annotation's types are called, and what counts as one.
+KINDS = {
+    bool: (bool, "true or false"),
+    int: (Integral, "a whole number"),
+    float: (Real, "a number"),
+    str: (str, "a word"),
+    dict: (dict, "names with values"),
+}
 
 LARGEST = 2**63 - 1  # of a whole number, anywhere: what 64 bits hold
 
@@ -92,3 +103,46 @@ def check_numbers(name: str, values: Sequence[object], **bounds: float | int) ->
         raise MffcnLiteError(f"{name} (={brief(values)}) must hold a number at least")
     for i, value in enumerate(values):
         check_number(f"{name}[{i}]", value, **bounds)
+
+
+def check_type(name: str, value: object, kind: object) -> None:
+    """Refuse a value of the argument `name` that is of another type than the annotation `kind`.
+
+    A boolean is no number, and a whole number has 64 bits at most.
+
+    Args:
+        kind: one of `KINDS`, such as int; int | None; or tuple[int, ...], for which a list passes too.
+
+    Raises:
+        MffcnLiteError: if it is of another type; the message says which one is expected.
+    """
+    wanted, *others = get_args(kind) or (kind,)
+    if get_origin(kind) is tuple:
+        if not isinstance(value, tuple | list):
+            raise MffcnLiteError(f"{name} (={brief(value)}) must hold {KINDS[wanted][1]} or several")
+        for i, each in enumerate(value):
+            check_type(f"{name}[{i}]", each, wanted)
+        return
+    if value is None and NoneType in others:
+        return
+    accepted, said = KINDS[wanted]
+    fits = isinstance(value, accepted) and (wanted is bool or not isinstance(value, bool))
+    if fits and isinstance(value, Integral) and abs(value) > LARGEST:
+        raise MffcnLiteError(f"{name} (={brief(value)}) must fit into 64 bits")
+    if not fits:
+        raise MffcnLiteError(f"{name} (={brief(value)}) must be {said}" + ", or None" * (NoneType in others))
+
+
+def check_types(what: str, types: dict[str, object], values: dict[str, object]) -> None:
+    """As `check_type`, for each of `values`; a name that `types` does not have is refused too.
+
+    Args:
+        what: what the values belong to, for the message.
+
+    Raises:
+        MffcnLiteError: if one is of another type, or has another name.
+    """
+    for name, value in values.items():
+        if name not in types:
+            raise MffcnLiteError(f"{what} has no {brief(name)}; it has {', '.join(types)}")
+        check_type(name, value, types[name])

@@ -37,6 +37,12 @@ def unharmed() -> Iterator[None]:
         silence(sys.stderr)
 
 
+def say(text: str) -> None:
+    """A line on standard error."""
+    with unharmed():
+        print(text, file=sys.stderr, flush=True)
+
+
 class Reporter:
     """A rich progress bar on a terminal; elsewhere a plain line every `PLAIN_EVERY` seconds."""
 
@@ -69,11 +75,11 @@ class Reporter:
 
     def say(self, text: str) -> None:
         """A line that stays, above the bar where there is one."""
+        if self.bar is None:
+            say(text)
+            return
         with unharmed():
-            if self.bar is not None:
-                self.bar.console.print(text, highlight=False, soft_wrap=True)
-            else:
-                print(text, file=sys.stderr, flush=True)
+            self.bar.console.print(text, highlight=False, soft_wrap=True)
 
     @property
     def seconds(self) -> float:

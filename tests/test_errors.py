@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from mffcn_lite.errors import MffcnLiteError, check_number, check_numbers, check_pair, check_word
+from mffcn_lite.errors import (
+    MffcnLiteError,
+    check_number,
+    check_numbers,
+    check_pair,
+    check_type,
+    check_types,
+    check_word,
+)
 
 
 @pytest.mark.parametrize(
@@ -67,3 +75,56 @@ def test_a_pair_of_tensors_must_be_of_one_shape_and_of_floats(refuses):
     check_pair(torch.zeros(2, 3), torch.zeros(2, 3))
     refuses(lambda: check_pair(torch.zeros(2, 3), torch.zeros(3, 2)), "(2, 3)", "(3, 2)")
     refuses(lambda: check_pair(torch.zeros(2), torch.zeros(2, dtype=torch.uint8)), "torch.uint8")
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (3, int),
+        (np.int64(3), int),
+        (None, int | None),
+        (1, float),
+        (np.float32(0.5), float | None),
+        (True, bool),
+        ("yes", str),
+        ({}, dict),
+        ((2, 3), tuple[int, ...]),
+        ([2, 3], tuple[int, ...]),
+        ((), tuple[int, ...]),
+    ],
+)
+def test_values_of_the_type_of_an_annotation_pass(value, kind):
+    check_type("x", value, kind)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "sentence"),
+    [
+        (True, int, "x (=True) must be a whole number"),
+        (2.0, int, "x (=2.0) must be a whole number"),
+        ("2", int | None, "x (='2') must be a whole number, or None"),
+        (None, int, "x (=None) must be a whole number"),
+        (2**63, int, "x (=9223372036854775808) must fit into 64 bits"),
+        (-(10**30), float, f"x (=-1{30 * '0'}) must fit into 64 bits"),
+        (False, float, "x (=False) must be a number"),
+        (1j, float, "x (=1j) must be a number"),
+        (1, bool, "x (=1) must be true or false"),
+        ("no", bool, "x (='no') must be true or false"),
+        (3, str, "x (=3) must be a word"),
+        ([], dict, "x (=[]) must be names with values"),
+        (3, tuple[int, ...], "x (=3) must hold a whole number or several"),
+        ("23", tuple[int, ...], "x (='23') must hold a whole number or several"),
+        ((2, True), tuple[int, ...], "x[1] (=True) must be a whole number"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_with_the_one_that_is_expected(value, kind, sentence):
+    with pytest.raises(MffcnLiteError) as caught:
+        check_type("x", value, kind)
+    assert str(caught.value) == sentence
+
+
+def test_a_name_that_there_is_not_is_refused_with_those_that_there_are(refuses):
+    types = {"crop": int | None, "flip": bool}
+    check_types("config", types, {"crop": None})
+    refuses(lambda: check_types("config", types, {"crop": None, "banana": 1}), "config has no 'banana'", "crop, flip")
+    refuses(lambda: check_types("config", types, {"flip": "no"}), "flip (='no') must be true or false")

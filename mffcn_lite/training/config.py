@@ -2,9 +2,10 @@
 
 import math
 from dataclasses import dataclass, field, replace
+from typing import get_type_hints
 
 from mffcn_lite.degrade import KERNEL_NAMES
-from mffcn_lite.errors import MffcnLiteError, check_number, check_numbers, check_word
+from mffcn_lite.errors import MffcnLiteError, check_number, check_numbers, check_type, check_types, check_word
 from mffcn_lite.losses import LOSSES
 from mffcn_lite.losses.objective import FEATURES, OPTIONS, TERMS
 from mffcn_lite.models import system_class
@@ -45,6 +46,7 @@ class TrainingConfig:
     validate_every: int = 0  # steps; above 0, an eighth of the training people is held out for it
 
     def __post_init__(self):
+        check_types("TrainingConfig", get_type_hints(type(self)), vars(self))
         for name in ("steps", "batch", "checkpoint_every"):
             check_number(name, getattr(self, name), at_least=1, whole=True)
         for name in ("warmup", "validate_every"):
@@ -68,7 +70,6 @@ class TrainingConfig:
             raise MffcnLiteError(f"objective has no {unknown[0]}; it has {', '.join(sorted(known))}")
         if self.objective and self.loss != "objective":
             raise MffcnLiteError(f"objective is set, and loss (={self.loss!r}) does not use it; set loss=objective too")
-        check_number("seed", self.seed, whole=True)
 
 
 RECIPES = {
@@ -99,6 +100,19 @@ def recipe_for(model: str, recipe: str = "fast") -> TrainingConfig:
     if recipe not in RECIPES:
         raise MffcnLiteError(f'unknown recipe "{recipe}"; choose one of {", ".join(RECIPES)}')
     return replace(RECIPES[recipe], loss=system_class(model).loss)
+
+
+def read_config(stored: object) -> TrainingConfig:
+    """The configuration that a card or a run's `run.json` holds, where lists stand for tuples.
+
+    A field that it lacks is newer than it, and has its default.
+
+    Raises:
+        MffcnLiteError: if it is none, has a field that there is not, or a value of another type or out of range.
+    """
+    check_type("config", stored, dict)
+    check_types("config", get_type_hints(TrainingConfig), stored)
+    return TrainingConfig(**{key: tuple(value) if isinstance(value, list) else value for key, value in stored.items()})
 
 
 def learning_rate(config: TrainingConfig, step: int) -> float:
