@@ -6,12 +6,14 @@ from pathlib import Path
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mffcn_lite import shipped
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.context import own_context
+from mffcn_lite.device import find_device
+from mffcn_lite.errors import MffcnLiteError, described
 from mffcn_lite.files import content_hash, read_json, replacing, sha256, write_json
-from mffcn_lite.models import SuperResolver, count_parameters, create_model, system_class
+from mffcn_lite.models import SuperResolver, count_parameters, create_model, system_class, weights_of
 from mffcn_lite.shipped import SYSTEMS, list_models, shipped_names
 
 # Of a card: what the network does and may be used for, and how to train it again.
@@ -41,8 +43,31 @@ def load_tensors(path: str | Path) -> dict[str, Tensor]:
         raise MffcnLiteError(f"{path} is no complete safetensors file ({error}); no pickle is ever loaded") from error
 
 
-def save_model(model: SuperResolver, path: str | Path, card: dict | None = None) -> None:
-    """Write `model` to `path` (*.safetensors) and its card beside it (*.json).
+def _difference(weights: dict[str, Tensor], wanted: dict[str, Tensor]) -> str | None:
+    """Where `weights` are not of the names, shapes and kinds of numbers that are wanted; None where they are."""
+    for key in {**wanted, **weights}:
+        is_, should = (described(tensors[key]) if key in tensors else "missing" for tensors in (weights, wanted))
+        if is_ != should:
+            return f"{key} is {is_}, and should be {should}"
+    return None
+
+
+def _plain(model: nn.Module) -> SuperResolver:
+    """The network itself, out of what torch.compile puts around it; refused if `load_model` could not make it again."""
+    model = getattr(model, "_orig_mod", model)  # torch has no other name for it
+    if not isinstance(model, SuperResolver):
+        raise MffcnLiteError(f"a {type(model).__name__} cannot be saved; save the network inside it")
+    if model.name not in list_models():
+        raise MffcnLiteError(f"create_model cannot make {model.name} again; save one of {', '.join(list_models())}")
+    difference = _difference(model.state_dict(), weights_of(model.name, model.arguments))
+    if difference is not None:
+        raise MffcnLiteError(f"this {model.name} is not as create_model makes it: {difference}; bring it back to that")
+    model.check()
+    return model
+
+
+def save_model(model: nn.Module, path: str | Path, card: dict | None = None) -> None:
+    """Write `model` to `path` (*.safetensors) and its card beside it (*.json). A compiled network is saved as it was.
 
     Args:
         card: what else is known of it (data, people, recipe, results); the model's own name, its arguments, the
@@ -51,10 +76,10 @@ def save_model(model: SuperResolver, path: str | Path, card: dict | None = None)
             `redistribution`.
 
     Raises:
-        MffcnLiteError: if the model cannot be made again from its name, or the files cannot be written.
+        MffcnLiteError: if the model could not be loaded again (another system, half precision, numbers that are not
+            finite), or the files cannot be written.
     """
-    if model.name not in list_models():
-        raise MffcnLiteError(f"create_model cannot make {model.name} again; save one of {', '.join(list_models())}")
+    model = _plain(model)
     path = Path(path)
     if path.suffix != ".safetensors":  # not with_suffix, which would cut "mffcn-0.5"
         path = path.with_name(f"{path.name}.safetensors")
@@ -86,6 +111,7 @@ def _read_card(path: Path) -> dict:
     return {"arguments": {}, **card}
 
 
+@own_context()
 def load_model(name: str | Path, device: str | torch.device = "cpu") -> SuperResolver:
     """A system ready for use, in eval mode on `device`; what is known of it is in its attribute `card`.
 
@@ -94,8 +120,9 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> SuperRes
             a `.safetensors` file with its card beside it, or of a finished run's folder.
 
     Raises:
-        MffcnLiteError: if there is no such model, or its files are broken or do not fit together.
+        MffcnLiteError: if there is no such model or device, or its files are broken or do not fit together.
     """
+    device = find_device(device)
     if name in SYSTEMS and not system_class(name).needs_training():
         model = create_model(name).to(device).eval()
         model.card = {"model": name, "arguments": {}}
@@ -116,17 +143,15 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> SuperRes
             raise MffcnLiteError(f"{path} is no .safetensors file; other formats, pickles among them, are never loaded")
     card = _read_card(path.with_suffix(".json"))
     tensors = load_tensors(path)
-    with torch.device("meta"):  # shapes alone: a card may claim more weights than there is memory
-        expected = create_model(card["model"], **card["arguments"]).state_dict()
-    if {key: tensor.shape for key, tensor in tensors.items()} != {key: t.shape for key, t in expected.items()}:
-        raise MffcnLiteError(f"{path} does not hold the weights of the {card['model']} that its card describes")
+    difference = _difference(tensors, weights_of(card["model"], card["arguments"]))
+    if difference is not None:
+        other = f"{path} does not hold the weights of the {card['model']} that its card describes"
+        raise MffcnLiteError(f"{other}: {difference}; copy both again")
     if sha256(path) != card.get("weights_sha256"):
         raise MffcnLiteError(f"{path} is not the file that its card describes (their SHA-256 differ); copy both again")
     if card.get("card_sha256") not in (None, card_hash(card)):  # a card that an older version wrote has none
         raise MffcnLiteError(f"the card of {path} was changed (its SHA-256 differs); copy both again")
     model = create_model(card["model"], **card["arguments"])
-    if any(tensors[key].dtype != value.dtype for key, value in expected.items()):
-        raise MffcnLiteError(f"{path} holds numbers of another kind than its {card['model']}; copy it again")
     model.load_state_dict(tensors)
     model.check()
     model.card = card

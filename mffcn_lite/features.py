@@ -14,8 +14,17 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from mffcn_lite.context import full_precision, own_context
 from mffcn_lite.degrade import Images
-from mffcn_lite.errors import MffcnLiteError, check_word
+from mffcn_lite.errors import (
+    MffcnLiteError,
+    check_beside,
+    check_images,
+    check_pair,
+    check_values,
+    check_word,
+    described,
+)
 from mffcn_lite.files import sha256_once
 
 # Channels of the convolutions between two poolings; all have 3×3 pixels.
@@ -49,6 +58,24 @@ def vgg_layers(kind: str) -> Iterator[tuple[str, nn.Module]]:
         yield f"pool{block}", nn.MaxPool2d(2)
 
 
+def check_shown(sr: Images, hr: Images) -> None:
+    """Refuse or warn of two batches that a trained network is shown, to judge how far apart they look.
+
+    Nothing is said of values where `sr` takes a gradient: a network in training may overshoot, and each look at its
+    values would wait for a GPU.
+
+    Warns:
+        UserWarning: if values lie outside [0, 1]; it names the lowest and the highest.
+
+    Raises:
+        MffcnLiteError: if the batches cannot be compared, or hold what is not finite.
+    """
+    check_pair(sr, hr)
+    if not sr.requires_grad:
+        check_values("sr", sr)
+        check_values("hr", hr)
+
+
 class FeatureNetwork(nn.Module):
     """The convolutional part of a VGG up to the deepest of `layers`; nothing beyond it exists or is computed.
 
@@ -75,9 +102,12 @@ class FeatureNetwork(nn.Module):
                 raise MffcnLiteError(f"{kind} has no layer {layer!r}; the nearest names are {', '.join(near)}")
         self.kind, self.layers, self.normalization = kind, tuple(sorted(layers, key=names.index)), normalization
         self.names = names[: 1 + names.index(self.layers[-1])]
-        self.features = nn.Sequential(*(module for (_, module), _ in zip(vgg_layers(kind), self.names, strict=False)))
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+        layers = (module for (_, module), _ in zip(vgg_layers(kind), self.names, strict=False))
+        self.features = nn.Sequential(*layers).float()
+        self.register_buffer(
+            "mean", torch.tensor(IMAGENET_MEAN, dtype=torch.float32).view(1, 3, 1, 1), persistent=False
+        )
+        self.register_buffer("std", torch.tensor(IMAGENET_STD, dtype=torch.float32).view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False)
         self.train(False)
 
@@ -85,16 +115,19 @@ class FeatureNetwork(nn.Module):
         """Stays in eval mode, whatever the network that it judges is in."""
         return super().train(False)
 
+    @full_precision
     def maps(self, images: Images) -> dict[str, Tensor]:
-        """The maps of each of `layers`. Grey images are repeated to three channels."""
+        """The maps of each of `layers`, in the precision of the weights. Grey images are repeated to three channels."""
+        check_images("images", images)
+        check_beside("images", images, "the weights", self.mean)
         channels, sides = images.shape[1], images.shape[-2:]
         poolings = sum(name.startswith("pool") for name in self.names)
         if channels not in (1, 3) or min(sides) < 2**poolings:
             raise MffcnLiteError(
-                f"images {tuple(images.shape)} must have 1 or 3 channels and at least {2**poolings} pixels a side for "
-                f"{self.names[-1]} to see them"
+                f"images must have 1 or 3 channels and at least {2**poolings} pixels a side for {self.names[-1]} to "
+                f"see them, not {described(images)}"
             )
-        x = images.expand(-1, 3, -1, -1)
+        x = images.to(self.mean.dtype).expand(-1, 3, -1, -1)
         if self.normalization == "imagenet":
             x = (x - self.mean) / self.std
         found = {}
@@ -118,6 +151,7 @@ class FeatureNetwork(nn.Module):
         return self.maps(images)[self.layers[-1]]
 
 
+@own_context()
 def create_features(
     name: str,
     layer: str | Sequence[str] | None = None,

@@ -10,8 +10,9 @@ from jaxtyping import Float
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
+from mffcn_lite.context import full_precision
 from mffcn_lite.degrade import small_size, upsample
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_images, check_number, described
 from mffcn_lite.files import replacing
 from mffcn_lite.models import SuperResolver
 
@@ -20,9 +21,7 @@ TILE = 512  # pixels of a result that a network computes at a time, without the 
 EXIF_ORIENTATION = 0x0112
 
 # Y, Cb, Cr of BT.601 in full swing, as in JPEG; Cb and Cr lie around 0 here.
-RGB_TO_YCBCR = torch.tensor(
-    [[0.299, 0.587, 0.114], [-0.168735892, -0.331264108, 0.5], [0.5, -0.418687589, -0.081312411]], dtype=torch.float64
-)
+RGB_TO_YCBCR = np.array([[0.299, 0.587, 0.114], [-0.168735892, -0.331264108, 0.5], [0.5, -0.418687589, -0.081312411]])
 
 
 def read_picture(path: str | Path) -> Float[Tensor, "1 channel height width"]:
@@ -101,6 +100,8 @@ def write_picture(picture: Float[Tensor, "1 channel height width"], path: str | 
         Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(temporary, format="PNG")
 
 
+@full_precision
+@torch.no_grad()
 def enlarge(
     model: SuperResolver, small: Float[Tensor, "1 channel smallheight smallwidth"], factor: int, tile: int = TILE
 ) -> Float[Tensor, "1 channel height width"]:
@@ -110,9 +111,16 @@ def enlarge(
     that of the whole picture at once. A system without a radius gets the whole. Not clamped.
 
     Raises:
-        MffcnLiteError: if the factor is not one of the model's, the picture is smaller than it, or the result larger
-            than `MAX_SIDE`.
+        MffcnLiteError: if it is no single picture, the factor is not one of the model's, the picture is smaller than
+            it, or the result larger than `MAX_SIDE`.
     """
+    check_images("small", small)
+    if len(small) != 1 or small.shape[1] not in (1, 3):
+        wanted = "one picture, grey or RGB, 1×1×H×W or 1×3×H×W"
+        raise MffcnLiteError(
+            f"small must be {wanted}, not {described(small)}; enlarge the pictures of a batch one by one"
+        )
+    check_number("tile", tile, at_least=1, whole=True)
     trained = model.trained_factors()
     if trained and factor not in trained:
         choices = ", ".join(map(str, trained))
@@ -128,27 +136,25 @@ def enlarge(
     device = next((t.device for t in model.state_dict().values()), small.device)
     if small.shape[1] == 3:
         # The systems know grey photos, and the eye sees little detail in chroma: bicubic is enough for it.
-        planes = torch.einsum("ij,bjhw->bihw", RGB_TO_YCBCR.to(small), small)  # 1×3×h×w
+        planes = torch.einsum("ij,bjhw->bihw", torch.from_numpy(RGB_TO_YCBCR).to(small), small)  # 1×3×h×w
         luminance = enlarge(model, planes[:, :1], factor, tile)
         ycbcr = torch.cat([luminance.clamp(0, 1), upsample(planes[:, 1:], size)], dim=1)
-        return torch.einsum("ij,bjhw->bihw", torch.linalg.inv(RGB_TO_YCBCR).to(ycbcr), ycbcr)
+        return torch.einsum("ij,bjhw->bihw", torch.from_numpy(np.linalg.inv(RGB_TO_YCBCR)).to(ycbcr), ycbcr)
     if not model.radius:
-        with torch.inference_mode():
-            return model.upscale(small.to(device), size).cpu()
+        return model.upscale(small.to(device), size).cpu()
     given = model.take(small, size)
     times = height * factor // given.shape[-2]  # how many times larger than it the result is
     # Tiles begin at multiples of the stride, or a strided network would halve them in other places than the whole; so
     # the margin is the radius, rounded up to one.
     step = max(1, tile // (times * model.stride)) * model.stride
     margin = -(-model.radius // model.stride) * model.stride
-    result = torch.empty(1, 1, *size)  # on the CPU: a GPU need hold a tile alone
+    result = torch.empty(1, 1, *size, dtype=given.dtype, device="cpu")  # on the CPU: a GPU need hold a tile alone
     for top in range(0, given.shape[-2], step):
         for left in range(0, given.shape[-1], step):
             # The tile with its surroundings, and where the tile lies in them.
             y, x = max(0, top - margin), max(0, left - margin)
             around = given[..., y : top + step + margin, x : left + step + margin].to(device)
-            with torch.inference_mode():
-                sr = model.restore_given(around, tuple(times * side for side in around.shape[-2:]), factor)
+            sr = model.restore_given(around, tuple(times * side for side in around.shape[-2:]), factor)
             # Cut the margins off; at the picture's end there are none, and the tile may be smaller than `step`.
             inner = sr[..., (top - y) * times :, (left - x) * times :][..., : step * times, : step * times]
             height, width = inner.shape[-2:]

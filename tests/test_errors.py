@@ -72,9 +72,13 @@ def test_a_word_is_refused_with_the_choices_and_none_is_no_word(refuses):
 
 
 def test_a_pair_of_tensors_must_be_of_one_shape_and_of_floats(refuses):
-    check_pair(torch.zeros(2, 3), torch.zeros(2, 3))
-    refuses(lambda: check_pair(torch.zeros(2, 3), torch.zeros(3, 2)), "(2, 3)", "(3, 2)")
-    refuses(lambda: check_pair(torch.zeros(2), torch.zeros(2, dtype=torch.uint8)), "torch.uint8")
+    one, other = torch.zeros(1, 1, 2, 3), torch.zeros(1, 1, 3, 2)
+    check_pair(one, one)
+    refuses(lambda: check_pair(one, other), "(1, 1, 2, 3)", "(1, 1, 3, 2)")
+    refuses(lambda: check_pair(one, one.byte()), "hr", "torch.uint8", "divide")
+    refuses(lambda: check_pair(one[0], one[0]), "sr", "(1, 2, 3)", "[None]")
+    refuses(lambda: check_pair(one, one.numpy()), "hr", "ndarray of float32", "from_numpy")
+    refuses(lambda: check_pair(one, one.to("meta")), "sr lies on cpu, and hr on meta", ".to(device)")
 
 
 @pytest.mark.parametrize(
