@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import signal
 import sys
 import threading
@@ -13,7 +14,7 @@ import typer
 from mffcn_lite import shipped
 from mffcn_lite.arguments import apply_settings, parse_factors
 from mffcn_lite.errors import MffcnLiteError, check_number, check_word
-from mffcn_lite.progress import silence, unharmed
+from mffcn_lite.progress import say, silence
 from mffcn_lite.shipped import SYSTEMS, shipped_models, shipped_names
 
 # torch takes seconds to import, so each command imports what it needs, and --help answers at once.
@@ -287,9 +288,7 @@ def main(command: typer.Typer = app, name: str = "mffcn-lite") -> None:
             status = 1
             message = f"this is a mistake of ours ({type(error).__name__}: {error}); MFFCN_LITE_DEBUG=1 shows where"
     # One line, whatever a file is called, and none without an end: a word of over 500 letters is cut.
-    words = [word if len(word) <= 500 else f"{word[:60]}…{word[-20:]}" for word in message.split()]
-    with unharmed():
-        print(f"{name}: {' '.join(words)}", file=sys.stderr, flush=True)
+    say(f"{name}: " + re.sub(r"(\S{60})\S{420,}(\S{20})", r"\1…\2", " ".join(message.splitlines())))
     sys.exit(status)
 
 
