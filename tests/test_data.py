@@ -415,6 +415,7 @@ def test_a_broken_file_is_one_clear_error(refuses, prepared, name, how):
         ("faces.csv", replaced(b"photo-23", b'"' + b"x" * 200_000)),  # a quote that never ends
         ("images.npy", as_archive),
         ("images.npy", written(b"PK\3\4 no archive")),
+        ("images.npy", replaced(b"} ", b"[ ")),  # no Python, in a way of its own
         ("images.npy", as_array(np.zeros((23, 3, 5, 4), np.uint8))),
         ("images.npy", as_array(np.zeros((24, 5, 4), np.uint8))),
         ("images.npy", as_array(np.zeros((24, 3, 5, 4), np.float32))),

@@ -313,6 +313,8 @@ DAMAGES = {  # of the log: what becomes of its lines, and which steps are lost
     "no object": (lambda lines: [b"[]\n", b"3\n", b'"x"\n', b"{}\n", *lines], []),
     "no numbers": (lambda lines: [b'{"step": "1", "loss": null}\n', b'{"step": true, "loss": 1}\n', *lines[1:]], [1]),
     "not finite": (lambda lines: [b'{"step": 1, "loss": NaN}\n', b'{"step": 1, "loss": 1e999}\n', *lines[1:]], [1]),
+    "a step for another": (lambda lines: [lines[0].replace(b"1", b"3", 1), *lines[1:]], [1]),
+    "a step for another before it": (lambda lines: [*lines[:2], lines[2].replace(b"3", b"1", 1), *lines[3:]], [3]),
     "twice": (lambda lines: [*lines[:4], *lines], []),
     "deep": (lambda lines: [b"[" * 100_000 + b"\n", *lines], []),
     "nothing": (lambda lines: [], list(range(1, 9))),

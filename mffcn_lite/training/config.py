@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import get_type_hints
+from typing import get_args, get_type_hints
 
 from mffcn_lite.degrade import KERNEL_NAMES
 from mffcn_lite.errors import MffcnLiteError, check_number, check_numbers, check_type, check_types, check_word
@@ -46,13 +46,19 @@ class TrainingConfig:
     validate_every: int = 0  # steps; above 0, an eighth of the training people is held out for it
 
     def __post_init__(self):
-        check_types("TrainingConfig", get_type_hints(type(self)), vars(self))
+        for name, kind in get_type_hints(type(self)).items():
+            value = getattr(self, name)
+            check_type(name, value, kind)
+            plain, *_ = get_args(kind) or (kind,)
+            if plain in (int, float) and value is not None:  # 0 may stand for 0.0, and a number may be NumPy's
+                plain_value = tuple(map(plain, value)) if isinstance(value, tuple | list) else plain(value)
+                object.__setattr__(self, name, plain_value)
         for name in ("steps", "batch", "checkpoint_every"):
             check_number(name, getattr(self, name), at_least=1, whole=True)
         for name in ("warmup", "validate_every"):
             check_number(name, getattr(self, name), at_least=0, whole=True)
-        for name in ("lr", "clip"):
-            check_number(name, getattr(self, name), above=0, none=name == "clip")
+        for name in ("lr", "clip"):  # a step of a larger rate is no number in 32 bits
+            check_number(name, getattr(self, name), above=0, at_most=1e30, none=name == "clip")
         for name in ("beta1", "beta2", "momentum", "hold", "ema"):
             check_number(name, getattr(self, name), at_least=0, below=1, none=name == "ema")
         check_numbers("factors", self.factors, at_least=2, whole=True)

@@ -104,21 +104,21 @@ class Log:
     """
 
     def __init__(self, path: Path, kept: int):
-        self.path, self.new, self.losses = path, [], []
+        self.path, self.new, good = path, [], {}
         before = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-        lines, last = [], 0
-        for line in before.split("\n"):
+        for i, line in enumerate(before.split("\n"), start=1):
             found = read_line(line)
-            if found and last < found[0] <= kept:  # what came after the checkpoint is forgotten
-                last = found[0]
-                lines.append(line + "\n")
-                self.losses.append(found[1])
-        if len(lines) < kept:
-            lost = kept - len(lines)
+            if found and found[0] <= kept:  # what came after the checkpoint is forgotten
+                step, loss = found
+                if step not in good or step == i:  # where two lines say the same step, one is damaged: not the step-th
+                    good[step] = (line, loss)
+        self.losses = [good[step][1] for step in sorted(good)]
+        if len(good) < kept:
+            lost = kept - len(good)
             say(f"{path} is damaged: the lines of {lost} of {kept} steps are lost; the run goes on")
         if before:
             with replacing(path) as temporary:
-                temporary.write_text("".join(lines), encoding="utf-8")
+                temporary.write_text("".join(f"{good[step][0]}\n" for step in sorted(good)), encoding="utf-8")
 
     def add(self, line: dict) -> None:
         """One more line."""
