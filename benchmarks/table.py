@@ -138,6 +138,14 @@ def speed(name: str, module: str, hours: float, **more) -> Experiment:
     return Experiment(name, f"speed.{module}", hours, alone=True, **more)
 
 
+def speed_goals(name: str, hours: float) -> Experiment:
+    """What the recipe `fast` reaches on validation people."""
+    names = (name, "nie" if name == "nie" else "l2")
+    return Experiment(
+        f"speed_goals_{name}", "experiments.speed_goals", hours, (name,), names=names, needs=(f"trials_{name}",)
+    )
+
+
 def measurement(name: str, hours: float, names: tuple[str, ...] = SYSTEMS, **more) -> Experiment:
     """Something measured on every shipped system."""
     needs = tuple(f"weights/{one}" for one in SHIPPED)
@@ -169,6 +177,7 @@ _ALL = (
         alone=True,
         gpu=True,
     ),
+    *(speed_goals(name, hours) for name, hours in {"mffcn": 1.3, "srcnn": 0.6, "nie": 0.6, "fsrcnn": 0.25}.items()),
     Experiment("larger", "experiments.larger", 0.1, names=("mffcn", "l2", "wiener", "bicubic"), alone=True, gpu=True),
     Experiment(
         "loss_arms",

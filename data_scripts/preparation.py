@@ -34,9 +34,8 @@ def check_places(root: Path, out: Path, report: Path | None) -> None:
     Raises:
         MffcnLiteError: if the set or the report would lie there, or the report cannot be a file.
     """
-    inside = os.path.realpath(root)
     for path in filter(None, (out, report)):
-        if os.path.commonpath([inside, os.path.realpath(path)]) == inside:
+        if Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
             raise MffcnLiteError(f"{path} lies in {root}, where nothing is written; name another place")
     if report is not None and report.exists() and not report.is_file():
         raise MffcnLiteError(f"{report} is no file; name another for the report")

@@ -5,15 +5,10 @@ import json
 from types import NoneType
 from typing import get_args, get_origin, get_type_hints
 
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import KINDS, MffcnLiteError
 
-# How a setting of each type is read, and what is expected of it.
-READ = {
-    int: (int, "a whole number"),
-    float: (float, "a number"),
-    bool: (lambda text: {"true": True, "false": False}[text.lower()], "true or false"),
-    str: (str, "a word"),
-}
+# How a setting of each type is read.
+READ = {int: int, float: float, bool: lambda text: {"true": True, "false": False}[text.lower()], str: str}
 
 
 def parse_factors(text: str) -> tuple[int, ...]:
@@ -36,6 +31,8 @@ def parse_value(text: str) -> object:
         return json.loads(text)
     except ValueError:
         return text
+    except RecursionError as error:
+        raise MffcnLiteError(f"--set: {text} is nested too deeply; write a list of numbers") from error
 
 
 def parse_setting(types: dict[str, object], text: str) -> dict:
@@ -53,11 +50,10 @@ def parse_setting(types: dict[str, object], text: str) -> dict:
     kind, *others = get_args(types[key]) or (types[key],)  # the parts of int | None, or the type itself
     if value.lower() == "none" and NoneType in others:
         return {key: None}
-    read, expected = READ[kind]
     try:
-        return {key: read(value)}
+        return {key: READ[kind](value)}
     except (ValueError, KeyError) as error:
-        expected += ", or none" if NoneType in others else ""
+        expected = KINDS[kind][1] + (", or none" if NoneType in others else "")
         raise MffcnLiteError(f"--set {text}: {key} (={value!r}) must be {expected}") from error
 
 

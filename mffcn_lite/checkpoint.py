@@ -6,13 +6,19 @@ from pathlib import Path
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mffcn_lite import shipped
-from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.files import read_json, replacing, sha256, write_json
-from mffcn_lite.models import SuperResolver, count_parameters, create_model, system_class
+from mffcn_lite.context import own_context
+from mffcn_lite.device import find_device
+from mffcn_lite.errors import MffcnLiteError, described
+from mffcn_lite.files import content_hash, read_json, replacing, sha256, write_json
+from mffcn_lite.models import SuperResolver, count_parameters, create_model, system_class, weights_of
 from mffcn_lite.shipped import SYSTEMS, list_models, shipped_names
+
+# Of a card: what the network does and may be used for, and how to train it again.
+DECISIVE = ("model", "arguments", "config", "redistribution", "data_hash", "faces_hash", "weights_hash")
+DECISIVE += ("training_people", "validation_people", "test_people", "threads")
 
 
 def save_tensors(tensors: dict[str, Tensor], path: str | Path) -> None:
@@ -37,19 +43,43 @@ def load_tensors(path: str | Path) -> dict[str, Tensor]:
         raise MffcnLiteError(f"{path} is no complete safetensors file ({error}); no pickle is ever loaded") from error
 
 
-def save_model(model: SuperResolver, path: str | Path, card: dict | None = None) -> None:
-    """Write `model` to `path` (*.safetensors) and its card beside it (*.json).
+def _difference(weights: dict[str, Tensor], wanted: dict[str, Tensor]) -> str | None:
+    """Where `weights` are not of the names, shapes and kinds of numbers that are wanted; None where they are."""
+    for key in {**wanted, **weights}:
+        is_, should = (described(tensors[key]) if key in tensors else "missing" for tensors in (weights, wanted))
+        if is_ != should:
+            return f"{key} is {is_}, and should be {should}"
+    return None
+
+
+def _plain(model: nn.Module) -> SuperResolver:
+    """The network itself, out of what torch.compile puts around it; refused if `load_model` could not make it again."""
+    model = getattr(model, "_orig_mod", model)  # torch has no other name for it
+    if not isinstance(model, SuperResolver):
+        raise MffcnLiteError(f"a {type(model).__name__} cannot be saved; save the network inside it")
+    if model.name not in list_models():
+        raise MffcnLiteError(f"create_model cannot make {model.name} again; save one of {', '.join(list_models())}")
+    difference = _difference(model.state_dict(), weights_of(model.name, model.arguments))
+    if difference is not None:
+        raise MffcnLiteError(f"this {model.name} is not as create_model makes it: {difference}; bring it back to that")
+    model.check()
+    return model
+
+
+def save_model(model: nn.Module, path: str | Path, card: dict | None = None) -> None:
+    """Write `model` to `path` (*.safetensors) and its card beside it (*.json). A compiled network is saved as it was.
 
     Args:
         card: what else is known of it (data, people, recipe, results); the model's own name, its arguments, the
-            count of its weights and the file's SHA-256 are added, whatever it says of them. A model that holds patches
-            of photos which may not be redistributed says so in its card, under `redistribution`.
+            count of its weights, the file's SHA-256 and one over `DECISIVE` are added, whatever it says of them. A
+            model that holds patches of photos which may not be redistributed says so in its card, under
+            `redistribution`.
 
     Raises:
-        MffcnLiteError: if the model cannot be made again from its name, or the files cannot be written.
+        MffcnLiteError: if the model could not be loaded again (another system, half precision, numbers that are not
+            finite), or the files cannot be written.
     """
-    if model.name not in list_models():
-        raise MffcnLiteError(f"create_model cannot make {model.name} again; save one of {', '.join(list_models())}")
+    model = _plain(model)
     path = Path(path)
     if path.suffix != ".safetensors":  # not with_suffix, which would cut "mffcn-0.5"
         path = path.with_name(f"{path.name}.safetensors")
@@ -63,7 +93,13 @@ def save_model(model: SuperResolver, path: str | Path, card: dict | None = None)
     except (TypeError, ValueError) as error:
         raise MffcnLiteError(f"the card of {path} cannot be stored as JSON ({error}); use plain numbers") from error
     save_tensors(model.state_dict(), path)
-    write_json(path.with_suffix(".json"), {**described, "weights_sha256": sha256(path)})
+    hashes = {"weights_sha256": sha256(path), "card_sha256": card_hash(described)}
+    write_json(path.with_suffix(".json"), {**described, **hashes})
+
+
+def card_hash(card: dict) -> str:
+    """A hash over what `DECISIVE` names, as far as it is stated."""
+    return content_hash({key: card[key] for key in DECISIVE if card.get(key) is not None})
 
 
 def _read_card(path: Path) -> dict:
@@ -75,6 +111,7 @@ def _read_card(path: Path) -> dict:
     return {"arguments": {}, **card}
 
 
+@own_context()
 def load_model(name: str | Path, device: str | torch.device = "cpu") -> SuperResolver:
     """A system ready for use, in eval mode on `device`; what is known of it is in its attribute `card`.
 
@@ -83,8 +120,9 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> SuperRes
             a `.safetensors` file with its card beside it, or of a finished run's folder.
 
     Raises:
-        MffcnLiteError: if there is no such model, or its files are broken or do not fit together.
+        MffcnLiteError: if there is no such model or device, or its files are broken or do not fit together.
     """
+    device = find_device(device)
     if name in SYSTEMS and not system_class(name).needs_training():
         model = create_model(name).to(device).eval()
         model.card = {"model": name, "arguments": {}}
@@ -105,15 +143,15 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> SuperRes
             raise MffcnLiteError(f"{path} is no .safetensors file; other formats, pickles among them, are never loaded")
     card = _read_card(path.with_suffix(".json"))
     tensors = load_tensors(path)
-    with torch.device("meta"):  # shapes alone: a card may claim more weights than there is memory
-        expected = create_model(card["model"], **card["arguments"]).state_dict()
-    if {key: tensor.shape for key, tensor in tensors.items()} != {key: t.shape for key, t in expected.items()}:
-        raise MffcnLiteError(f"{path} does not hold the weights of the {card['model']} that its card describes")
+    difference = _difference(tensors, weights_of(card["model"], card["arguments"]))
+    if difference is not None:
+        other = f"{path} does not hold the weights of the {card['model']} that its card describes"
+        raise MffcnLiteError(f"{other}: {difference}; copy both again")
     if sha256(path) != card.get("weights_sha256"):
         raise MffcnLiteError(f"{path} is not the file that its card describes (their SHA-256 differ); copy both again")
+    if card.get("card_sha256") not in (None, card_hash(card)):  # a card that an older version wrote has none
+        raise MffcnLiteError(f"the card of {path} was changed (its SHA-256 differs); copy both again")
     model = create_model(card["model"], **card["arguments"])
-    if any(tensors[key].dtype != value.dtype for key, value in expected.items()):
-        raise MffcnLiteError(f"{path} holds numbers of another kind than its {card['model']}; copy it again")
     model.load_state_dict(tensors)
     model.check()
     model.card = card

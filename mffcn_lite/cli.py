@@ -1,8 +1,8 @@
 """The command `mffcn-lite`: reads its arguments, calls the package, prints."""
 
-import contextlib
 import io
 import os
+import re
 import signal
 import sys
 import threading
@@ -14,6 +14,7 @@ import typer
 from mffcn_lite import shipped
 from mffcn_lite.arguments import apply_settings, parse_factors
 from mffcn_lite.errors import MffcnLiteError, check_number, check_word
+from mffcn_lite.progress import say, silence
 from mffcn_lite.shipped import SYSTEMS, shipped_models, shipped_names
 
 # torch takes seconds to import, so each command imports what it needs, and --help answers at once.
@@ -41,7 +42,7 @@ def train(
 ) -> None:
     """Train a network on the training people; the test people are never seen."""
     check_number("--stop-after", stop_after, at_least=1, whole=True, none=True)
-    repeated = like or (str(out) if resume and data is None and model is None else None)
+    repeated = like or (str(out) if resume and (data is None or model is None) else None)
     if repeated is None and (data is None or model is None):
         raise MffcnLiteError("name --data and --model, a run to repeat with --like, or one to go on with by --resume")
     if repeated is not None and recipe is not None:
@@ -61,6 +62,8 @@ def train(
     config, arguments = apply_settings(config, arguments, [*given, *(settings or [])])
     first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts, one speaks
     with Reporter(f"training {model}", config.steps) as reporter:
+        if config.compile is not None and first:
+            reporter.say("compiling first; each factor takes half a minute")
 
         def on_progress(line: dict) -> None:
             if (scores := line.get("validation_psnr")) is not None:
@@ -84,7 +87,9 @@ def train(
         )
     if not first:
         return
-    if finished:
+    if finished and reporter.done == 0:
+        print(f"already finished: {config.steps} steps; the network is {out / 'model.safetensors'}")
+    elif finished:
         print(f"{config.steps} steps in {reporter.seconds:.0f} s; the network is {out / 'model.safetensors'}")
     elif reporter.done == 0:
         print(f"nothing to do up to step {stop_after}; this goes on: {resume_command(out)}")
@@ -127,6 +132,8 @@ def evaluate(
 
         per_photo = evaluation.evaluate(measured, faces, wanted, device=chosen, on_progress=on_progress)
     rows = [row for row in evaluation.summarize(per_photo) if row["model"] in systems]
+    for row in rows:
+        row["trained_for"] = row["factor"] in (systems[row["model"]].trained_factors() or wanted)
     people, environment = faces.who(), describe_environment(chosen)
     if json is not None:
         content = {
@@ -138,6 +145,10 @@ def evaluate(
         write_json(json, content)  # first, so that a reader of our output who leaves early does not cost the file
     print(f"{data}, {split}: {len(faces)} photos of {len(people)} people. PSNR in dB, SSIM; factors {factors}.")
     print(evaluation.tables(rows, list(evaluation.MEASURES)).to_string())
+    for row in rows:
+        if not row["trained_for"]:
+            known = ", ".join(map(str, systems[row["model"]].trained_factors()))
+            print(f"Factor {row['factor']} is not one that {row['model']} was trained for ({known}).")
     print(f"Convention: {evaluation.CONVENTION}. Over wiener: the gain in PSNR over the best linear filter.")
     print(f"Consistency: {evaluation.CONSISTENCY}.")
     print(f"{reporter.seconds:.1f} s on {environment['device']}.")
@@ -231,18 +242,30 @@ def show(
         print(f"These photos {faces.card['redistribution']}: keep the sheet to yourself.")
 
 
+def open_streams() -> None:
+    """Give the command the streams that its caller closed, leading nowhere: or its files would get their numbers."""
+    while (opened := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(opened)
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(2, "w")
+
+
 def main(command: typer.Typer = app, name: str = "mffcn-lite") -> None:
-    """Run the command; a mistake of the caller's is one line on standard error and status 2."""
+    """Run the command; a mistake of the caller's is one line on standard error and status 2, one of ours status 1."""
     # Typer prints usage errors in a box of several lines; with standalone_mode off they arrive here as exceptions.
+    open_streams()
     if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: nothing is left half-written
+        for number in (signal.SIGINT, signal.SIGTERM):  # both as Ctrl-C: nothing is left half-written
+            signal.signal(number, signal.default_int_handler)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be what a terminal cannot show
+    status = 2
     try:
-        status = command(standalone_mode=False) or 0
+        done = command(standalone_mode=False) or 0
         sys.stdout.flush()
-        if status != 130:
-            sys.exit(status)
+        if done != 130:
+            sys.exit(done)
         message = "interrupted; nothing was left half-written"  # typer turns KeyboardInterrupt into this status
     except MffcnLiteError as error:
         message = str(error)
@@ -250,15 +273,19 @@ def main(command: typer.Typer = app, name: str = "mffcn-lite") -> None:
         message = "interrupted; nothing was left half-written"
     except OSError as error:
         message = f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"
-        with contextlib.suppress(OSError, ValueError):  # or the interpreter's own flush at the end complains again
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)  # if it was that one, the interpreter's own flush at the end would complain again
     except Exception as error:
         # Typer carries its own copy of click or imports it, depending on the version: know its errors by their method.
-        if not hasattr(error, "format_message"):
+        if hasattr(error, "format_message"):
+            message = error.format_message()
+        elif os.environ.get("MFFCN_LITE_DEBUG"):
             raise
-        message = error.format_message()
-    print(f"{name}: {' '.join(message.splitlines())}", file=sys.stderr)  # one line, whatever a file is called
-    sys.exit(2)
+        else:
+            status = 1
+            message = f"this is a mistake of ours ({type(error).__name__}: {error}); MFFCN_LITE_DEBUG=1 shows where"
+    # One line, whatever a file is called, and none without an end: a word of over 500 letters is cut.
+    say(f"{name}: " + re.sub(r"(\S{60})\S{420,}(\S{20})", r"\1…\2", " ".join(message.splitlines())))
+    sys.exit(status)
 
 
 if __name__ == "__main__":

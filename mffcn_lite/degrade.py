@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mffcn_lite.errors import MffcnLiteError, check_number, check_word
+from mffcn_lite.context import full, full_precision, kept
+from mffcn_lite.errors import MffcnLiteError, check_images, check_number, check_word
 
 # What annotations say of batches; in all tests each call is checked against them.
 Images = Float[Tensor, "batch channel height width"]  # N×C×H×W
@@ -45,23 +46,23 @@ KERNELS: dict[str, tuple[Callable, int]] = {"bilinear": (triangle, 1), "bicubic"
 KERNEL_NAMES = ("nearest", *KERNELS, "area")
 
 
-@functools.lru_cache(maxsize=64)
-def _matrix(source: int, target: int, kernel: str, antialias: bool, a: float) -> Tensor:
-    """The `target`×`source` matrix of a one-dimensional resampling, float64; each row sums to 1.
+@kept(64)
+def _matrix(like: Tensor, source: int, target: int, kernel: str, antialias: bool, a: float) -> Tensor:
+    """The `target`×`source` matrix of a one-dimensional resampling; each row sums to 1, made in float64.
 
     Pixels are unit squares: the centre of target pixel i lies at (i + ½)·source/target on the
     source's axis, with the true scale of the two sizes, which need not be a whole factor.
     """
-    scale = source / target
-    centre = (torch.arange(target, dtype=torch.float64) + 0.5) * scale
-    pixel = torch.arange(source, dtype=torch.float64)
+    scale, exact = source / target, {"dtype": torch.float64, "device": "cpu"}
+    centre = (torch.arange(target, **exact) + 0.5) * scale
+    pixel = torch.arange(source, **exact)
     if kernel == "nearest":  # in integers: a centre on the border of two pixels takes the second, always
-        nearest = (2 * torch.arange(target) + 1) * source // (2 * target)
-        return torch.nn.functional.one_hot(nearest, source).double()
+        nearest = (2 * torch.arange(target, device="cpu") + 1) * source // (2 * target)
+        return torch.nn.functional.one_hot(nearest, source).to(like)
     if kernel == "area":  # the share of each source pixel that the target pixel covers
         left, right = (centre - scale / 2)[:, None], (centre + scale / 2)[:, None]
         weights = (torch.minimum(right, pixel + 1) - torch.maximum(left, pixel)).clamp(min=0)
-        return weights / weights.sum(1, keepdim=True)
+        return (weights / weights.sum(1, keepdim=True)).to(like)
     function, half = KERNELS[kernel]
     function = functools.partial(function, a=a) if kernel == "bicubic" else function
     if antialias:  # widen the kernel when shrinking; leave out what lies beyond the border
@@ -71,17 +72,22 @@ def _matrix(source: int, target: int, kernel: str, antialias: bool, a: float) ->
         weights = function((pixel + 0.5 - centre[:, None]) / width)
         weights = torch.where((pixel >= first) & (pixel < last), weights, 0.0)
     else:  # the kernel at the source's own spacing; beyond the border its last pixel is repeated
-        tap = (centre - 0.5).floor().long()[:, None] + torch.arange(1 - half, half + 1)
+        tap = (centre - 0.5).floor().long()[:, None] + torch.arange(1 - half, half + 1, device="cpu")
         values = function(tap + 0.5 - centre[:, None])
-        weights = torch.zeros(target, source, dtype=torch.float64)
+        weights = torch.zeros(target, source, **exact)
         weights.scatter_add_(1, tap.clamp(0, source - 1), values)
-    return weights / weights.sum(1, keepdim=True)
+    return (weights / weights.sum(1, keepdim=True)).to(like)
 
 
-@functools.lru_cache(maxsize=64)
-@torch.inference_mode(False)  # what is kept must serve autograd too, even if the first call needs no gradient
-def _matrix_on(device: torch.device, dtype: torch.dtype, *key) -> Tensor:
-    return _matrix(*key).to(device, dtype)
+def check_size(size: tuple[int, int]) -> None:
+    """Refuse what is no height and width in pixels.
+
+    Raises:
+        MffcnLiteError: if it is none.
+    """
+    whole = isinstance(size, tuple | list) and all(isinstance(side, Integral) for side in size)
+    if not whole or len(size) != 2 or min(size) < 1:
+        raise MffcnLiteError(f"size (={size}) must be a height and a width of at least 1 pixel")
 
 
 def resampling_matrices(
@@ -91,28 +97,27 @@ def resampling_matrices(
 
     They are kept and shared: do not write into them. Arguments and errors: see `resample`.
     """
+    check_images("images", images)
+    check_size(size)
     check_word("kernel", kernel, KERNEL_NAMES)
-    if not images.is_floating_point():
-        raise MffcnLiteError(f"pixels must be floats in [0, 1], not {images.dtype}; divide uint8 pixels by 255")
-    whole = isinstance(size, tuple | list) and all(isinstance(side, Integral) for side in size)
-    if not whole or len(size) != 2 or min(size) < 1:
-        raise MffcnLiteError(f"size (={size}) must be a height and a width of at least 1 pixel")
-    if min(images.shape[-2:]) < 1:
-        raise MffcnLiteError(f"images of {tuple(images.shape[-2:])} pixels cannot be resampled")
+    check_word("antialias", antialias, (True, False))
+    check_number("a", a)
     rows, columns = (
-        _matrix_on(images.device, images.dtype, old, int(new), kernel, bool(antialias), float(a))
+        _matrix(images, old, int(new), kernel, bool(antialias), float(a))
         for old, new in zip(images.shape[-2:], size, strict=True)
     )
     return rows, columns
 
 
+@full_precision
 def resample(
     images: Images, size: tuple[int, int], kernel: str = "bicubic", antialias: bool = True, a: float = BICUBIC_A
 ) -> Float[Tensor, "batch channel newheight newwidth"]:
-    """Resample a batch to `size` = (height, width), in either direction.
+    """Resample a batch to `size` = (height, width), in either direction; to its own size it is copied.
 
     Args:
-        images: N×C×H×W, float; the range is kept up to the kernel's overshoot.
+        images: N×C×H×W, float; the range is kept up to the kernel's overshoot. Half precision is computed in float32,
+            and rounded once.
         kernel: `nearest`, `bilinear`, `bicubic`, `lanczos` (three lobes) or `area`.
         antialias: widen the kernel when shrinking, and normalise at the borders, as PIL and as torch
             with `antialias=True`. Without it, the kernel is not widened and the border's pixel is
@@ -120,10 +125,12 @@ def resample(
         a: the parameter of bicubic.
 
     Raises:
-        MffcnLiteError: for an unknown kernel, a size below 1, or pixels that are not floats.
+        MffcnLiteError: for an unknown kernel, a size below 1, or what is no batch of pictures in floats.
     """
-    rows, columns = resampling_matrices(images, size, kernel, antialias, a)
-    return images if tuple(images.shape[-2:]) == tuple(size) else rows @ images @ columns.T
+    check_images("images", images)
+    x = full(images)
+    rows, columns = resampling_matrices(x, size, kernel, antialias, a)
+    return images.clone() if x.shape[-2:] == tuple(size) else (rows @ x @ columns.T).to(images.dtype)
 
 
 def small_size(size: tuple[int, int], factor: int) -> tuple[int, int]:
@@ -132,6 +139,7 @@ def small_size(size: tuple[int, int], factor: int) -> tuple[int, int]:
     Raises:
         MffcnLiteError: if `factor` is no whole number of at least 2, or larger than a side.
     """
+    check_size(size)
     check_number("factor", factor, at_least=2, whole=True)
     if factor > min(size):
         raise MffcnLiteError(f"factor (={factor}) is larger than the photo's shorter side (={min(size)} pixels)")
@@ -146,6 +154,7 @@ def downsample(
     Where `factor` does not divide a side, the side is rounded and the *true* scale (92/31, not 3) is
     used, so that the small photo covers the same field of view. Arguments and errors: see `resample`.
     """
+    check_images("hr", hr)
     return resample(hr, small_size(tuple(hr.shape[-2:]), factor), kernel, antialias, a)
 
 

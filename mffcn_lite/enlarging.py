@@ -3,13 +3,15 @@
 import functools
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mffcn_lite.context import full_precision
 from mffcn_lite.degrade import small_size, upsample
 from mffcn_lite.device import free_bytes
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_images, check_number, described
 from mffcn_lite.models import SuperResolver
 
 TILE = 512  # pixels of a result that a network computes at a time, without the overlap
@@ -18,28 +20,23 @@ AROUND = 4  # pixels beyond a part of a small picture that the part's enlargemen
 MOST, WORKS = 700, {"ibp": 100, "pocs": 100, "nearest": 60, "bilinear": 60, "bicubic": 60, "lanczos": 60, "wiener": 130}
 
 # Y, Cb, Cr of BT.601 in full swing, as in JPEG; Cb and Cr lie around 0 here.
-RGB_TO_YCBCR = torch.tensor(
-    [[0.299, 0.587, 0.114], [-0.168735892, -0.331264108, 0.5], [0.5, -0.418687589, -0.081312411]], dtype=torch.float64
-)
+RGB_TO_YCBCR = np.array([[0.299, 0.587, 0.114], [-0.168735892, -0.331264108, 0.5], [0.5, -0.418687589, -0.081312411]])
 
 
 def check_picture(name: str, picture: Tensor) -> None:
-    """Refuse what is no picture of 1×C×H×W floats.
+    """Refuse what is no single picture, 1×C×H×W in floats, of the argument `name`.
 
     Raises:
         MffcnLiteError: if it is none; the message says what came.
     """
-    if not isinstance(picture, Tensor):
-        raise MffcnLiteError(f"{name} must be a tensor of floats, 1×C×H×W, not {type(picture).__name__}")
-    if not picture.is_floating_point():
-        raise MffcnLiteError(f"{name} ({picture.dtype}) must be floats in [0, 1]; divide levels by the largest")
-    shape = tuple(picture.shape)
-    if len(shape) == 4 and shape[0] > 1:
-        raise MffcnLiteError(f"{name} {shape} holds {shape[0]} pictures; give one at a time, as {name}[:1]")
-    if len(shape) != 4 or not 1 <= shape[1] <= 4 or 0 in shape:
-        raise MffcnLiteError(f"{name} {shape} must be one picture, 1×C×H×W with C from 1 to 4")
+    check_images(name, picture)
+    if len(picture) != 1 or picture.shape[1] > 4:
+        wanted = "one picture of 1 to 4 channels, 1×C×H×W"
+        raise MffcnLiteError(f"{name} must be {wanted}, not {described(picture)}; give those of a batch one by one")
 
 
+@full_precision
+@torch.no_grad()
 def enlarge(
     model: SuperResolver, small: Float[Tensor, "1 channel smallheight smallwidth"], factor: int, tile: int = TILE
 ) -> Float[Tensor, "1 channel height width"]:
@@ -55,7 +52,7 @@ def enlarge(
     """
     rows = enlarged_rows(model, small, factor, tile, 4 * small.shape[1])
     _, channels, height, width = small.shape
-    result, top = torch.empty(1, channels, height * factor, width * factor, dtype=small.dtype), 0
+    result, top = torch.empty(1, channels, height * factor, width * factor, dtype=small.dtype, device="cpu"), 0
     for band in rows:
         result[..., top : top + band.shape[2], :] = band
         top += band.shape[2]
@@ -65,6 +62,7 @@ def enlarge(
 def enlarged_rows(model: SuperResolver, small: Tensor, factor: int, tile: int, held: int) -> Iterator[Tensor]:
     """The rows of what `enlarge` gives, from the top, some at a time; of each pixel `held` bytes are kept."""
     check_picture("small", small)
+    check_number("tile", tile, at_least=1, whole=True)
     trained = model.trained_factors()
     if trained and factor not in trained:
         choices = ", ".join(map(str, trained))
@@ -100,7 +98,9 @@ def check_memory(model: SuperResolver, size: tuple[int, int], factor: int, tile:
 
 
 def _compute(model: SuperResolver, small: Tensor, factor: int, tile: int) -> Iterator[Tensor]:
-    channels, to_ycbcr = small.shape[1], RGB_TO_YCBCR.to(small)
+    small = small.cpu()
+    channels = small.shape[1]
+    to_ycbcr, to_rgb = (torch.from_numpy(m).to(small) for m in (RGB_TO_YCBCR, np.linalg.inv(RGB_TO_YCBCR)))
     colour, luminance = channels > 2, small[:, :1]
     if colour:  # the systems know grey photos, and the eye sees little detail in chroma: bicubic is enough for it
         luminance = torch.einsum("j,bjhw->bhw", to_ycbcr[0], small[:, :3])[:, None]
@@ -108,7 +108,8 @@ def _compute(model: SuperResolver, small: Tensor, factor: int, tile: int) -> Ite
     height, width = (side * factor for side in small.shape[-2:])
     for top in range(0, height, step):
         bottom = min(height, top + step)
-        band = small.new_empty(1, channels, bottom - top, width)
+        # On the CPU: a GPU need hold a tile alone.
+        band = torch.empty(1, channels, bottom - top, width, dtype=small.dtype, device="cpu")
         for left in range(0, width, step):
             box = top, bottom, left, min(width, left + step)
             part = band[..., left : box[3]]
@@ -119,7 +120,7 @@ def _compute(model: SuperResolver, small: Tensor, factor: int, tile: int) -> Ite
             if colour:
                 chroma = torch.einsum("ij,bjhw->bihw", to_ycbcr[1:], others[:, :3])
                 ycbcr = torch.cat([part[:, :1].clamp(0, 1), chroma], dim=1)
-                part[:, :3] = torch.einsum("ij,bjhw->bihw", torch.linalg.inv(RGB_TO_YCBCR).to(ycbcr), ycbcr)
+                part[:, :3] = torch.einsum("ij,bjhw->bihw", to_rgb, ycbcr)
             if channels in (2, 4):
                 part[:, -1:] = others[:, -1:].clamp(0, 1)
         yield band
@@ -132,8 +133,7 @@ def _restorer(
     device = next((t.device for t in model.state_dict().values()), luminance.device)
     sides = luminance.shape[-2:]
     if model.radius is None:
-        with torch.inference_mode():
-            whole = model.upscale(luminance.to(device), tuple(side * factor for side in sides)).cpu()
+        whole = model.upscale(luminance.to(device), tuple(side * factor for side in sides)).cpu()
         return lambda top, bottom, left, right: whole[..., top:bottom, left:right], tile
     if model.radius == 0:
         return functools.partial(enlarged_part, luminance, factor, upscale=model.upscale), tile
@@ -152,9 +152,8 @@ def _restorer(
             around = enlarged_part(luminance, factor, y, below, x, beyond)
         else:
             around = luminance[..., y:below, x:beyond]
-        with torch.inference_mode():
-            size = tuple(times * side for side in around.shape[-2:])
-            sr = model.restore_given(around.to(device), size, factor).cpu()
+        size = tuple(times * side for side in around.shape[-2:])
+        sr = model.restore_given(around.to(device), size, factor).cpu()
         return sr[..., top - y * times : bottom - y * times, left - x * times : right - x * times]
 
     return restored, step * times
@@ -172,6 +171,5 @@ def enlarged_part(
     """A box of the picture that is `factor` times as large, from that part of `small` alone on which it depends."""
     y, x = (max(0, start // factor - AROUND) for start in (top, left))
     part = small[..., y : -(-bottom // factor) + AROUND, x : -(-right // factor) + AROUND]
-    with torch.inference_mode():
-        larger = upscale(part, tuple(factor * side for side in part.shape[-2:]))
+    larger = upscale(part, tuple(factor * side for side in part.shape[-2:])).cpu()
     return larger[..., top - y * factor : bottom - y * factor, left - x * factor : right - x * factor]

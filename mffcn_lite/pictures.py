@@ -10,9 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mffcn_lite.context import full_precision
 from mffcn_lite.data.prepare.sources import read_photo
 from mffcn_lite.enlarging import RGB_TO_YCBCR, TILE, check_picture, enlarge, enlarged_rows
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_finite
 from mffcn_lite.files import replacing
 from mffcn_lite.models import SuperResolver
 from mffcn_lite.picturefiles.colour import srgb_profile
@@ -76,9 +77,7 @@ def _write(path: str | Path, bands: Iterable[Tensor], shape: tuple[int, int, int
 
     def whole_numbers() -> Iterator[np.ndarray]:
         for rows in (rows for band in bands for rows in band.split(ROWS, dim=2)):
-            low, high = torch.stack(rows.detach().aminmax()).tolist()
-            if low != low:
-                raise MffcnLiteError(f"the picture for {path} holds NaN; look for where it comes from")
+            low, high = check_finite(f"the picture for {path}", rows)
             if low < -BEYOND or high > 1 + BEYOND:
                 reach = f"reaches from {low:.4g} to {high:.4g}"
                 raise MffcnLiteError(f"the picture for {path} {reach}, beyond 0 to 1; divide levels by the largest")
@@ -89,6 +88,8 @@ def _write(path: str | Path, bands: Iterable[Tensor], shape: tuple[int, int, int
         write_png(file, whole_numbers(), shape, deep, srgb_profile(shape[2] < 3) if srgb else None)
 
 
+@full_precision
+@torch.no_grad()
 def enlarge_file(model: SuperResolver, source: str | Path, target: str | Path, factor: int) -> None:
     """Write the picture file `source`, enlarged `factor` times as by `enlarge`, as the PNG `target`.
 
@@ -104,6 +105,6 @@ def enlarge_file(model: SuperResolver, source: str | Path, target: str | Path, f
     _, channels, height, width = small.shape
     try:
         rows = enlarged_rows(model, small, factor, TILE, channels << deep)
+        _write(target, rows, (height * factor, width * factor, channels), deep, srgb)
     except MffcnLiteError as error:
         raise MffcnLiteError(f"{source}: {error}") from error
-    _write(target, rows, (height * factor, width * factor, channels), deep, srgb)

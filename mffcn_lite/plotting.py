@@ -11,6 +11,8 @@ from matplotlib.path import Path
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from mffcn_lite.context import full
+from mffcn_lite.errors import MffcnLiteError, described
 from mffcn_lite.models import MFF, MFFCN
 
 # Okabe and Ito's colours, which the colour-blind can tell apart, each with a line style of its own.
@@ -31,8 +33,16 @@ RC = {
 
 
 def as_array(image: Tensor | np.ndarray) -> np.ndarray:
-    """A picture 1×H×W, 1×1×H×W or H×W as an array H×W."""
-    return np.asarray(image).reshape(image.shape[-2:])
+    """A picture 1×H×W, 1×1×H×W or H×W as an array H×W, wherever it lies and whether or not it takes a gradient.
+
+    Raises:
+        MffcnLiteError: if it is more than one plane.
+    """
+    if isinstance(image, Tensor):
+        image = (full(image) if image.is_floating_point() else image).detach().cpu().numpy()
+    if image.ndim < 2 or image.size != image.shape[-2] * image.shape[-1]:
+        raise MffcnLiteError(f"a picture must be one grey plane, H×W, not {described(image)}; draw one at a time")
+    return image.reshape(image.shape[-2:])
 
 
 @contextlib.contextmanager
@@ -91,7 +101,7 @@ def matrices(named: Mapping[str, Tensor], xlabel: str, ylabel: str) -> Figure:
     size = (2.1 * len(named) + 0.6, 3.4)
     with _subplots(1, len(named), figsize=size, squeeze=False, layout="constrained") as (figure, axes):
         for axis, (name, matrix) in zip(axes[0], named.items(), strict=True):
-            drawn = axis.imshow(np.asarray(matrix), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+            drawn = axis.imshow(as_array(matrix), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
             axis.grid(False)
             axis.set_title(name, fontsize=10)
             axis.set_xlabel(xlabel)

@@ -1,13 +1,46 @@
-"""What a person sees on standard error while something long runs."""
+"""What a person sees on standard error while something long runs. It never ends what runs."""
 
+import contextlib
+import os
 import sys
 import time
+from collections.abc import Iterator
 from types import TracebackType
-
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from typing import TextIO
 
 PLAIN_EVERY = 30  # seconds between lines where standard error is not a terminal
+
+
+def silence(stream: TextIO) -> None:
+    """Send what is still said there nowhere: nobody reads it any more, and each later word would fail again."""
+    with contextlib.suppress(OSError, ValueError), open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def create_bar() -> "rich.progress.Progress":
+    """A bar on standard error; imported here, since most commands are over before one would be seen."""
+    from rich import progress
+    from rich.console import Console
+
+    columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), progress.MofNCompleteColumn())
+    times = (progress.TimeElapsedColumn(), progress.TextColumn("left"), progress.TimeRemainingColumn())
+    rate = progress.TextColumn("{task.fields[rate]}")
+    return progress.Progress(*columns, rate, *times, console=Console(stderr=True))
+
+
+@contextlib.contextmanager
+def unharmed() -> Iterator[None]:
+    """Speak on standard error, for as long as somebody listens."""
+    try:
+        yield
+    except (OSError, ValueError):  # its reader left, its disk is full, or it is closed
+        silence(sys.stderr)
+
+
+def say(text: str) -> None:
+    """A line on standard error."""
+    with unharmed():
+        print(text, file=sys.stderr, flush=True)
 
 
 class Reporter:
@@ -16,14 +49,13 @@ class Reporter:
     def __init__(self, title: str, total: int):
         self.title, self.total, self.done, self.before = title, total, 0, 0
         self.last = self.start = time.perf_counter()
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-        times = (TextColumn("{task.fields[rate]}"), TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())
-        self.bar = Progress(*columns, *times, console=Console(stderr=True)) if sys.stderr.isatty() else None
+        self.bar = create_bar() if sys.stderr.isatty() else None
 
     def __enter__(self) -> "Reporter":
         if self.bar is not None:
-            self.bar.start()
             self.task = self.bar.add_task(self.title, total=self.total, rate="")
+            with unharmed():
+                self.bar.start()
         return self
 
     def update(self, done: int, note: str = "") -> None:
@@ -39,14 +71,15 @@ class Reporter:
         elif time.perf_counter() - self.last > PLAIN_EVERY:
             self.last = time.perf_counter()
             times = f"{self.seconds:.0f} s, {rate:.1f} a second, {(self.total - done) / rate:.0f} s left"
-            print(f"{self.title}: {done} of {self.total}, {times} {note}".rstrip(), file=sys.stderr, flush=True)
+            self.say(f"{self.title}: {done} of {self.total}, {times} {note}".rstrip())
 
     def say(self, text: str) -> None:
         """A line that stays, above the bar where there is one."""
-        if self.bar is not None:
+        if self.bar is None:
+            say(text)
+            return
+        with unharmed():
             self.bar.console.print(text, highlight=False, soft_wrap=True)
-        else:
-            print(text, file=sys.stderr, flush=True)
 
     @property
     def seconds(self) -> float:
@@ -55,4 +88,5 @@ class Reporter:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self.bar is not None:
-            self.bar.stop()
+            with unharmed():
+                self.bar.stop()

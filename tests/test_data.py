@@ -5,6 +5,7 @@ import hashlib
 import importlib.util
 import io
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -19,6 +20,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from mffcn_lite import files
 from mffcn_lite.data import FaceSet, folds_by_person, load_faces, save_faces, split_by_person, split_by_photo
 from mffcn_lite.data.orl import TRUE_PAIRS, find_orl, load_orl, undo_line_endings
 
@@ -270,6 +272,14 @@ def prepared(tmp_path):
     return faces, tmp_path / "set"
 
 
+def seal(folder):
+    """Bring the hashes in the card up to the files, as if the set had been prepared like that."""
+    card = json.loads((folder / "card.json").read_text())
+    for key, name in (("images_sha256", "images.npy"), ("faces_sha256", "faces.csv")):
+        card[key] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    (folder / "card.json").write_text(json.dumps(card))
+
+
 def test_a_saved_set_is_loaded_again(prepared):
     faces, folder = prepared
     for source in (folder, str(folder)):
@@ -277,8 +287,9 @@ def test_a_saved_set_is_loaded_again(prepared):
         np.testing.assert_array_equal(loaded.images, faces.images)
         np.testing.assert_array_equal(loaded.people, faces.people)
         assert loaded.names == faces.names
-        digest = hashlib.sha256((folder / "images.npy").read_bytes()).hexdigest()
-        assert loaded.card == {**faces.card, "images_sha256": digest}
+        digests = [hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in ("images.npy", "faces.csv")]
+        assert loaded.card == {**faces.card, "images_sha256": digests[0], "faces_sha256": digests[1]}
+        assert loaded.card == json.loads((folder / "card.json").read_text())
     assert faces.card == {"source": "?"}
 
 
@@ -302,6 +313,7 @@ def test_people_are_the_places_of_their_strings_in_sorted_order(prepared):
     rows = (folder / "faces.csv").read_text(encoding="utf-8").splitlines()
     rows[1:] = [row.replace(",00,", ",zoe,").replace(",11,", ",Ädam,").replace(",05,", ",adam,") for row in rows[1:]]
     (folder / "faces.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    seal(folder)
     # 01 … 04, 06 … 10, then adam, zoe, Ädam
     want = [10, 0, 1, 2, 3, 9, 4, 5, 6, 7, 8, 11]
     assert load_faces(folder).people.tolist() == [want[i // 2] for i in range(24)]
@@ -403,6 +415,7 @@ def test_a_broken_file_is_one_clear_error(refuses, prepared, name, how):
         ("faces.csv", replaced(b"photo-23", b'"' + b"x" * 200_000)),  # a quote that never ends
         ("images.npy", as_archive),
         ("images.npy", written(b"PK\3\4 no archive")),
+        ("images.npy", replaced(b"} ", b"[ ")),  # no Python, in a way of its own
         ("images.npy", as_array(np.zeros((23, 3, 5, 4), np.uint8))),
         ("images.npy", as_array(np.zeros((24, 5, 4), np.uint8))),
         ("images.npy", as_array(np.zeros((24, 3, 5, 4), np.float32))),
@@ -416,7 +429,78 @@ def test_files_that_do_not_fit_together_are_one_clear_error(refuses, prepared, n
     before = (folder / name).read_bytes()
     change(folder / name)
     assert (folder / name).read_bytes() != before
+    if name != "card.json":
+        refuses(lambda: load_faces(folder), str(folder), f"{name} was changed after it was prepared", "SHA-256")
+        seal(folder)
     refuses(lambda: load_faces(folder), str(folder))
+
+
+# What only a hash can see ---------------------------------------------------------------------------------------------
+
+
+def as_a_spreadsheet_saves_it(path):
+    """Numbers lose their zeros: person 00 becomes 0, so that 10 comes before 2 in the sorted order."""
+    rows = list(csv.reader(path.open(encoding="utf-8", newline="")))
+    text = "\r\n".join(",".join(str(int(cell)) if cell.isdecimal() else cell for cell in row) for row in rows)
+    path.write_bytes((text + "\r\n").encode())
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("faces.csv", as_a_spreadsheet_saves_it),
+        ("faces.csv", replaced(b"photo-3,01", b"photo-3,02")),  # somebody else
+        ("faces.csv", replaced(b"\r\n", b"\n")),
+        ("images.npy", lambda path: path.write_bytes(path.read_bytes()[:-1] + b"\0")),  # a pixel
+        ("images.npy", lambda path: path.write_bytes(path.read_bytes()[:128] + bytes(24 * 60))),  # all of them
+    ],
+)
+def test_a_set_that_was_changed_after_it_was_prepared_is_refused(refuses, prepared, name, change):
+    _, folder = prepared
+    before = load_faces(folder)
+    change(folder / name)
+    refuses(lambda: load_faces(folder), f"{folder} is no complete", f"{name} was changed", "prepare it again")
+    seal(folder)  # it could be loaded, and would be another set
+    after = load_faces(folder)
+    assert (after.images.shape, after.names) == (before.images.shape, before.names)
+
+
+@pytest.mark.parametrize("value", [None, 3, "", "0" * 64, ["a"], {}])
+@pytest.mark.parametrize("key", ["images_sha256", "faces_sha256"])
+def test_a_hash_in_the_card_that_is_another_or_none_is_refused(refuses, prepared, key, value):
+    _, folder = prepared
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps({**card, key: value}))
+    refuses(lambda: load_faces(folder), str(folder), "SHA-256")
+
+
+@pytest.mark.parametrize("missing", [["faces_sha256"], ["images_sha256", "faces_sha256"]])
+def test_an_older_card_is_accepted_and_a_line_says_what_cannot_be_checked(prepared, capsys, missing):
+    faces, folder = prepared
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps({key: card[key] for key in card if key not in missing}))
+    loaded = load_faces(folder)
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.count("\n") == len(missing)
+    for key, line in zip(sorted(missing, reverse=True), said.err.splitlines(), strict=True):
+        assert f"{folder / 'card.json'} has no {key}" in line
+        assert "cannot be checked" in line
+    assert loaded.people.tolist() == faces.people.tolist()
+    assert loaded.card == card  # what was read is known from now on, and a run remembers it
+
+
+def test_a_file_is_hashed_once_for_each_size_and_time_of_change(prepared, monkeypatch):
+    _, folder = prepared
+    read = []
+    monkeypatch.setattr(files, "sha256", lambda path, sha256=files.sha256: read.append(Path(path).name) or sha256(path))
+    for _ in range(3):
+        load_faces(folder)
+    assert sorted(read) == ["faces.csv", "images.npy"]
+    os.utime(folder / "images.npy", (1, 1))
+    for _ in range(2):
+        load_faces(folder)
+    assert sorted(read) == ["faces.csv", "images.npy", "images.npy"]
 
 
 # Splits ---------------------------------------------------------------------------------------------------------------

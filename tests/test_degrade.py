@@ -330,4 +330,4 @@ def test_pixels_that_are_no_floats_are_refused(refuses, dtype):
 
 
 def test_images_without_pixels_are_refused(refuses):
-    refuses(lambda: upsample(torch.ones(1, 1, 0, 4), (3, 3)), "(0, 4)")
+    refuses(lambda: upsample(torch.ones(1, 1, 0, 4), (3, 3)), "(1, 1, 0, 4)")

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from mffcn_lite.errors import MffcnLiteError, check_number, check_numbers, check_pair, check_word
+from mffcn_lite.errors import (
+    MffcnLiteError,
+    check_number,
+    check_numbers,
+    check_pair,
+    check_type,
+    check_types,
+    check_word,
+)
 
 
 @pytest.mark.parametrize(
@@ -16,7 +24,8 @@ from mffcn_lite.errors import MffcnLiteError, check_number, check_numbers, check
         (0, {}),
         (-1.5, {}),
         (2, {"at_least": 2, "whole": True}),
-        (10**400, {"at_least": 2, "whole": True}),  # larger than any float
+        (2**63 - 1, {"at_least": 2, "whole": True}),
+        (-(2**63), {"whole": True}),
         (np.int64(3), {"at_least": 2, "at_most": 3, "whole": True}),
         (np.float32(0.5), {"above": 0, "below": 1}),
         (Fraction(1, 3), {"above": 0}),
@@ -63,6 +72,63 @@ def test_a_word_is_refused_with_the_choices_and_none_is_no_word(refuses):
 
 
 def test_a_pair_of_tensors_must_be_of_one_shape_and_of_floats(refuses):
-    check_pair(torch.zeros(2, 3), torch.zeros(2, 3))
-    refuses(lambda: check_pair(torch.zeros(2, 3), torch.zeros(3, 2)), "(2, 3)", "(3, 2)")
-    refuses(lambda: check_pair(torch.zeros(2), torch.zeros(2, dtype=torch.uint8)), "torch.uint8")
+    one, other = torch.zeros(1, 1, 2, 3), torch.zeros(1, 1, 3, 2)
+    check_pair(one, one)
+    refuses(lambda: check_pair(one, other), "(1, 1, 2, 3)", "(1, 1, 3, 2)")
+    refuses(lambda: check_pair(one, one.byte()), "hr", "torch.uint8", "divide")
+    refuses(lambda: check_pair(one[0], one[0]), "sr", "(1, 2, 3)", "[None]")
+    refuses(lambda: check_pair(one, one.numpy()), "hr", "ndarray of float32", "from_numpy")
+    refuses(lambda: check_pair(one, one.to("meta")), "sr lies on cpu, and hr on meta", ".to(device)")
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (3, int),
+        (np.int64(3), int),
+        (None, int | None),
+        (1, float),
+        (np.float32(0.5), float | None),
+        (True, bool),
+        ("yes", str),
+        ({}, dict),
+        ((2, 3), tuple[int, ...]),
+        ([2, 3], tuple[int, ...]),
+        ((), tuple[int, ...]),
+    ],
+)
+def test_values_of_the_type_of_an_annotation_pass(value, kind):
+    check_type("x", value, kind)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "sentence"),
+    [
+        (True, int, "x (=True) must be a whole number"),
+        (2.0, int, "x (=2.0) must be a whole number"),
+        ("2", int | None, "x (='2') must be a whole number, or None"),
+        (None, int, "x (=None) must be a whole number"),
+        (2**63, int, "x (=9223372036854775808) must fit into 64 bits"),
+        (-(10**30), float, f"x (=-1{30 * '0'}) must fit into 64 bits"),
+        (False, float, "x (=False) must be a number"),
+        (1j, float, "x (=1j) must be a number"),
+        (1, bool, "x (=1) must be true or false"),
+        ("no", bool, "x (='no') must be true or false"),
+        (3, str, "x (=3) must be a word"),
+        ([], dict, "x (=[]) must be names with values"),
+        (3, tuple[int, ...], "x (=3) must hold a whole number or several"),
+        ("23", tuple[int, ...], "x (='23') must hold a whole number or several"),
+        ((2, True), tuple[int, ...], "x[1] (=True) must be a whole number"),
+    ],
+)
+def test_a_value_of_another_type_is_refused_with_the_one_that_is_expected(value, kind, sentence):
+    with pytest.raises(MffcnLiteError) as caught:
+        check_type("x", value, kind)
+    assert str(caught.value) == sentence
+
+
+def test_a_name_that_there_is_not_is_refused_with_those_that_there_are(refuses):
+    types = {"crop": int | None, "flip": bool}
+    check_types("config", types, {"crop": None})
+    refuses(lambda: check_types("config", types, {"crop": None, "banana": 1}), "config has no 'banana'", "crop, flip")
+    refuses(lambda: check_types("config", types, {"flip": "no"}), "flip (='no') must be true or false")

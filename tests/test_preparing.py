@@ -20,11 +20,11 @@ import pytest
 from PIL import Image
 
 from mffcn_lite.data import FaceSet, load_faces
-from mffcn_lite.data.prepare import preparing, sources
+from mffcn_lite.data.prepare import lfw, preparing, sources
 from mffcn_lite.data.prepare.alignment import Placement
 from mffcn_lite.data.prepare.feret import CARD, find_feret
 from mffcn_lite.data.prepare.folder import folder_photos, name_prefix
-from mffcn_lite.data.prepare.lfw import PLACEMENT, lfw_photos
+from mffcn_lite.data.prepare.lfw import PLACEMENT, find_lfw, lfw_photos
 from mffcn_lite.data.prepare.prepared import read_rows
 from mffcn_lite.data.prepare.sheet import write_sheet
 from mffcn_lite.data.prepare.sources import list_files
@@ -434,6 +434,8 @@ def lfw_tree(root, orl, people=("Ann_Lee", "Bo_Z"), photos=3):
 @pytest.mark.slow
 def test_lfw_is_loaded_by_name_from_scikit_learns_folder(tmp_path, orl, monkeypatch):
     monkeypatch.setenv("SCIKIT_LEARN_DATA", str(lfw_tree(tmp_path / "sk", orl)))
+    monkeypatch.setattr(lfw, "PHOTOS", 6)
+    monkeypatch.setattr(lfw, "PEOPLE", 2)
     faces = load_faces("lfw")
     assert faces.names == [f"{who}_{k:04d}" for who in ("Ann_Lee", "Bo_Z") for k in (1, 2, 3)]
     assert faces.people.tolist() == [0, 0, 0, 1, 1, 1]
@@ -442,6 +444,38 @@ def test_lfw_is_loaded_by_name_from_scikit_learns_folder(tmp_path, orl, monkeypa
     assert "Huang" in faces.card["credit"]
     shutil.rmtree(tmp_path / "sk/lfw_home")
     np.testing.assert_array_equal(load_faces("lfw").images, faces.images)  # prepared once
+
+
+def test_a_part_of_lfw_in_scikit_learns_folder_is_refused_with_what_is_missing(tmp_path, orl, monkeypatch, refuses):
+    root = lfw_tree(tmp_path / "sk", orl)
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(root))
+    folder = root / "lfw_home/lfw_funneled"
+    missing = "13,227 of 13,233 photos and 5,747 of 5,749 people are missing"
+    for ask in (lambda: load_faces("lfw"), find_lfw, lambda: find_lfw(root), lambda: find_lfw(folder)):
+        refuses(ask, str(folder), missing, "remove")
+    (folder / "Cy_Y").mkdir()  # a person of whom no photo was unpacked yet
+    monkeypatch.setattr(lfw, "PHOTOS", 6)
+    monkeypatch.setattr(lfw, "PEOPLE", 3)
+    refuses(find_lfw, "0 of 6 photos and 1 of 3 people are missing")
+
+
+def test_a_set_that_was_made_of_a_part_of_lfw_is_refused_too(tmp_path, orl, monkeypatch, refuses):
+    root = lfw_tree(tmp_path / "sk", orl)
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(root))
+    photos, problems = lfw_photos(list_files(root / "lfw_home/lfw_funneled"))
+    preparing.prepare(photos, root / "mffcn_lite/lfw", {}, PLACEMENT, problems=problems)
+    refuses(lambda: load_faces("lfw"), str(root / "mffcn_lite/lfw"), "13,227 of 13,233 photos are missing", "remove")
+    card = root / "mffcn_lite/lfw/card.json"
+    for counts in (None, 3, {}, {"found": "all"}):
+        card.write_text(json.dumps({**json.loads(card.read_text()), "counts": counts}))
+        refuses(lambda: load_faces("lfw"), "counts of", str(card))
+
+
+def test_a_folder_like_lfws_is_taken_as_it_is_elsewhere(tmp_path, orl, monkeypatch):
+    monkeypatch.setenv("SCIKIT_LEARN_DATA", str(tmp_path / "other"))
+    root = lfw_tree(tmp_path / "sk", orl)
+    for place in (root, root / "lfw_home", root / "lfw_home/lfw_funneled"):
+        assert len(lfw_photos(list_files(find_lfw(place)))[0]) == 6
 
 
 def test_lfw_that_cannot_be_had_is_one_sentence(tmp_path, monkeypatch, refuses):

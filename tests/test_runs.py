@@ -17,13 +17,14 @@ import pytest
 import torch
 from PIL import Image
 from safetensors import safe_open
+from safetensors.torch import load_file
 from skimage.metrics import peak_signal_noise_ratio
 
-from mffcn_lite.checkpoint import load_model
+from mffcn_lite.checkpoint import load_model, save_tensors
 from mffcn_lite.data import FaceSet, load_faces, save_faces, split_by_person
 from mffcn_lite.degrade import degrade
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.files import sha256
+from mffcn_lite.files import content_hash, sha256
 from mffcn_lite.models import create_model
 from mffcn_lite.training import TrainingConfig, TrainingState, runs, train
 from mffcn_lite.training.recording import validate
@@ -213,8 +214,9 @@ def test_stopped_and_resumed_equals_uninterrupted(data, whole, tmp_path, stop):
         {"channels_last": True},
         {"ema": None, "crop": None, "flip": False, "schedule": "constant"},
         {"validate_every": 2},
+        {"optimizer": "muon", "schedule": "linear", "hold": 0.5, "mixed": True},
     ],
-    ids=["channels last", "plain", "validation"],
+    ids=["channels last", "plain", "validation", "muon"],
 )
 def test_resume_is_exact_with_other_settings_too(data, tmp_path, options):
     config = dataclasses.replace(CONFIG, **options)
@@ -301,11 +303,80 @@ def test_lines_beyond_the_checkpoint_are_forgotten(data, whole, tmp_path):
     assert_same_end(folder, whole)
 
 
+HALF = b'{"step": 8, "lo'
+DAMAGES = {  # of the log: what becomes of its lines, and which steps are lost
+    "half a line": (lambda lines: [*lines[:7], HALF], [8]),
+    "zeros": (lambda lines: [*lines[:6], bytes(300)], [7, 8]),
+    "garbage": (lambda lines: [*lines[:6], b"\xff\xfe\n\x80\n", *lines[6:]], []),
+    "garbage in a line": (lambda lines: [*lines[:2], b"\xff" + lines[2], *lines[3:]], [3]),
+    "two lines in one": (lambda lines: [*lines[:2], lines[2].strip() + lines[3], *lines[4:]], [3, 4]),
+    "no object": (lambda lines: [b"[]\n", b"3\n", b'"x"\n', b"{}\n", *lines], []),
+    "no numbers": (lambda lines: [b'{"step": "1", "loss": null}\n', b'{"step": true, "loss": 1}\n', *lines[1:]], [1]),
+    "not finite": (lambda lines: [b'{"step": 1, "loss": NaN}\n', b'{"step": 1, "loss": 1e999}\n', *lines[1:]], [1]),
+    "a step for another": (lambda lines: [lines[0].replace(b"1", b"3", 1), *lines[1:]], [1]),
+    "a step for another before it": (lambda lines: [*lines[:2], lines[2].replace(b"3", b"1", 1), *lines[3:]], [3]),
+    "twice": (lambda lines: [*lines[:4], *lines], []),
+    "deep": (lambda lines: [b"[" * 100_000 + b"\n", *lines], []),
+    "nothing": (lambda lines: [], list(range(1, 9))),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_of_a_damaged_log_the_good_lines_are_kept_and_the_run_goes_on(data, whole, tmp_path, capsys, damage):
+    folder, (change, lost) = tmp_path / "run", DAMAGES[damage]
+    run_training(folder, data, "mffcn", CONFIG, stop_after=8)
+    log = folder / "metrics.jsonl"
+    log.write_bytes(b"".join(change(log.read_bytes().splitlines(keepends=True))))
+    assert run_training(folder, data, "mffcn", CONFIG, resume=True)
+    assert sha256(folder / "model.safetensors") == sha256(whole / "model.safetensors")
+    assert losses(folder) == [(step, loss) for step, loss in losses(whole) if step not in lost]
+    said = capsys.readouterr().err
+    assert said == (
+        f"{log} is damaged: the lines of {len(lost)} of 8 steps are lost; the run goes on\n" if lost else ""
+    )
+
+
+def test_without_its_log_a_run_goes_on(data, whole, tmp_path, capsys):
+    folder = tmp_path / "run"
+    run_training(folder, data, "mffcn", CONFIG, stop_after=8)
+    (folder / "metrics.jsonl").unlink()
+    assert run_training(folder, data, "mffcn", CONFIG, resume=True)
+    assert losses(folder) == losses(whole)[8:]
+    assert "8 of 8 steps are lost" in capsys.readouterr().err
+
+
+def test_the_log_is_on_disk_before_the_checkpoint_whose_steps_it_has(data, tmp_path, monkeypatch):
+    folder, synced = tmp_path / "run", []
+
+    def note(handle, fsync=os.fsync):
+        fsync(handle)
+        place = Path(os.readlink(f"/proc/self/fd/{handle}"))
+        lines = len(losses(folder)) if place.name == "metrics.jsonl" else None
+        step = next((part.split(".")[1] for part in place.parts if part.startswith(".step-")), None)
+        synced.append(lines if step is None else step)
+
+    monkeypatch.setattr(os, "fsync", note)
+    run_training(folder, data, "mffcn", CONFIG, stop_after=8)
+    order = [what for i, what in enumerate(synced) if what is not None and what not in synced[:i]]
+    assert order == [4, "step-000004", 8, "step-000008"]
+
+
 def test_resuming_a_finished_run_changes_nothing(data, whole, tmp_path):
     shutil.copytree(whole, tmp_path / "run")
     before = {name: (tmp_path / "run" / name).read_bytes() for name in names(whole)}
     assert run_training(tmp_path / "run", data, "mffcn", CONFIG, resume=True)
     assert {name: (tmp_path / "run" / name).read_bytes() for name in names(tmp_path / "run")} == before
+
+
+@pytest.mark.parametrize("name", ["model.json", "model.safetensors"])
+def test_a_finished_run_whose_network_is_broken_writes_it_again(data, whole, tmp_path, name):
+    shutil.copytree(whole, tmp_path / "run")
+    for damage in (cut, flip_a_bit):
+        damage(tmp_path / "run" / name)
+        assert run_training(tmp_path / "run", data, "mffcn", CONFIG, resume=True)
+        assert_same_end(tmp_path / "run", whole)
+        cards = [json.loads((run / "model.json").read_text()) | {"seconds": 0} for run in (tmp_path / "run", whole)]
+        assert cards[0] == cards[1]
 
 
 @pytest.mark.parametrize("missing", [["model.json"], ["model.safetensors"], ["model.json", "model.safetensors"]])
@@ -356,6 +427,106 @@ def test_with_the_newest_checkpoint_broken_the_one_before_is_used(data, whole, t
     assert_same_end(folder, whole)
 
 
+def rewritten(**changes):
+    """Change `state.json`; its hash stays."""
+
+    def change(checkpoint):
+        path = checkpoint / "state.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+    return change
+
+
+def sealed(checkpoint, **changes):
+    """Change `state.json`, and bring every hash up to what is there."""
+    content = json.loads((checkpoint / "state.json").read_text()) | changes
+    content["sha256"] = {path.name: sha256(path) for path in checkpoint.glob("*.safetensors")}
+    content.pop("state_sha256", None)
+    (checkpoint / "state.json").write_text(json.dumps({**content, "state_sha256": content_hash(content)}))
+
+
+def as_file(checkpoint):
+    shutil.rmtree(checkpoint)
+    checkpoint.write_text("no folder")
+
+
+def as_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+def of_the_one_before(checkpoint):
+    """A whole checkpoint under another's name."""
+    shutil.rmtree(checkpoint)
+    shutil.copytree(checkpoint.with_name("step-000004"), checkpoint)
+
+
+def without_generator(checkpoint):
+    tensors = load_file(checkpoint / "optimizer.safetensors")
+    del tensors["generator"]
+    save_tensors(tensors, checkpoint / "optimizer.safetensors")
+    sealed(checkpoint)
+
+
+def of_another_network(checkpoint):
+    tensors = load_file(checkpoint / "model.safetensors")
+    save_tensors({name: tensor[:1] for name, tensor in tensors.items()}, checkpoint / "model.safetensors")
+    sealed(checkpoint)
+
+
+def without_average(checkpoint):
+    (checkpoint / "ema.safetensors").unlink()
+    sealed(checkpoint)
+
+
+FAULTS = {
+    "another step": rewritten(step=7),
+    "another step, sealed": lambda checkpoint: sealed(checkpoint, step=7),
+    "other seconds": rewritten(seconds=1.0),
+    "a hash less": rewritten(sha256={}),
+    "one key more": rewritten(banana=1),
+    "a step that is true": lambda checkpoint: sealed(checkpoint, step=True),
+    "seconds that are text": lambda checkpoint: sealed(checkpoint, seconds="7"),
+    "seconds that are no number": lambda checkpoint: sealed(checkpoint, seconds=float("nan")),
+    "one key more, sealed": lambda checkpoint: sealed(checkpoint, banana=1),
+    "no folder": as_file,
+    "empty": lambda checkpoint: [path.unlink() for path in checkpoint.iterdir()],
+    "the one before": of_the_one_before,
+    "no generator": without_generator,
+    "another network": of_another_network,
+    "no average": without_average,
+    "a folder for a file": lambda checkpoint: [
+        (checkpoint / "state.json").unlink(),
+        (checkpoint / "state.json").mkdir(),
+    ],
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_any_fault_of_a_checkpoint_means_the_one_before_it(data, whole, tmp_path, capsys, fault):
+    folder, steps = tmp_path / "run", []
+    run_training(folder, data, "mffcn", CONFIG, stop_after=8)
+    FAULTS[fault](folder / "checkpoints" / "step-000008")
+    assert run_training(folder, data, "mffcn", CONFIG, resume=True, on_progress=lambda line: steps.append(line["step"]))
+    said = capsys.readouterr().err
+    assert said.startswith(f"going on from {folder / 'checkpoints' / 'step-000004'}")
+    assert said.count("\n") == 1
+    assert steps == list(range(5, 13))
+    assert_same_end(folder, whole)
+
+
+def test_a_checkpoint_that_an_older_version_wrote_has_no_hash_of_itself_and_is_used(data, whole, tmp_path, capsys):
+    folder, steps = tmp_path / "run", []
+    run_training(folder, data, "mffcn", CONFIG, stop_after=8)
+    path = folder / "checkpoints" / "step-000008" / "state.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({key: content[key] for key in ("step", "sha256")}))
+    assert run_training(folder, data, "mffcn", CONFIG, resume=True, on_progress=lambda line: steps.append(line["step"]))
+    assert steps == [9, 10, 11, 12]
+    assert sha256(folder / "model.safetensors") == sha256(whole / "model.safetensors")
+    assert capsys.readouterr().err == ""
+
+
 def test_a_broken_checkpoint_is_written_again_when_its_step_comes(data, whole, tmp_path):
     folder = tmp_path / "run"
     run_training(folder, data, "mffcn", CONFIG, stop_after=8)
@@ -373,8 +544,11 @@ def test_with_all_checkpoints_broken_it_is_one_sentence(data, tmp_path, refuses)
     run_training(folder, data, "mffcn", CONFIG, stop_after=8)
     for path in folder.glob("checkpoints/*/model.safetensors"):
         cut(path)
-    refuses(lambda: run_training(folder, data, "mffcn", CONFIG, resume=True), "checkpoints", "whole")
-    assert not (folder / "model.safetensors").exists()
+    before = names(folder)
+    refuses(
+        lambda: run_training(folder, data, "mffcn", CONFIG, resume=True), "checkpoints", "whole", "a SHA-256 differs"
+    )
+    assert names(folder) == before
 
 
 def test_the_newest_is_the_highest_step_also_beyond_six_digits(data, tmp_path):
@@ -460,9 +634,151 @@ def test_resume_with_another_setting_is_refused_by_its_name(data, tmp_path, refu
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"config": 3}'])
 def test_a_broken_run_json_is_one_sentence(data, tmp_path, refuses, content):
     (tmp_path / "run.json").write_text(content)
-    refuses(
-        lambda: run_training(tmp_path, data, "srcnn", CONFIG, resume=True), "with" if ":" in content else "run.json"
-    )
+    refuses(lambda: run_training(tmp_path, data, "srcnn", CONFIG, resume=True), str(tmp_path / "run.json"))
+
+
+def change_json(path, *place, value):
+    content = json.loads(path.read_text())
+    inner = content
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = value
+    path.write_text(json.dumps(content))
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "words"),
+    [
+        (["banana"], 1, "run.json has no 'banana'"),
+        (["config", "banana"], 1, "config has no 'banana'"),
+        (["arguments", "banana"], 1, "banana"),
+        (["threads"], 1_000_000, "threads (=1000000) must be a whole number of at least 1 and at most"),
+        (["threads"], True, "threads (=True) must be a whole number"),
+        (["threads"], 0, "threads (=0)"),
+        (["config", "crop"], "x", "crop (='x') must be a whole number, or None"),
+        (["config", "steps"], True, "steps (=True) must be a whole number"),
+        (["config", "steps"], 12.0, "steps (=12.0) must be a whole number"),
+        (["config", "flip"], "no", "flip (='no') must be true or false"),
+        (["config", "channels_last"], None, "channels_last (=None) must be true or false"),
+        (["config", "seed"], "0", "seed (='0') must be a whole number"),
+        (["config", "factors"], 2, "factors (=2) must hold a whole number or several"),
+        (["config", "factors"], [2, True], "factors[1] (=True) must be a whole number"),
+        (["config", "objective"], [], "objective (=[]) must be names with values"),
+        (["config", "lr"], False, "lr (=False) must be a number"),
+        (["config", "lr"], float("inf"), "lr (=inf) must be a finite number"),
+        (["config"], [], "config (=[]) must be names with values"),
+        (["arguments"], "x", "arguments (='x') must be names with values"),
+        (["environment"], 3, "environment (=3) must be names with values"),
+        (["training_people"], [0, "1"], "training_people[1] (='1') must be a whole number"),
+        (["model"], "vdsr", "unknown model"),
+        (["config", "lr"], 2e-3, "changed after it was written"),
+        (["config", "beta1"], 0.9, "changed after it was written"),
+        (["arguments", "activation"], "inside", "changed after it was written"),
+        (["test_people"], [0], "changed after it was written"),
+        (["data_hash"], "0" * 64, "changed after it was written"),
+        (["settings_sha256"], "0" * 64, "changed after it was written"),
+    ],
+)
+def test_a_run_json_that_somebody_edited_is_one_sentence(data, tmp_path, refuses, place, value, words):
+    folder = tmp_path / "run"
+    run_training(folder, data, "mffcn", CONFIG, stop_after=1)
+    change_json(folder / "run.json", *place, value=value)
+    for again in (lambda: read_description(folder), lambda: run_training(folder, data, "mffcn", CONFIG, resume=True)):
+        refuses(again, str(folder / "run.json"), words)
+    with safe_open(folder / "checkpoints/step-000001/model.safetensors", "pt") as file:
+        assert len(file.keys()) > 0  # nothing was thrown away
+
+
+@pytest.mark.parametrize("what", ["a field less", "older"])
+def test_a_run_that_an_older_version_began_is_resumed(data, whole, tmp_path, what):
+    """Its run.json lacks the fields that are newer, and, if it is old enough, the hashes."""
+    folder = tmp_path / "run"
+    run_training(folder, data, "mffcn", CONFIG, stop_after=7)
+    content = json.loads((folder / "run.json").read_text())
+    for key in ("optimizer", "momentum", "hold"):  # at their defaults
+        del content["config"][key]
+    if what == "older":
+        for key in ("settings_sha256", "faces_hash", "weights_hash", "threads"):
+            del content[key]
+        del content["arguments"]["zero_last"]
+    (folder / "run.json").write_text(json.dumps(content))
+    assert run_training(folder, data, "mffcn", CONFIG, resume=True)
+    assert_same_end(folder, whole)
+    other = dataclasses.replace(CONFIG, momentum=0.5)
+    refuses_to = pytest.raises(MffcnLiteError, match=r"started with momentum 0\.95, not 0\.5")
+    with refuses_to:
+        run_training(folder, data, "mffcn", other, resume=True)
+
+
+def test_a_run_uses_no_more_threads_than_there_are_cores(data, tmp_path):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(4 * runs.CORES)
+        run_training(tmp_path / "run", data, "srcnn", CONFIG, stop_after=1)
+        assert json.loads((tmp_path / "run" / "run.json").read_text())["threads"] == runs.CORES
+        run_training(tmp_path / "run", data, "srcnn", CONFIG, resume=True, stop_after=2)
+    finally:
+        torch.set_num_threads(before)
+
+
+# ------------------------------------------------------------------------------------ which photos they are
+
+
+@pytest.fixture
+def copied(data, tmp_path):
+    """A copy of the set that may be changed."""
+    return Path(shutil.copytree(data, tmp_path / "set"))
+
+
+def test_a_set_that_moved_is_known_by_its_hash(data, whole, tmp_path, copied, monkeypatch, refuses):
+    folder = tmp_path / "run"
+    monkeypatch.chdir(tmp_path)
+    run_training("run", "set", "mffcn", CONFIG, stop_after=5)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    source, model, arguments, config, _ = read_description(folder)  # from another working folder
+    assert Path(source) == copied
+    run_training(folder, source, model, config, arguments=arguments, resume=True, stop_after=6)
+    copied.rename(tmp_path / "moved")
+    refuses(lambda: run_training(folder, source, "mffcn", CONFIG, resume=True), "no set of faces", source)
+    assert run_training(folder, "../moved", "mffcn", CONFIG, resume=True)
+    assert_same_end(folder, whole)
+
+
+def test_the_hash_of_another_set_is_refused_wherever_it_lies(data, tmp_path, copied, refuses):
+    folder = tmp_path / "run"
+    run_training(folder, str(copied), "srcnn", CONFIG, stop_after=1)
+    faces = load_faces(data)
+    for where, other, what in (
+        ("photos", FaceSet(255 - faces.images, faces.people, faces.names, faces.card), "photos"),
+        ("people", FaceSet(faces.images, faces.people[::-1], faces.names, faces.card), "names of people"),
+    ):
+        save_faces(other, tmp_path / where)
+        for resume in (True, False):
+            like = None if resume else read_description(folder)[-1]
+            out = folder if resume else tmp_path / "like"
+            again = lambda: run_training(out, str(tmp_path / where), "srcnn", CONFIG, resume=resume, like=like)  # noqa: B023, E731
+            refuses(again, f"{tmp_path / where} holds other {what}", "--data")
+    assert not (tmp_path / "like").exists()
+    shutil.rmtree(copied)  # now under the very name
+    (tmp_path / "photos").rename(copied)
+    refuses(lambda: run_training(folder, str(copied), "srcnn", CONFIG, resume=True), "holds other photos")
+
+
+@pytest.mark.parametrize("name", ["images.npy", "faces.csv"])
+def test_a_set_that_changed_between_stop_and_resume_is_refused(data, tmp_path, copied, refuses, name):
+    folder = tmp_path / "run"
+    run_training(folder, str(copied), "srcnn", CONFIG, stop_after=1)
+    flip_a_bit(copied / name)
+    refuses(lambda: run_training(folder, str(copied), "srcnn", CONFIG, resume=True), f"{name} was changed")
+
+
+def test_a_set_of_photos_of_orl_is_known_by_its_own_hash(orl, tmp_path, refuses):
+    """The card still tells the hash of all of ORL."""
+    for i in (0, 1):
+        save_faces(orl[i::4], tmp_path / str(i))
+    run_training(tmp_path / "run", str(tmp_path / "0"), "srcnn", CONFIG, stop_after=1)
+    refuses(lambda: run_training(tmp_path / "run", str(tmp_path / "1"), "srcnn", CONFIG, resume=True), "other photos")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import torch
 
 from mffcn_lite.data import FaceSet, load_faces, save_faces, split_by_person
 from mffcn_lite.data.faceset import MappedPhotos
-from mffcn_lite.degrade import degrade
+from mffcn_lite.degrade import degrade, downsample
 from mffcn_lite.training import Sampler, TrainingConfig, sampling
 from mffcn_lite.training.sampling import cut_out
 
@@ -52,6 +52,26 @@ def explain(blurred, hr, faces, factors, flip, kernel="bicubic"):
         if torch.allclose(blurred, torch.stack(want), atol=1e-6, rtol=0):
             fitting.append(factor)
     return found, fitting
+
+
+@pytest.mark.parametrize("works_on", ["blurred", "small"])
+def test_in_a_mixed_batch_the_factors_take_turns(works_on):
+    faces, generator, seen = noise(7, 24, 24), seeded(), []
+    config = TrainingConfig(batch=4, mixed=True, crop=12, flip=True)
+    sampler = Sampler(faces, config, works_on=works_on)
+    for _ in range(30):
+        draws = sampler.plan(generator)
+        assert sorted(set(draws.factors)) == [2, 3, 4]  # four photos: one of the factors twice
+        seen.append(max(draws.factors, key=draws.factors.count))
+        given, hr = sampler.make(sampler.images[draws.index], draws)
+        if works_on == "small":
+            groups = [hr[draws.factors.index(f) :][: draws.factors.count(f)] for f in (2, 3, 4)]
+            wanted = [downsample(group, factor) for group, factor in zip(groups, (2, 3, 4), strict=True)]
+            assert all(torch.equal(a, b) for a, b in zip(given, wanted, strict=True))
+            continue
+        for one, photo, factor in zip(given, hr, draws.factors, strict=True):
+            assert factor in explain(one[None], photo[None], faces, (2, 3, 4), flip=True)[1]
+    assert set(seen) == {2, 3, 4}
 
 
 @pytest.mark.parametrize("flip", [False, True])
@@ -194,8 +214,9 @@ def test_read_from_the_map_ahead_of_time_they_give_the_same_batches(mapped, some
     assert two.images is None
     first, second = seeded(1), seeded(1)
     for _ in range(6):
-        for a, b in zip(one.draw(first), two.draw(second), strict=True):
-            assert torch.equal(a, b)
+        (given, hr), (as_given, as_hr) = one.draw(first), two.draw(second)
+        assert torch.equal(hr, as_hr)
+        assert all(torch.equal(a, b) for a, b in zip(given, as_given, strict=True))
 
 
 def test_a_wrong_guess_about_the_next_batch_is_no_harm(mapped):

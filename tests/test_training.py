@@ -124,6 +124,11 @@ def test_learning_rate_has_the_values_worked_by_hand():
     assert learning_rate(config, 25) == pytest.approx(0.2 * (1 + math.sqrt(0.5)))
 
 
+def test_a_linear_schedule_holds_the_rate_and_then_falls():
+    config = TrainingConfig(steps=10, lr=0.4, schedule="linear", hold=0.5)
+    assert [learning_rate(config, s) for s in (0, 5, 6, 9)] == pytest.approx([0.4, 0.4, 0.32, 0.08])
+
+
 def test_learning_rate_is_that_of_torchs_schedulers():
     config = TrainingConfig(steps=30, lr=0.3, schedule="cosine")
     optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=0.3)
@@ -145,7 +150,10 @@ def test_learning_rate_is_that_of_torchs_schedulers():
         {"lr": math.nan},
         {"lr": math.inf},
         {"checkpoint_every": 0},
-        {"schedule": "linear"},
+        {"schedule": "wave"},
+        {"optimizer": "soap"},
+        {"momentum": -0.1},
+        {"hold": 1.0},
         {"factors": ()},
         {"factors": (2, 1)},
         {"beta1": 1.0},

@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +13,11 @@ from numpy.typing import DTypeLike
 from torch import Tensor
 
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.files import read_json, replacing, sha256, write_json
+from mffcn_lite.files import read_json, replacing, sha256, sha256_once, write_json
+from mffcn_lite.progress import say
 
 Index = int | np.integer | slice | list | np.ndarray | Tensor  # which photos, as NumPy takes it
+HASHED = {"images_sha256": "images.npy", "faces_sha256": "faces.csv"}  # a card's key: the file that it is the hash of
 COLUMNS = ("name", "person", "pose", "date", "source", "sha256", "left_x", "left_y", "right_x", "right_y")
 
 
@@ -106,7 +107,7 @@ class FaceSet:
 
 
 def save_faces(faces: FaceSet, folder: str | Path) -> None:
-    """Write a prepared set: `images.npy`, `faces.csv` and `card.json` in a new `folder`.
+    """Write a prepared set: `images.npy`, `faces.csv` and, with their hashes, `card.json` in a new `folder`.
 
     Raises:
         MffcnLiteError: if `folder` exists already, or cannot be written.
@@ -145,18 +146,40 @@ def write_prepared(
             for row in rows:
                 (left_x, left_y), (right_x, right_y) = row.get("eyes", (("", ""), ("", "")))
                 writer.writerow(row | {"left_x": left_x, "left_y": left_y, "right_x": right_x, "right_y": right_y})
-        write_json(temporary / "card.json", {**card, "images_sha256": sha256(temporary / "images.npy")})
+        hashes = {key: sha256(temporary / name) for key, name in HASHED.items()}
+        write_json(temporary / "card.json", {**card, **hashes})
+
+
+def _check_hashes(folder: Path, card: dict) -> dict:
+    """The card of a set, once its hashes were compared with the files; those that it lacks are added.
+
+    Raises:
+        ValueError: if one is not that of its file.
+    """
+    hashes = {key: sha256_once(folder / name) for key, name in HASHED.items()}
+    for key, name in HASHED.items():
+        if key not in card:
+            unknown = f"whether {name} is as it was prepared cannot be checked"
+            say(f"{folder / 'card.json'} has no {key}, so {unknown}; prepare the set again for that")
+        elif card[key] != hashes[key]:
+            raise ValueError(f"{name} was changed after it was prepared: its SHA-256 is not the one in card.json")
+    return {**card, **hashes}
 
 
 def load_prepared(folder: str | Path) -> FaceSet:
     """Map a prepared set from its folder; the photos are read when they are used.
 
+    The files are compared with their hashes in the card, once in a process while they are not changed. An older card
+    that lacks one is accepted, and a line on standard error says so.
+
     Raises:
-        MffcnLiteError: if a file is missing or broken, or the three files do not fit together.
+        MffcnLiteError: if a file is missing or broken, was changed since it was written, or the three do not fit
+            together.
     """
     folder = Path(folder)
     card = read_json(folder / "card.json")
     try:
+        card = _check_hashes(folder, card)
         images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
         if not isinstance(images, np.ndarray):
             raise ValueError("images.npy holds no array")
@@ -170,5 +193,5 @@ def load_prepared(folder: str | Path) -> FaceSet:
         index = {person: i for i, person in enumerate(sorted(set(strings)))}
         people = np.array([index[person] for person in strings], dtype=np.int64)
         return FaceSet(images, people, names, card)
-    except (OSError, ValueError, KeyError, EOFError, csv.Error, zipfile.BadZipFile, MffcnLiteError) as error:
+    except Exception as error:  # a damaged file raises whatever its reader meets: NumPy's reads its header as Python
         raise MffcnLiteError(f"{folder} is no complete prepared set ({error}); prepare it again") from error

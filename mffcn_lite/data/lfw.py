@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from mffcn_lite.data.faceset import FaceSet, load_prepared
-from mffcn_lite.data.prepare.lfw import CARD, PLACEMENT, find_lfw, lfw_photos
+from mffcn_lite.data.prepare.lfw import CARD, PLACEMENT, check_whole, find_lfw, lfw_photos
 from mffcn_lite.data.prepare.preparing import prepare
 from mffcn_lite.data.prepare.sources import list_files
+from mffcn_lite.errors import check_type
 
 
 def load_lfw() -> FaceSet:
@@ -14,7 +15,7 @@ def load_lfw() -> FaceSet:
     Prepared at the first call, beside scikit-learn's download, and mapped from there.
 
     Raises:
-        MffcnLiteError: if LFW is not there and cannot be downloaded.
+        MffcnLiteError: if LFW is not there and cannot be downloaded, or is not whole.
     """
     from sklearn.datasets import get_data_home
 
@@ -22,4 +23,9 @@ def load_lfw() -> FaceSet:
     if not folder.exists():
         photos, problems = lfw_photos(list_files(find_lfw()))
         prepare(photos, folder, CARD, PLACEMENT, problems=problems)
-    return load_prepared(folder)
+    faces = load_prepared(folder)
+    counts = faces.card.get("counts")
+    check_type(f"counts of {folder / 'card.json'}", counts, dict)
+    check_type(f"counts of {folder / 'card.json'}", counts.get("found"), int)
+    check_whole(folder, counts["found"])  # what an earlier version made of a part is no LFW either
+    return faces

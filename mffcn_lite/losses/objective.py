@@ -1,15 +1,16 @@
 """The whole objective, equations (2) and (6): the weighted sum of its terms (chapter 14)."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from mffcn_lite.context import full_precision
 from mffcn_lite.degrade import Images
-from mffcn_lite.errors import MffcnLiteError, check_number, check_pair, check_word
-from mffcn_lite.features import FeatureNetwork, create_features
+from mffcn_lite.errors import MffcnLiteError, check_number, check_word
+from mffcn_lite.features import FeatureNetwork, check_shown, create_features
 from mffcn_lite.losses.terms import FORMS, GRAMS, NORMS, Reduction, distance, l2_loss, texture_distance, total_variation
 
 # What can be said of an objective beside its terms' weights: `Objective`'s, then `create_features`'s.
@@ -78,8 +79,7 @@ class Objective(nn.Module):
             raise MffcnLiteError(
                 "the perceptual and the texture term need features; see create_features, or set both to 0"
             )
-        if pixel_range not in (1, 255):
-            raise MffcnLiteError(f"pixel_range (={pixel_range}) must be 1 or 255")
+        check_word("pixel_range", pixel_range, (1, 255))
         for word, value, choices in (("norm", norm, NORMS), ("gram", gram, GRAMS), ("tv_form", tv_form, FORMS)):
             check_word(word, value, choices)
         for value in (reduction, tv_reduction or reduction):
@@ -115,6 +115,7 @@ class Objective(nn.Module):
         """φ's maps of `images`; those of hr can be kept, and given to `forward` where photos repeat."""
         return self.features.maps(images if self.features.normalization == "imagenet" else images * self.pixel_range)
 
+    @full_precision
     def forward(
         self, sr: Images, hr: Images, hr_maps: dict[str, Tensor] | None = None, gradient_norms: bool = False
     ) -> ObjectiveValue:
@@ -125,12 +126,28 @@ class Objective(nn.Module):
             hr_maps: `maps(hr)`, if they were computed before.
             gradient_norms: also find the norm of each weighted term's gradient with respect to `sr`.
 
+        Warns:
+            UserWarning: see `mffcn_lite.features.check_shown`.
+
         Raises:
-            MffcnLiteError: if the shapes differ, or a tensor holds integers.
+            MffcnLiteError: if the shapes differ, or a tensor holds integers or what is not finite.
         """
-        check_pair(sr, hr)
-        if gradient_norms and not sr.requires_grad:
-            sr = sr.detach().requires_grad_()
+        check_shown(sr, hr)
+        if not gradient_norms:
+            return self._value(sr, hr, hr_maps)
+        with torch.inference_mode(False):  # gradients are asked for, whatever the caller has switched off
+            sr, hr = (images.clone() if images.is_inference() else images for images in (sr, hr))
+            if hr_maps is not None:
+                hr_maps = {layer: maps.clone() if maps.is_inference() else maps for layer, maps in hr_maps.items()}
+            sr = sr if sr.requires_grad else sr.detach().requires_grad_()
+            value = self._value(sr, hr, hr_maps)
+            norms = {
+                name: torch.autograd.grad(term, sr, retain_graph=True)[0].norm()
+                for name, term in value.weighted.items()
+            }
+        return replace(value, gradient_norms=norms)
+
+    def _value(self, sr: Images, hr: Images, hr_maps: dict[str, Tensor] | None) -> ObjectiveValue:
         pair, sr_maps = (self.pixel_range * sr, self.pixel_range * hr), None
         if self.needs_features():
             if hr_maps is None:
@@ -141,12 +158,7 @@ class Objective(nn.Module):
         terms = {name: term.value(self, *((sr_maps, hr_maps) if term.features else pair)) for name, term in on.items()}
         weighted = {name: self.weights[name] * term for name, term in terms.items()}
         total = torch.stack(list(weighted.values())).sum() if weighted else sr.new_zeros(())
-        norms = None
-        if gradient_norms:
-            norms = {
-                name: torch.autograd.grad(term, sr, retain_graph=True)[0].norm() for name, term in weighted.items()
-            }
-        return ObjectiveValue(total, terms, weighted, norms)
+        return ObjectiveValue(total, terms, weighted)
 
 
 @dataclass(frozen=True)

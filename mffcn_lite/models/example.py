@@ -92,13 +92,14 @@ class ExampleBased(PatchModel):
         # What lies already at each pixel: a sum, and of how many. Pictures are flat, so that an index is a number.
         height, width = (side + (count - 1) * self.stride for count in grid)
         total, count = features.new_zeros(planes, height * width), features.new_zeros(height * width)
-        corners = torch.arange(rows)[:, None] * self.stride * width + torch.arange(columns) * self.stride
-        pixels = (torch.arange(side)[:, None] * width + torch.arange(side)).flatten() + corners.flatten()[:, None]
+        row, column, step = (torch.arange(count, device="cpu") for count in (rows, columns, side))
+        corners = row[:, None] * self.stride * width + column * self.stride
+        pixels = (step[:, None] * width + step).flatten() + corners.flatten()[:, None]
         pixels = pixels.to(features.device)  # P×s²: where the pixels of each patch lie
         # Patch (row, column) waits for those above and to the left that touch it, also above to the right. `touching`
         # columns to the right is the last of these: a row starts touching + 1 turns after the one above.
         touching = -(-side // self.stride) - 1
-        turn = ((touching + 1) * torch.arange(rows)[:, None] + torch.arange(columns)).flatten()
+        turn = ((touching + 1) * row[:, None] + column).flatten()
         for now in range(int(turn.max()) + 1):
             patches = (turn == now).nonzero().flatten().to(features.device)
             if not len(patches):

@@ -1,6 +1,7 @@
 """Interpolation as a system: the classical baselines (chapter 2)."""
 
 from mffcn_lite.degrade import Images, SmallImages, downsample, upsample
+from mffcn_lite.errors import check_images
 from mffcn_lite.models.base import SuperResolver
 
 
@@ -23,8 +24,9 @@ class Interpolation(SuperResolver):
         return self.upscale(downsample(hr, factor, kernel), tuple(hr.shape[-2:]))
 
     def forward(self, blurred: Images) -> Images:
-        """The photo is enlarged already: return it."""
-        return blurred
+        """The photo is enlarged already: a copy of it."""
+        check_images("blurred", blurred)
+        return blurred.clone()
 
 
 class Nearest(Interpolation):

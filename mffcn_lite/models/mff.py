@@ -7,7 +7,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mffcn_lite.context import full_precision, own_context
 from mffcn_lite.errors import MffcnLiteError, check_number, check_word
+from mffcn_lite.models.base import MOST_MAPS, check_given
 
 ACTIVATIONS = (None, "inside", "outside", "both")
 FEW = 16  # maps up to which three convolutions take longer than one, whatever they multiply (make bench)
@@ -21,7 +23,7 @@ def plain(in_channels: int, out_channels: int, side: int, activation: str | None
     """
     if activation not in (None, "outside"):
         raise MffcnLiteError(f"activation (={activation!r}) of a plain convolution must be 'outside' or None")
-    convolution = nn.Conv2d(in_channels, out_channels, side, stride, padding=side // 2)
+    convolution = nn.Conv2d(in_channels, out_channels, side, stride, padding=side // 2, dtype=torch.float32)
     nn.init.kaiming_normal_(convolution.weight)
     nn.init.zeros_(convolution.bias)
     return nn.Sequential(convolution, nn.ReLU()) if activation == "outside" else nn.Sequential(convolution)
@@ -69,16 +71,16 @@ class MFF(nn.Module):
         branch = out_channels if branch is None else branch
         numbers = {"in_channels": in_channels, "out_channels": out_channels, "branch": branch, "stride": stride}
         for name, number in numbers.items():
-            check_number(name, number, at_least=1, whole=True)
+            check_number(name, number, at_least=1, at_most=2 * MOST_MAPS, whole=True)  # two layers' maps may be joined
         self.inside, self.outside = activation in ("inside", "both"), activation in ("outside", "both")
         self.stride = stride
         fewer = 25 * in_channels * out_channels < 35 * in_channels * branch + 3 * branch * out_channels
         self.fusing_pays = fewer or max(in_channels, out_channels) <= FEW
         self.reparameterize = reparameterize and not self.inside and self.fusing_pays
         self.branches = nn.ModuleList(
-            nn.Conv2d(in_channels, branch, side, stride, padding=side // 2) for side in self.sides
+            nn.Conv2d(in_channels, branch, side, stride, padding=side // 2, dtype=torch.float32) for side in self.sides
         )
-        self.project = nn.Conv2d(len(self.sides) * branch, out_channels, 1)
+        self.project = nn.Conv2d(len(self.sides) * branch, out_channels, 1, dtype=torch.float32)
         self.initialise()
 
     @torch.no_grad()
@@ -94,6 +96,7 @@ class MFF(nn.Module):
         kernel, _ = self.fused_kernel()
         self.project.weight.mul_(math.sqrt(2.0) / kernel.square().sum((1, 2, 3)).mean().sqrt())
 
+    @full_precision
     def fused_kernel(self) -> tuple[Float[Tensor, "out in 5 5"], Float[Tensor, " out"]]:
         """Weight and bias of the one 5×5 convolution that the module equals without an activation inside.
 
@@ -109,6 +112,7 @@ class MFF(nn.Module):
 
     def forward(self, x: Float[Tensor, "batch in height width"]) -> Float[Tensor, "batch out _ _"]:
         """N×in×H×W to N×out×⌈H/stride⌉×⌈W/stride⌉; borders are padded with zeros."""
+        check_given("this MFF", x, self.branches[0])
         if self.reparameterize:
             weight, bias = self.fused_kernel()
             x = functional.conv2d(x, weight, bias, self.stride, padding=max(self.sides) // 2)
@@ -117,6 +121,7 @@ class MFF(nn.Module):
             x = self.project(x.relu() if self.inside else x)
         return x.relu() if self.outside else x
 
+    @own_context()
     def fuse(self) -> nn.Sequential:
         """A new module, the same function as one plain 5×5 convolution (and a ReLU, if one stands outside).
 

@@ -5,8 +5,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mffcn_lite.context import own_context
 from mffcn_lite.errors import MffcnLiteError, check_number, check_word
-from mffcn_lite.models.base import SuperResolver
+from mffcn_lite.models.base import MOST_LAYERS, MOST_MAPS, SuperResolver, check_given
 from mffcn_lite.models.mff import MFF, plain
 
 BLOCKS = {"mff": 5, "conv3": 3, "conv5": 5}  # name: the side of its largest kernel
@@ -60,9 +61,9 @@ class MFFCN(SuperResolver):
         zero_last: bool = True,
     ):
         super().__init__()
-        check_number("width", width, at_least=1, whole=True)
-        check_number("depth", depth, at_least=2, at_most=1000, whole=True)  # a card may claim anything
-        check_number("branch", branch, at_least=1, whole=True, none=True)
+        check_number("width", width, at_least=1, at_most=MOST_MAPS, whole=True)
+        check_number("depth", depth, at_least=2, at_most=MOST_LAYERS, whole=True)
+        check_number("branch", branch, at_least=1, at_most=MOST_MAPS, whole=True, none=True)
         check_word("skip", skip, SKIPS)
         check_word("block", block, tuple(BLOCKS))
         if block != "mff" and (branch is not None or activation in ("inside", "both")):
@@ -94,6 +95,8 @@ class MFFCN(SuperResolver):
 
     def forward(self, blurred: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch 1 height width"]:
         """The restored photo, N×1×H×W, not clamped."""
+        first = self.layers[0]
+        check_given(self.name, blurred, first.branches[0] if isinstance(first, MFF) else first[0])
         maps, sizes = [blurred], {0: blurred.shape[-2:]}
         for layer, module in enumerate(self.layers, start=1):
             x = maps[-1]
@@ -108,6 +111,7 @@ class MFFCN(SuperResolver):
             sizes[level] = maps[-1].shape[-2:]
         return blurred + maps[-1] if self.residual else maps[-1]
 
+    @own_context()
     def fuse(self) -> "MFFCN":
         """A new network, the same function with one 5×5 convolution for each module: the one with `block="conv5"`.
 

@@ -7,10 +7,11 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
+from mffcn_lite.context import full_precision, own_context
 from mffcn_lite.data import FaceSet
 from mffcn_lite.degrade import Images, degrade
 from mffcn_lite.errors import MffcnLiteError, check_number, check_numbers
-from mffcn_lite.models.base import SuperResolver
+from mffcn_lite.models.base import MOST_FACTOR, MOST_SIDE, SuperResolver, check_given
 
 BATCH = 40  # photos at a time when pairs are drawn
 CHUNK = 8192  # patches at a time when they are predicted
@@ -31,12 +32,14 @@ def derivatives(images: Float[Tensor, "plane 1 height width"], factor: int) -> F
     return torch.cat([*across, *down], dim=1)
 
 
+@full_precision
 def mid_frequencies(
     images: Float[Tensor, "plane 1 height width"], factor: int
 ) -> Float[Tensor, "plane 1 height width"]:
     """What a Gaussian of σ = `factor` pixels takes away; a blurred photo has no higher frequencies than these."""
     reach = 2 * factor
-    weights = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=images.device) / factor) ** 2).to(images.dtype)
+    steps = torch.arange(-reach, reach + 1, dtype=torch.float32, device=images.device)
+    weights = torch.exp(-0.5 * (steps / factor) ** 2).to(images.dtype)
     weights = weights / weights.sum()
     low = functional.conv2d(pad(images, reach), weights[None, None, :, None])
     return images - functional.conv2d(low, weights[None, None, None])
@@ -74,9 +77,9 @@ class PatchModel(SuperResolver):
 
     def __init__(self, side: int, stride: int, components: int, factors: Sequence[int], pairs: int, seed: int):
         super().__init__()
-        check_number("side", side, at_least=1, whole=True)
+        check_number("side", side, at_least=1, at_most=MOST_SIDE, whole=True)
         check_number("stride", stride, at_least=1, at_most=side, whole=True)  # or pixels lay between the patches
-        check_numbers("factors", factors, at_least=2, whole=True)
+        check_numbers("factors", factors, at_least=2, at_most=MOST_FACTOR, whole=True)
         check_number("pairs", pairs, at_least=1, whole=True)
         inputs = self.maps * (side + 2 * AROUND) ** 2
         check_number("components", components, at_least=1, at_most=min(inputs, pairs), whole=True)
@@ -85,7 +88,7 @@ class PatchModel(SuperResolver):
         self.arguments |= {"pairs": pairs, "seed": seed}
         self.side, self.stride, self.factors, self.pairs, self.seed = side, stride, list(factors), pairs, seed
         self.radius = side - 1 + AROUND + self.reach
-        self.register_buffer("basis", torch.zeros(len(factors), inputs, components))
+        self.register_buffer("basis", torch.zeros(len(factors), inputs, components, dtype=torch.float32))
 
     def grid(self, height: int, width: int) -> tuple[int, int]:
         """How many patches cover a picture downwards and across; the last ones may stand out."""
@@ -114,6 +117,8 @@ class PatchModel(SuperResolver):
         count = functional.fold(torch.ones_like(columns[:1]), full, self.side, stride=self.stride)
         return (total / count)[..., : size[0], : size[1]]
 
+    @full_precision
+    @own_context()
     @torch.no_grad()
     def fit(self, faces: FaceSet) -> "PatchModel":
         """Learn from training photos: draws pairs of patches for each factor, and hands them to `learn`.
@@ -145,13 +150,14 @@ class PatchModel(SuperResolver):
             blurred = degrade(hr, factor)
             features = self.windows(blurred, factor)
             lacking = functional.unfold(self._cover(hr - blurred), self.side, stride=self.stride).transpose(1, 2)
-            chosen = torch.rand(features.shape[:2], generator=generator).argsort(dim=1)[:, :count, None]
+            order = torch.rand(features.shape[:2], generator=generator, dtype=torch.float32, device="cpu")
+            chosen = order.argsort(dim=1)[:, :count, None]
             windows.append(features.take_along_dim(chosen, dim=1).flatten(0, 1).double())
             missing.append(lacking.take_along_dim(chosen, dim=1).flatten(0, 1).double())
         windows, missing = torch.cat(windows), torch.cat(missing)
         if len(windows) < self.pairs:
             raise MffcnLiteError(f"these photos have {len(windows)} patches, and pairs (={self.pairs}) are asked for")
-        order = torch.randperm(len(windows), generator=generator)[: self.pairs]
+        order = torch.randperm(len(windows), generator=generator, device="cpu")[: self.pairs]
         return windows[order], missing[order]
 
     def learn(self, i: int, features: Tensor, missing: Tensor) -> None:
@@ -169,13 +175,16 @@ class PatchModel(SuperResolver):
         """What patches lack, each for itself."""
         raise NotImplementedError
 
+    @full_precision
     def forward(self, blurred: Images, factor: int) -> Images:
         """The restored photo, not clamped; each channel by itself."""
+        check_given(self.name, blurred)
+        check_number("factor", factor, whole=True)
         i = min(range(len(self.factors)), key=lambda i: abs(self.factors[i] - factor))
         planes = blurred.flatten(0, 1)[:, None]
         features = self.windows(planes, self.factors[i]) @ self.basis[i].to(planes)
         size = tuple(blurred.shape[-2:])
-        return (planes + self.assemble(self.predict(i, features, self.grid(*size)), size)).view_as(blurred)
+        return (planes + self.assemble(self.predict(i, features, self.grid(*size)), size)).reshape(blurred.shape)
 
     def restore(self, blurred: Images, factor: int | None = None) -> Images:
         """As `forward`.

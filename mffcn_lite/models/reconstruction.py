@@ -11,9 +11,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from mffcn_lite.degrade import BICUBIC_A, Images, SmallImages, resampling_matrices, upsample
-from mffcn_lite.errors import MffcnLiteError, check_number, check_word
-from mffcn_lite.models.base import SuperResolver
+from mffcn_lite.context import full_precision
+from mffcn_lite.degrade import BICUBIC_A, Images, SmallImages, check_size, resampling_matrices, upsample
+from mffcn_lite.errors import MffcnLiteError, check_number, check_word, described
+from mffcn_lite.models.base import SuperResolver, check_given
+
+MOST_STEPS = 100_000
 
 
 class ForwardModel:
@@ -40,6 +43,8 @@ class ForwardModel:
         antialias: bool = True,
         a: float = BICUBIC_A,
     ):
+        check_given("a forward model", small)
+        check_size(size)
         self.small_size = tuple(small.shape[-2:])
         self.rows, self.columns = resampling_matrices(
             small.new_empty(1, 1, *size), self.small_size, kernel, antialias, a
@@ -51,10 +56,12 @@ class ForwardModel:
             sizes = f"from {size} to {self.small_size} pixels"
             raise MffcnLiteError(f"{kernel} {sizes} does not keep the small photo; choose another kernel")
 
+    @full_precision
     def shrink(self, x: Tensor) -> Tensor:
         """A·x."""
         return self.rows @ x @ self.columns.T
 
+    @full_precision
     def transpose(self, small: Tensor) -> Tensor:
         """Aᵀ·small: each small pixel is handed back to those that it came from, with the same weights."""
         return self.rows.T @ small @ self.columns
@@ -73,8 +80,13 @@ def back_project(
 
     Args:
         on_step: called with the residual small − A·x before each step and after the last.
+
+    Raises:
+        MffcnLiteError: if `steps` is no number of steps, or `step` no finite number.
     """
-    x = start
+    check_number("step", step)
+    check_number("steps", steps, at_least=0, at_most=MOST_STEPS, whole=True)
+    x = start.clone()
     for _ in range(steps):
         residual = small - forward.shrink(x)
         if on_step is not None:
@@ -121,8 +133,8 @@ class BackProjection(SuperResolver):
         super().__init__()
         check_word("back", back, ("transpose", "enlarge"))
         check_number("step", step, above=0, none=True)
-        check_number("steps", steps, at_least=0, whole=True, none=True)
-        check_number("tolerance", tolerance, above=0, below=1)
+        check_number("steps", steps, at_least=0, at_most=MOST_STEPS, whole=True, none=True)
+        check_number("tolerance", tolerance, at_least=1e-15, below=1)
         self.model = {"kernel": kernel, "antialias": antialias, "a": a}
         self.arguments = {**self.model, "back": back, "step": step, "steps": steps, "tolerance": tolerance}
         self.back, self.step, self.steps, self.tolerance = back, step, steps, tolerance
@@ -131,6 +143,7 @@ class BackProjection(SuperResolver):
         best = 2 / (forward.largest + forward.smallest) if self.back == "transpose" else 1.0
         return best if self.step is None else self.step
 
+    @full_precision
     def contraction(self, small: SmallImages, size: tuple[int, int]) -> float:
         """What a step multiplies the residual by in the end: the largest abs(1 − step·μ), μ an eigenvalue of A·back.
 
@@ -145,8 +158,15 @@ class BackProjection(SuperResolver):
         rows, columns = (torch.linalg.eigvals(axis.double().cpu()) for axis in axes)
         return float((1 - self._step(forward) * torch.outer(rows, columns)).abs().max())
 
+    @full_precision
     def refine(self, start: Images, small: SmallImages, on_step: Callable[[Tensor], None] | None = None) -> Images:
         """Make any result `start` shrink to the small photo; `on_step` is called with each residual."""
+        check_given(self.name, start)
+        check_given(self.name, small)
+        if start.shape[:2] != small.shape[:2]:
+            raise MffcnLiteError(
+                f"start ({described(start)}) and small ({described(small)}) must be of the same photos"
+            )
         size = tuple(start.shape[-2:])
         forward, steps = ForwardModel(small, size, **self.model), self.steps
         step = self._step(forward)
@@ -158,11 +178,15 @@ class BackProjection(SuperResolver):
                     f"choose one below {2 / forward.largest:.3g}"
                 )
             steps = max(1, math.ceil(math.log(self.tolerance) / math.log(max(contraction, 1e-300))))
+            if steps > MOST_STEPS:
+                wanted = f"tolerance (={self.tolerance:.3g}) takes {steps:.3g} steps with step (={step:.3g})"
+                raise MffcnLiteError(f"{wanted}, and {MOST_STEPS} are the most; raise one of the two, or say steps")
         back = forward.transpose
         if self.back == "enlarge":
             back = functools.partial(upsample, size=size, **self.model)
         return back_project(start, small, forward, back, step, steps, on_step)
 
+    @full_precision
     def upscale(
         self, small: SmallImages, size: tuple[int, int], on_step: Callable[[Tensor], None] | None = None
     ) -> Images:

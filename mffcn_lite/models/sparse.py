@@ -7,14 +7,17 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from mffcn_lite.context import full_precision
 from mffcn_lite.degrade import Images, SmallImages
 from mffcn_lite.errors import MffcnLiteError, check_number
 from mffcn_lite.models.patches import PatchModel, derivatives
 from mffcn_lite.models.reconstruction import BackProjection
 
+MOST_NONZEROS = 32  # for each patch, so many rows of all atoms' likeness are held at once
 FLAT = 0.05  # patches of less contrast than this, root of the sum of squares, teach the dictionary nothing
 
 
+@full_precision
 def orthogonal_matching_pursuit(
     signals: Float[Tensor, "signal component"], atoms: Float[Tensor, "atom component"], count: int
 ) -> tuple[Int[Tensor, "signal count"], Float[Tensor, "signal count"]]:
@@ -25,7 +28,11 @@ def orthogonal_matching_pursuit(
 
     Args:
         atoms: of length 1.
+
+    Raises:
+        MffcnLiteError: if there are not `count` atoms.
     """
+    check_number("count", count, at_least=1, at_most=len(atoms), whole=True)
     gram, correlation = atoms @ atoms.T, signals @ atoms.T
     chosen = torch.zeros(len(signals), 0, dtype=torch.long, device=signals.device)
     rest, weights = correlation, signals.new_zeros(len(signals), 0)
@@ -78,15 +85,15 @@ class SparseCoding(PatchModel):
     ):
         super().__init__(side, stride, components, factors, pairs, seed)
         check_number("atoms", atoms, at_least=1, whole=True)
-        check_number("nonzeros", nonzeros, at_least=1, at_most=min(atoms, components), whole=True)
+        check_number("nonzeros", nonzeros, at_least=1, at_most=min(MOST_NONZEROS, atoms, components), whole=True)
         check_number("sparsity", sparsity, above=0)
         self.arguments |= {"atoms": atoms, "nonzeros": nonzeros, "sparsity": sparsity}
         self.arguments |= {"back_projection": back_projection}
         self.nonzeros, self.sparsity, self.back_projection = nonzeros, sparsity, back_projection
         if back_projection:
             self.works_on, self.radius = "small", None
-        self.register_buffer("atoms", torch.zeros(len(factors), atoms, components))
-        self.register_buffer("details", torch.zeros(len(factors), atoms, side**2))
+        self.register_buffer("atoms", torch.zeros(len(factors), atoms, components, dtype=torch.float32))
+        self.register_buffer("details", torch.zeros(len(factors), atoms, side**2, dtype=torch.float32))
 
     def learn(self, i: int, features: Tensor, missing: Tensor) -> None:
         """Learn the first dictionary, then the second by least squares."""
@@ -116,6 +123,7 @@ class SparseCoding(PatchModel):
         chosen, weights = orthogonal_matching_pursuit(features, self.atoms[i].to(features), self.nonzeros)
         return torch.einsum("sc,scp->sp", weights, self.details[i].to(features)[chosen])
 
+    @full_precision
     def upscale(self, small: SmallImages, size: tuple[int, int]) -> Images:
         """Enlarge a batch to `size` = (height, width), not clamped."""
         sr = super().upscale(small, size)

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.models.base import SuperResolver
+from mffcn_lite.errors import MffcnLiteError, check_numbers
+from mffcn_lite.models.base import MOST_MAPS, MOST_SIDE, SuperResolver, check_given
 
 
 class SRCNN(SuperResolver):
@@ -35,9 +36,11 @@ class SRCNN(SuperResolver):
         zero_last: bool = True,
     ):
         super().__init__()
-        if len(kernels) != 3 or any(k < 1 or k % 2 == 0 for k in kernels):
+        check_numbers("kernels", kernels, at_least=1, at_most=MOST_SIDE, whole=True)
+        if len(kernels) != 3 or any(k % 2 == 0 for k in kernels):
             raise MffcnLiteError(f"kernels (={tuple(kernels)}) must be three odd sides")
-        if len(maps) != 2 or min(maps) < 1:
+        check_numbers("maps", maps, at_least=1, at_most=MOST_MAPS, whole=True)
+        if len(maps) != 2:
             raise MffcnLiteError(f"maps (={tuple(maps)}) must be two numbers of at least 1")
         self.arguments = {"kernels": list(kernels), "maps": list(maps), "residual": residual, "zero_last": zero_last}
         self.residual = residual
@@ -45,7 +48,7 @@ class SRCNN(SuperResolver):
         channels = (1, *maps, 1)
         self.layers = nn.Sequential()
         for i, k in enumerate(kernels):
-            convolution = nn.Conv2d(channels[i], channels[i + 1], k, padding=k // 2)
+            convolution = nn.Conv2d(channels[i], channels[i + 1], k, padding=k // 2, dtype=torch.float32)
             nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu" if i < 2 else "linear")
             nn.init.zeros_(convolution.bias)
             self.layers.extend([convolution, nn.ReLU()] if i < 2 else [convolution])
@@ -54,6 +57,7 @@ class SRCNN(SuperResolver):
 
     def forward(self, blurred: Float[Tensor, "batch 1 height width"]) -> Float[Tensor, "batch 1 height width"]:
         """The restored photo, N×1×H×W, not clamped."""
+        check_given(self.name, blurred, self.layers[0])
         out = self.layers(blurred)
         return blurred + out if self.residual else out
 

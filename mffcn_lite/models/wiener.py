@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from mffcn_lite.context import full_precision, own_context
 from mffcn_lite.data import FaceSet
 from mffcn_lite.degrade import Images, degrade
-from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.models.base import SuperResolver
+from mffcn_lite.errors import MffcnLiteError, check_number, check_numbers
+from mffcn_lite.models.base import MOST_FACTOR, MOST_SIDE, SuperResolver, check_given
 
 BATCH = 16  # photos at a time when fitting: each of their pixels becomes a row of side² numbers
 # Added to the mean of the squares. The blurred photo has no fine waves, and the equations are nearly singular:
@@ -37,15 +38,19 @@ class Wiener(SuperResolver):
 
     def __init__(self, side: int = 9, factors: Sequence[int] = (2, 3, 4)):
         super().__init__()
-        if side < 1 or side % 2 == 0:
+        check_number("side", side, at_least=1, at_most=MOST_SIDE, whole=True)
+        check_numbers("factors", factors, at_least=2, at_most=MOST_FACTOR, whole=True)
+        if side % 2 == 0:
             raise MffcnLiteError(f"side (={side}) must be odd and at least 1")
         self.arguments = {"side": side, "factors": list(factors)}
         self.side, self.factors, self.radius = side, list(factors), side // 2
-        identity = torch.zeros(len(factors) + 1, 1, side, side)  # the last one is for all factors
+        identity = torch.zeros(len(factors) + 1, 1, side, side, dtype=torch.float32)  # the last one is for all factors
         identity[:, :, side // 2, side // 2] = 1
         self.register_buffer("filters", identity)
-        self.register_buffer("biases", torch.zeros(len(factors) + 1))
+        self.register_buffer("biases", torch.zeros(len(factors) + 1, dtype=torch.float32))
 
+    @full_precision
+    @own_context()
     @torch.no_grad()
     def fit(self, faces: FaceSet) -> "Wiener":
         """Find the filters on training photos, in closed form: (XᵀX + ridge) w = Xᵀy; seconds for 320 photos."""
@@ -72,11 +77,14 @@ class Wiener(SuperResolver):
     def _padded(self, images: Tensor) -> Tensor:
         return functional.pad(images, [self.radius] * 4, mode="replicate")
 
+    @full_precision
     def restore(self, blurred: Images, factor: int | None = None) -> Images:
         """Filter each channel by itself, with the factor's own filter where there is one."""
+        check_given(self.name, blurred)
         i = self.factors.index(factor) if factor in self.factors else -1
         planes = self._padded(blurred.flatten(0, 1)[:, None])
-        return functional.conv2d(planes, self.filters[i][None], self.biases[i][None]).view_as(blurred)
+        weight, bias = self.filters[i][None].to(planes), self.biases[i][None].to(planes)
+        return functional.conv2d(planes, weight, bias).reshape(blurred.shape)
 
     def forward(self, blurred: Images) -> Images:
         """The filter for all factors."""

@@ -12,6 +12,7 @@ from mffcn_lite.losses import LOSSES
 from mffcn_lite.models import SuperResolver
 from mffcn_lite.training import processes
 from mffcn_lite.training.config import TrainingConfig, learning_rate
+from mffcn_lite.training.optimizers import Muon
 from mffcn_lite.training.sampling import Sampler
 
 
@@ -26,6 +27,15 @@ def create_loss(config: TrainingConfig, device: torch.device) -> Callable[[Tenso
         return lambda sr, hr: {config.loss: loss(sr, hr, config.reduction)}
     objective = loss({"reduction": config.reduction} | config.objective).to(device)
     return lambda sr, hr: objective(sr, hr).weighted
+
+
+def create_optimizer(model: SuperResolver, config: TrainingConfig) -> torch.optim.Adam:
+    """The one that `config` names, for all weights."""
+    cuda = next(model.parameters()).device.type == "cuda"  # one kernel for all weights, where each launch counts
+    options = {"lr": config.lr, "betas": (config.beta1, config.beta2), "fused": cuda}
+    if config.optimizer == "muon":
+        return Muon(model, momentum=config.momentum, **options)
+    return torch.optim.Adam(model.parameters(), **options)
 
 
 @dataclass
@@ -43,11 +53,8 @@ class TrainingState:
     def start(cls, model: SuperResolver, config: TrainingConfig) -> "TrainingState":
         """The state before the first step."""
         model.to(memory_format=torch.channels_last if config.channels_last else torch.contiguous_format)
-        cuda = next(model.parameters()).device.type == "cuda"  # one kernel for all weights, where each launch counts
-        options = {"lr": config.lr, "betas": (config.beta1, config.beta2), "fused": cuda}
-        optimizer = torch.optim.Adam(model.parameters(), **options)
         average = None if config.ema is None else AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
-        return cls(model, optimizer, torch.Generator().manual_seed(config.seed), average)
+        return cls(model, create_optimizer(model, config), torch.Generator().manual_seed(config.seed), average)
 
     @property
     def best(self) -> SuperResolver:
@@ -93,7 +100,8 @@ def train(
         while state.step < last:
             given, hr = sampler.draw(state.generator)
             with half:
-                sr = restore(given, tuple(hr.shape[-2:]))
+                parts = given if isinstance(given, list) else [given]  # small photos: a group a factor
+                sr = torch.cat([restore(part, tuple(hr.shape[-2:])) for part in parts])
             terms = loss_of(sr.float(), hr)
             state.optimizer.zero_grad()
             sum(terms.values()).backward()

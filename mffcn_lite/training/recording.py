@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -12,10 +13,11 @@ from torch import Tensor
 
 from mffcn_lite.data import FaceSet
 from mffcn_lite.degrade import degrade
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, check_number
 from mffcn_lite.files import replacing
 from mffcn_lite.metrics import psnr
 from mffcn_lite.models import SuperResolver
+from mffcn_lite.progress import say
 from mffcn_lite.training import processes
 from mffcn_lite.training.config import TrainingConfig, learning_rate
 from mffcn_lite.training.loop import TrainingState
@@ -78,23 +80,45 @@ class Watch:
         return None
 
 
+def read_line(line: str) -> tuple[int, float] | None:
+    """(step, loss) of a line of `metrics.jsonl`; None if it is none."""
+    try:
+        content = json.loads(line)
+        step, loss = content["step"], content["loss"]
+        check_number("step", step, at_least=1, whole=True)
+        check_number("loss", loss)
+    except (ValueError, TypeError, LookupError, RecursionError, MffcnLiteError):
+        return None
+    return step, loss
+
+
 class Log:
     """`metrics.jsonl`, a line a step: the step, the loss, its terms where there are several, validation scores.
 
     Args:
-        path: the file; what it holds already is kept up to step `kept`.
+        path: the file; the good lines that it holds already are kept up to step `kept`, and if some of these are lost,
+            a line on standard error says so.
 
     Raises:
         MffcnLiteError: if the file cannot be written.
     """
 
     def __init__(self, path: Path, kept: int):
-        self.path, self.new, self.losses = path, [], []
-        if path.is_file():  # forget what came after the checkpoint
-            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[:kept]
-            self.losses = [json.loads(line)["loss"] for line in lines]
+        self.path, self.new, good = path, [], {}
+        before = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        for i, line in enumerate(before.split("\n"), start=1):
+            found = read_line(line)
+            if found and found[0] <= kept:  # what came after the checkpoint is forgotten
+                step, loss = found
+                if step not in good or step == i:  # where two lines say the same step, one is damaged: not the step-th
+                    good[step] = (line, loss)
+        self.losses = [good[step][1] for step in sorted(good)]
+        if len(good) < kept:
+            lost = kept - len(good)
+            say(f"{path} is damaged: the lines of {lost} of {kept} steps are lost; the run goes on")
+        if before:
             with replacing(path) as temporary:
-                temporary.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+                temporary.write_text("".join(f"{good[step][0]}\n" for step in sorted(good)), encoding="utf-8")
 
     def add(self, line: dict) -> None:
         """One more line."""
@@ -102,11 +126,14 @@ class Log:
         if len(self.new) == LOG_EVERY:
             self.flush()
 
-    def flush(self) -> None:
-        """Write what is new."""
+    def flush(self, to_disk: bool = False) -> None:
+        """Write what is new; with `to_disk`, past the system's memory, which a loss of power empties."""
         try:
             with self.path.open("a", encoding="utf-8") as handle:
                 handle.writelines(self.new)
+                if to_disk:
+                    handle.flush()
+                    os.fsync(handle.fileno())
         except OSError as error:
             raise MffcnLiteError(f"cannot write {self.path}: {error.strerror}; make room, then --resume") from error
         self.new.clear()
@@ -221,10 +248,10 @@ class Recorder:
         self.pending.clear()
 
     def save(self, state: TrainingState) -> None:
-        """Write a checkpoint, and the log up to it."""
+        """Write the log, and then a checkpoint, whose steps it has."""
         state.seconds = self.before + time.perf_counter() - self.start
         if self.log:
-            self.log.flush()
+            self.log.flush(to_disk=True)
             save_state(self.folder / "checkpoints", state)
 
     def close(self) -> None:

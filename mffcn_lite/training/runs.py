@@ -2,7 +2,7 @@
 
 import contextlib
 import dataclasses
-import json
+import os
 import shlex
 import shutil
 import signal
@@ -13,22 +13,23 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from mffcn_lite.checkpoint import save_model
-from mffcn_lite.data import FaceSet, load_faces, people_for_training
+from mffcn_lite.checkpoint import card_hash, load_model, save_model
+from mffcn_lite.data import SETS, FaceSet, load_faces, people_for_training
 from mffcn_lite.degrade import small_size
-from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.files import read_json, write_json
+from mffcn_lite.errors import MffcnLiteError, check_number, check_types
+from mffcn_lite.files import as_stored, read_json, sha256_once, write_json
 from mffcn_lite.models import SuperResolver, create_model, system_class
 from mffcn_lite.provenance import describe_environment
 from mffcn_lite.shipped import SYSTEMS
 from mffcn_lite.training import processes
-from mffcn_lite.training.config import TrainingConfig
+from mffcn_lite.training.config import TrainingConfig, read_config
 from mffcn_lite.training.loop import TrainingState, train
 from mffcn_lite.training.memory import check_memory
 from mffcn_lite.training.recording import Recorder, load_writer
 from mffcn_lite.training.sampling import check_fits
 from mffcn_lite.training.states import restore_state
 
+CORES = os.cpu_count() or 1
 WRITTEN = ("run.json", "metrics.jsonl", "model.safetensors", "model.json")
 
 
@@ -49,10 +50,16 @@ class StopSignal:
 
 
 def describe_run(data: str, model: SuperResolver, config: TrainingConfig, faces: FaceSet, people: dict) -> dict:
-    """What `run.json` and the card hold of a run, and what makes it that run: all must agree for it to be resumed."""
+    """What `run.json` and the card hold of a run, and what makes it that run: all must agree for it to be resumed.
+
+    But for `data`, the place of the photos: their hashes say which they are.
+    """
+    weights = config.objective.get("weights")
     return {
         "data": data,
-        "data_hash": faces.card.get("pixel_hash") or faces.card.get("images_sha256"),
+        "data_hash": faces.card.get("images_sha256") or faces.card.get("pixel_hash"),
+        "faces_hash": faces.card.get("faces_sha256"),
+        "weights_hash": None if weights is None else sha256_once(weights),
         "model": model.name,
         "arguments": model.arguments,
         "config": dataclasses.asdict(config),
@@ -60,41 +67,66 @@ def describe_run(data: str, model: SuperResolver, config: TrainingConfig, faces:
     }
 
 
+# What a run's `run.json` holds; a card holds more.
+DESCRIPTION = {
+    **dict.fromkeys(("data", "model", "settings_sha256"), str),
+    **dict.fromkeys(("data_hash", "faces_hash", "weights_hash"), str | None),
+    **dict.fromkeys(("arguments", "config", "environment"), dict),
+    **dict.fromkeys(("training_people", "validation_people", "test_people"), tuple[int, ...]),
+    "threads": int,
+}
+
+
+def settings_hash(content: dict) -> str:
+    """As `card_hash`, but a field at its default is not stated: a version that has more of them finds the same hash."""
+    config, defaults = as_stored([content["config"], dataclasses.asdict(TrainingConfig())])
+    return card_hash({**content, "config": {key: value for key, value in config.items() if value != defaults[key]}})
+
+
 def read_description(path: str | Path) -> tuple[str, str, dict, TrainingConfig, dict]:
     """(data, model, its arguments, configuration, all of it) out of a run's folder, its `run.json`, or a card.
 
     Raises:
-        MffcnLiteError: if there is no such file, or it does not describe a run.
+        MffcnLiteError: if there is no such file, or it does not describe a run that this machine can do, or is not as
+            it was written.
     """
     path = Path(path)
     if path.is_dir():
         path /= "run.json"
     if not path.exists():
         raise MffcnLiteError(f"there is no run to resume or repeat in {path}; start one with --data and --model")
-    content = read_json(path)
+    content = {"arguments": {}, **read_json(path)}
     try:
-        config = content["config"]
-        config = TrainingConfig(**{**config, "factors": tuple(config["factors"])})
-        data, model, arguments = content["data"], content["model"], content.get("arguments", {})
-        if not (isinstance(data, str) and isinstance(model, str) and isinstance(arguments, dict)):
-            raise TypeError("data and model must be names")
-    except (KeyError, TypeError, AttributeError) as error:
+        if missing := {"data", "model", "config"} - content.keys():
+            raise MffcnLiteError(f"it has no {min(missing)}")
+        known = content if path.name == "run.json" else {key: content[key] for key in DESCRIPTION if key in content}
+        check_types(path.name, DESCRIPTION, known)
+        config = read_config(content["config"])
+        with torch.device("meta"):  # names and sizes alone
+            arguments = create_model(content["model"], **content["arguments"]).arguments
+        threads = content.get("threads", content.get("environment", {}).get("threads"))
+        check_number("threads", threads, at_least=1, at_most=CORES, whole=True, none=True)
+        for key, hashed in (("settings_sha256", settings_hash), ("card_sha256", card_hash)):
+            if content.get(key) not in (None, hashed(content)):
+                raise MffcnLiteError("it was changed after it was written: its SHA-256 differs")
+    except MffcnLiteError as error:
         raise MffcnLiteError(f"{path} describes no training ({error}); name a run's folder or its card") from error
-    return data, model, arguments, config, content
+    return content["data"], content["model"], arguments, config, {**content, "threads": threads}
 
 
 def check_likeness(settings: dict, like: dict) -> None:
-    """Refuse to repeat a run on other photos; take over its count of threads, on which rounding depends.
+    """Refuse to go on with a run, or to repeat it, on other photos; take over its threads, on which rounding depends.
 
     Raises:
-        MffcnLiteError: if the photos, or who is trained on, are others.
+        MffcnLiteError: if the photos, or who is on them or is trained on, are others.
     """
-    for key, what in (("data_hash", "photos"), ("training_people", "people")):
+    what = {"data_hash": "photos", "faces_hash": "names of people"}
+    what |= {f"{group}_people": f"{group} people" for group in ("training", "validation", "test")}
+    for key, said in what.items():
         if like.get(key) is not None and like[key] != settings[key]:
-            raise MffcnLiteError(f"{settings['data']} holds other {what} than the run had; name its own with --data")
-    threads = like.get("threads") or like.get("environment", {}).get("threads")
-    if isinstance(threads, int) and threads > 0:
-        torch.set_num_threads(threads)
+            raise MffcnLiteError(f"{settings['data']} holds other {said} than the run had; name its own with --data")
+    if like.get("threads") is not None:
+        torch.set_num_threads(like["threads"])
 
 
 def resume_command(folder: Path) -> str:
@@ -139,15 +171,20 @@ def check_folder(folder: Path, settings: dict, resume: bool) -> None:
         return
     if not started:
         raise MffcnLiteError(f"{folder} holds no run to resume; leave out --resume to start one")
-    stored = read_json(description)
-    for key, value in json.loads(json.dumps(settings)).items():  # as stored: tuples are lists
-        if stored.get(key) != value:
-            old, new = stored.get(key), value
-            if isinstance(value, dict) and isinstance(old, dict):
-                key = next(k for k in value if old.get(k) != value[k])
-                old, new = old.get(key), value[key]
-            raise MffcnLiteError(f"{folder} was started with {key} {old}, not {new}; resume it with the same options")
-    torch.set_num_threads(stored.get("threads", torch.get_num_threads()))
+    _, _, arguments, config, stored = read_description(folder)
+    plain = ["model"]
+    if "weights_hash" in stored:
+        plain.append("weights_hash")
+    if stored.get("data_hash") is None:  # nothing but its name says which set it was
+        plain.append("data")
+    before = [stored, arguments, dataclasses.asdict(config)]
+    now = [{key: settings[key] for key in plain}, settings["arguments"], settings["config"]]
+    for old, new in zip(as_stored(before), as_stored(now), strict=True):
+        for key, value in new.items():
+            if old.get(key) != value:
+                said = f"{folder} was started with {key} {old.get(key)}, not {value}"
+                raise MffcnLiteError(f"{said}; resume it with the same options")
+    check_likeness(settings, stored)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -186,12 +223,29 @@ def plan_run(
     for factor in config.factors:
         small_size(tuple(size), factor)
     check_memory(model, config, tuple(size), chosen, processes.count())
+    if config.compile is not None:
+        check_compiler(config.compile, chosen)
     if board:
         load_writer()
     settings, environment = describe_run(data, model, config, faces, people), describe_environment(chosen)
     if like is not None:
         check_likeness(settings, like)
     return Run(model, faces, validation, config, chosen, settings, environment)
+
+
+def check_compiler(mode: str, device: torch.device) -> None:
+    """Refuse to compile where not even the smallest function can be.
+
+    Raises:
+        MffcnLiteError: if there is no compiler that works, or this torch cannot use it.
+    """
+    try:
+        torch.compile(torch.sin, mode=mode)(torch.zeros(2, device=device))
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0]
+        raise MffcnLiteError(
+            f"compile (={mode!r}) does not work here ({reason}); install a C++ compiler, or set compile=none"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -211,8 +265,11 @@ def enter_folder(folder: Path, run: Run, resume: bool) -> Iterator[TrainingState
                 for stray in folder.glob(f".{name}.*"):
                     shutil.rmtree(stray, ignore_errors=True)
             if not resume:
-                threads = torch.get_num_threads()
-                write_json(folder / "run.json", {**run.settings, "threads": threads, "environment": run.environment})
+                torch.set_num_threads(min(torch.get_num_threads(), CORES))
+                data = run.settings["data"] if run.settings["data"] in SETS else os.path.abspath(run.settings["data"])
+                description = {**run.settings, "data": data, "threads": torch.get_num_threads()}
+                description["settings_sha256"] = settings_hash(description)
+                write_json(folder / "run.json", {**description, "environment": run.environment})
         state = TrainingState.start(run.model, run.config)
         if first and resume:
             restore_state(folder / "checkpoints", state)
@@ -221,6 +278,15 @@ def enter_folder(folder: Path, run: Run, resume: bool) -> Iterator[TrainingState
             check_folder(folder, run.settings, resume=True)
             restore_state(folder / "checkpoints", state)
         yield state
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether all that a run leaves is there, and its network can be loaded."""
+    try:
+        load_model(folder)
+    except MffcnLiteError:
+        return False
+    return all((folder / name).is_file() for name in WRITTEN)
 
 
 def train_in_folder(
@@ -237,7 +303,7 @@ def train_in_folder(
         MffcnLiteError: as `run_training`, for what happens on the way.
     """
     config = run.config
-    if state.step >= config.steps and all((folder / name).is_file() for name in WRITTEN):
+    if state.step >= config.steps and is_finished(folder):
         return True
     recorder = Recorder(folder, config, state, run.faces, run.validation, run.device, board, on_progress)
     with StopSignal() as stop:
@@ -261,9 +327,9 @@ def train_in_folder(
             )
         return False
     if processes.rank() == 0:
-        card = {**run.settings, "steps": state.step, "seconds": round(state.seconds, 3), "photos": len(run.faces)}
-        card |= {"data_card": run.faces.card, "environment": run.environment}
-        save_model(state.best, folder / "model.safetensors", card)
+        done = {"steps": state.step, "seconds": round(state.seconds, 3), "photos": len(run.faces)}
+        done |= {"threads": torch.get_num_threads(), "environment": run.environment, "data_card": run.faces.card}
+        save_model(state.best, folder / "model.safetensors", {**run.settings, **done})
     processes.wait()
     return True
 
@@ -312,7 +378,7 @@ def run_training(
         on_progress: called after each step with its line of `metrics.jsonl`.
 
     Returns:
-        True if the run reached its last step, False if `stop_after` ended it earlier.
+        True if the run reached its last step, now or before, False if `stop_after` ended it earlier.
 
     Raises:
         MffcnLiteError: for a mistake in the arguments, when the loss is no number any more or the training diverges,

@@ -1,5 +1,6 @@
 """Batches for training, made on the device: index, degrade, crop, flip, with no loop over photos."""
 
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.training import processes
 from mffcn_lite.training.config import TrainingConfig
 
+SmallGroup = Float[Tensor, "_ channel _ _"]  # small photos of one factor
 RESIDENT = 64 * 2**20  # bytes of mapped photos that are copied into a CPU's memory; more are read as they are needed
 
 
@@ -37,13 +39,13 @@ class Draws:
 
     Attributes:
         index: which photos.
-        factor: of the whole batch, as Algorithm 1 draws it.
+        factors: of each photo, those of one factor side by side; Algorithm 1 draws one for the whole batch.
         top, left: where each crop begins; None for whole photos.
         mirrored: which photos are; None for none.
     """
 
     index: Int[Tensor, " batch"]
-    factor: int
+    factors: list[int]
     top: Int[Tensor, " batch"] | None = None
     left: Int[Tensor, " batch"] | None = None
     mirrored: Bool[Tensor, " batch"] | None = None
@@ -51,7 +53,13 @@ class Draws:
     def part(self, which: slice) -> "Draws":
         """The draws of some of the batch."""
         rows = (None if rows is None else rows[which] for rows in (self.top, self.left, self.mirrored))
-        return Draws(self.index[which], self.factor, *rows)
+        return Draws(self.index[which], self.factors[which], *rows)
+
+    def groups(self) -> Iterator[tuple[int, slice]]:
+        """Each factor, and which photos have it."""
+        for factor in dict.fromkeys(self.factors):
+            first = self.factors.index(factor)
+            yield factor, slice(first, first + self.factors.count(factor))
 
 
 class Sampler:
@@ -86,8 +94,9 @@ class Sampler:
         """The draws of the next batch, of this process's part of it."""
         # All that is drawn is drawn in this order, by every process for the whole batch: so seeds keep their batches.
         c, batch = self.config, self.config.batch
-        draws = Draws(torch.randint(self.count, (batch,), generator=generator), 0)
-        draws.factor = c.factors[int(torch.randint(len(c.factors), (), generator=generator))]
+        index = torch.randint(self.count, (batch,), generator=generator)
+        first = int(torch.randint(len(c.factors), (), generator=generator))
+        draws = Draws(index, sorted(c.factors[(first + i * c.mixed) % len(c.factors)] for i in range(batch)))
         if c.crop is not None:
             height, width = self.size
             draws.top = torch.randint(height - c.crop + 1, (batch,), generator=generator)
@@ -96,8 +105,8 @@ class Sampler:
             draws.mirrored = torch.rand(batch, generator=generator) < 0.5
         return draws.part(self.part)
 
-    def draw(self, generator: torch.Generator) -> tuple[Float[Tensor, "batch channel _ _"], Images]:
-        """One batch (blurred or small, hr), floats in [0, 1]; one factor for all of it."""
+    def draw(self, generator: torch.Generator) -> tuple[Images | list[SmallGroup], Images]:
+        """One batch, floats in [0, 1]: (blurred, hr), or (small ones, hr) with a batch of them for each factor."""
         draws = self.plan(generator)
         if self.stream is None:
             photos = self.images[draws.index.to(self.device, non_blocking=True)]  # N×C×H×W, uint8
@@ -109,19 +118,22 @@ class Sampler:
 
     def make(
         self, photos: UInt8[Tensor, "batch channel fullheight fullwidth"], draws: Draws
-    ) -> tuple[Float[Tensor, "batch channel _ _"], Images]:
+    ) -> tuple[Images | list[SmallGroup], Images]:
         """The batch of these photos."""
         c, hr = self.config, photos.float() / 255  # N×C×H×W
         # One tensor N×2C×H×W of sharp and blurred photos, so that both are cut and mirrored alike.
         # Degraded whole, then cropped: a crop keeps the phase that a whole photo has where a factor does not divide.
-        pair = torch.cat([hr, degrade(hr, draws.factor, kernel=c.kernel)], dim=1) if self.works_on == "blurred" else hr
+        pair = hr
+        if self.works_on == "blurred":
+            blurred = [degrade(hr[which], factor, kernel=c.kernel) for factor, which in draws.groups()]
+            pair = torch.cat([hr, torch.cat(blurred)], dim=1)
         if c.crop is not None:
             pair = cut_out(pair, c.crop, draws.top, draws.left)
         if c.flip:
             mirrored = draws.mirrored.to(self.device, non_blocking=True)
             pair = torch.where(mirrored[:, None, None, None], pair.flip(-1), pair)
         if self.works_on == "small":  # of the crop, which may begin between two pixels of the whole's small photo
-            return downsample(pair, draws.factor, kernel=c.kernel), pair
+            return [downsample(pair[which], factor, kernel=c.kernel) for factor, which in draws.groups()], pair
         hr, blurred = pair.chunk(2, dim=1)
         return blurred, hr
 

@@ -16,6 +16,7 @@ CARD = {
 }
 # The face fills about 113 of the 250 pixels, in the centre: 128 of them are taken as they are, without resampling.
 PLACEMENT = Placement(align="crop", window=128)
+PHOTOS, PEOPLE = 13_233, 5_749  # what there is, as its authors say
 EVERYBODY = 10**9  # photos of one person: more than there are
 
 
@@ -24,7 +25,7 @@ def find_lfw(root: str | Path | None = None) -> Path:
     itself), or in scikit-learn's own data folder, to which it is downloaded if it is missing (200 MB).
 
     Raises:
-        MffcnLiteError: if it is not there and cannot be downloaded.
+        MffcnLiteError: if it is not there and cannot be downloaded, or scikit-learn's own is not whole.
     """
     from sklearn.datasets import fetch_lfw_people, get_data_home
 
@@ -43,7 +44,23 @@ def find_lfw(root: str | Path | None = None) -> Path:
         found = _below(Path(root)) or Path(root)
     if not found or not found.is_dir():
         raise MffcnLiteError(f"no LFW in {root or get_data_home()}; name the folder that holds the people's folders")
+    own = _below(Path(get_data_home()))
+    if own is not None and own.samefile(found):  # other folders may hold less: a selection is no mistake
+        counts = [len(list(person.glob("*.jpg"))) for person in found.iterdir() if person.is_dir()]
+        check_whole(found, sum(counts), sum(map(bool, counts)))
     return found
+
+
+def check_whole(folder: Path, photos: int, people: int = PEOPLE) -> None:
+    """Refuse a part of LFW, such as an archive leaves whose unpacking was interrupted.
+
+    Raises:
+        MffcnLiteError: if `folder` holds fewer photos, or of fewer people, than there are.
+    """
+    if photos < PHOTOS or people < PEOPLE:
+        missing = f"{max(0, PHOTOS - photos):,} of {PHOTOS:,} photos"
+        missing += f" and {PEOPLE - people:,} of {PEOPLE:,} people" if people < PEOPLE else ""
+        raise MffcnLiteError(f"LFW is not whole in {folder}: {missing} are missing; remove that folder and call again")
 
 
 def _below(folder: Path) -> Path | None:

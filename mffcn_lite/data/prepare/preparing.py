@@ -69,7 +69,7 @@ def prepare(
     """
     out, placement = Path(os.path.abspath(out)), placement or Placement()
     check_number("limit", limit, at_least=1, whole=True, none=True)
-    check_number("workers", workers, at_least=1, whole=True, none=True)
+    check_number("workers", workers, at_least=1, at_most=1000, whole=True, none=True)
     if os.path.lexists(out):
         raise MffcnLiteError(f"{out} exists already; name a new folder, so that nothing is overwritten")
     if strict and problems:

@@ -1,0 +1,196 @@
+"""The edge of the command: whatever it is given, and whoever stops listening, there is no traceback."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from mffcn_lite import cli
+from mffcn_lite.data import FaceSet, save_faces
+from mffcn_lite.errors import MffcnLiteError, brief, check_number
+from mffcn_lite.files import write_json
+from mffcn_lite.training import runs
+
+COMMAND = str(Path(sys.executable).with_name("mffcn-lite"))
+NINES = "9" * 400
+
+
+@pytest.fixture(autouse=True)
+def elsewhere_and_unchecked(tmp_path, monkeypatch, unchecked):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def data(tmp_path_factory):
+    """Ten people of noise, 16×16 pixels."""
+    folder = tmp_path_factory.mktemp("data") / "set"
+    images = np.random.default_rng(0).integers(0, 256, (10, 1, 16, 16), dtype=np.uint8)
+    save_faces(FaceSet(images, np.arange(10), [f"p{i}" for i in range(10)], {"source": "noise"}), folder)
+    return str(folder)
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Call the command in this process: (status, standard output, standard error)."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["mffcn-lite", *arguments])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        printed = capsys.readouterr()
+        return end.value.code, printed.out, printed.err
+
+    return call
+
+
+def a_training(data, out, *options):
+    return ["train", "--data", data, "--model", "srcnn", "--out", out, "--set", "batch=1", *options]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--steps", NINES],
+        ["--steps", "9" * 5000],
+        ["--seed", NINES],
+        ["--set", f"batch={NINES}"],
+        ["--set", f"checkpoint_every={NINES}"],
+        ["--set", f"lr={NINES}"],
+        ["--set", f"factors={NINES}"],
+        ["--set", "model.maps=" + "[" * 50_000],
+        ["--set", "model.maps=" + "[" * 500 + "]" * 500],
+        ["--set", f"model.maps=[{NINES},1]"],
+        ["--set", "objective.perceptual=" + "{" * 50_000],
+        ["--set", "x" * 10_000],
+    ],
+    ids=lambda options: options[1][:24],
+)
+def test_what_is_far_too_long_or_deep_is_one_short_sentence_and_leaves_no_folder(run, data, options):
+    status, out, error = run(*a_training(data, "out", *options))
+    assert (status, out) == (2, "")
+    assert error.startswith("mffcn-lite: ")
+    assert len(error.splitlines()) == 1
+    assert len(error) < 700
+    assert not Path("out").exists()
+
+
+def test_a_message_shows_a_little_of_any_value():
+    deep = []
+    for _ in range(100_000):
+        deep = [deep]
+    for value in (10**5000, deep, "x" * 10_000, list(range(10_000))):
+        assert len(brief(value)) <= 100
+    assert brief((1, "two")) == "(1, 'two')"
+    for value in (2**63, -(2**63) - 1, 10**400):
+        with pytest.raises(MffcnLiteError):
+            check_number("n", value, whole=True)
+    check_number("n", 2**63 - 1, whole=True)
+
+
+def test_bytes_that_are_no_text_are_one_sentence_and_the_file_stays(tmp_path):
+    write_json("card.json", {"credit": "Zoë"})
+    before = Path("card.json").read_bytes()
+    with pytest.raises(MffcnLiteError, match=r"card\.json: '.*udcff.*' is not UTF-8"):
+        write_json("card.json", {"credit": b"by \xff".decode("utf-8", "surrogateescape")})
+    assert Path("card.json").read_bytes() == before
+
+
+def test_what_nobody_foresaw_is_one_sentence_of_ours_and_status_1(run, monkeypatch):
+    def broken():
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(cli, "shipped_models", broken)
+    status, out, error = run("models")
+    assert (status, out) == (1, "")
+    assert error == (
+        "mffcn-lite: this is a mistake of ours (ZeroDivisionError: division by zero); MFFCN_LITE_DEBUG=1 shows where\n"
+    )
+    monkeypatch.setenv("MFFCN_LITE_DEBUG", "1")
+    monkeypatch.setattr(sys, "argv", ["mffcn-lite", "models"])
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", ">&- 2>&- <&-"])
+def test_a_stream_that_the_caller_closed_is_no_harm(data, closed):
+    command = " ".join([COMMAND, *a_training(data, "out", "--steps", "2"), closed])
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert Path("out/model.safetensors").is_file()
+    log = [json.loads(line) for line in Path("out/metrics.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [line["step"] for line in log] == [1, 2]  # and nothing else was written into it
+
+
+@pytest.mark.slow
+def test_progress_that_nobody_reads_does_not_end_a_training(data):
+    command = [COMMAND, *a_training(data, "out", "--steps", "6", "--set", "validate_every=1")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert "validation" in process.stdout.readline()
+        process.stdout.close()  # as `| head -1` does
+        process.wait()
+    assert len(Path("out/metrics.jsonl").read_text(encoding="utf-8").splitlines()) == 6
+    assert Path("out/model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_while_modules_are_imported_is_one_line(number):
+    code = (
+        "import os, sys\n"
+        "from mffcn_lite.__main__ import main\n"
+        "class Interrupt:\n"
+        "    def find_spec(self, name, *rest):\n"
+        f"        if name == 'typer': os.kill(os.getpid(), {int(number)})\n"
+        "sys.meta_path.insert(0, Interrupt())\n"
+        "sys.argv = ['mffcn-lite', 'models']\n"
+        "main()\n"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == "mffcn-lite: interrupted; nothing was left half-written\n"
+
+
+def test_where_nothing_can_be_compiled_the_run_is_refused_before_it_has_a_folder(run, data, monkeypatch):
+    def without_compiler(*_, **__):
+        raise RuntimeError("no C++ compiler found\nand much more")
+
+    monkeypatch.setattr(runs.torch, "compile", without_compiler)
+    status, _, error = run(*a_training(data, "out", "--set", "compile=default"))
+    assert status == 2
+    waiting, message = error.splitlines()
+    assert "compiling first" in waiting
+    assert "compile (='default') does not work here (no C++ compiler found)" in message
+    assert not Path("out").exists()
+
+
+def test_resuming_what_is_finished_says_so(run, data):
+    first = run(*a_training(data, "out", "--steps", "2"))
+    weights = Path("out/model.safetensors").read_bytes()
+    again = run("train", "--resume", "--out", "out")
+    assert first[0] == again[0] == 0
+    assert again[1] == f"already finished: 2 steps; the network is {Path('out/model.safetensors')}\n"
+    assert Path("out/model.safetensors").read_bytes() == weights
+
+
+def test_a_factor_that_nobody_trained_for_is_said_and_marked(run, data):
+    status, out, _ = run(
+        "evaluate", "--data", data, "--models", "bicubic,mffcn", "--factors", "2,5", "--json", "rows.json"
+    )
+    assert status == 0
+    assert out.count("was trained for") == 1
+    assert "Factor 5 is not one that mffcn was trained for (2, 3, 4)." in out
+    rows = json.loads(Path("rows.json").read_text(encoding="utf-8"))["results"]
+    marked = {(row["model"], row["factor"]): row["trained_for"] for row in rows}
+    assert marked == {("bicubic", 2): True, ("bicubic", 5): True, ("mffcn", 2): True, ("mffcn", 5): False}
+
+
+def test_the_torch_that_is_there_can_compile_the_smallest_function(monkeypatch):
+    asked = []
+    monkeypatch.setattr(runs.torch, "compile", lambda function, mode: asked.append(mode) or function)
+    runs.check_compiler("default", torch.device("cpu"))
+    assert asked == ["default"]
