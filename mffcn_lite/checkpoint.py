@@ -112,6 +112,16 @@ def _read_card(path: Path) -> dict:
 
 
 @own_context()
+def called(name: str | Path) -> str:
+    """What files made by the model `name` (see `load_model`) are called after: it, or a checkpoint's file or folder."""
+    path = Path(name)
+    if str(name) in (*SYSTEMS, *shipped_names()):
+        return str(name)
+    if path.is_dir():
+        return path.resolve().name
+    return path.resolve().parent.name if path.stem == "model" else path.stem
+
+
 def load_model(name: str | Path, device: str | torch.device = "cpu") -> SuperResolver:
     """A system ready for use, in eval mode on `device`; what is known of it is in its attribute `card`.
 

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -272,6 +273,33 @@ def test_a_run_goes_on_and_is_repeated_without_its_options(run, data):
         assert first == second
     assert run("train", "--like", "run", "--out", "other", "--seed", "5")[0] == 0
     assert Path("other/model.safetensors").read_bytes() != first
+
+
+def test_a_run_finds_its_photos_from_another_folder_and_where_they_moved(run, data, fails, monkeypatch):
+    shutil.copytree(data, "set")
+    run(*train("set", "--stop-after", "3"))
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert run("train", "--resume", "--out", "../run", "--stop-after", "4")[0] == 0
+    Path("../set").rename("../moved")
+    fails(["train", "--resume", "--out", "../run"], "no set of faces", "/set")
+    assert run("train", "--resume", "--out", "../run", "--data", "../moved")[0] == 0
+    assert Path("../run/model.safetensors").is_file()
+
+
+def test_a_set_that_was_changed_is_measured_and_trained_on_by_nobody(run, data, fails):
+    shutil.copytree(data, "set")
+    run(*train("set", "--stop-after", "3"))
+    rows = Path("set/faces.csv").read_text()
+    Path("set/faces.csv").write_text(rows.replace("p7,07,", "p7,7,"))  # as a spreadsheet does
+    for command in (
+        ["evaluate", "--data", "set", "--models", "bicubic"],
+        ["train", "--resume", "--out", "run"],
+        ["train", "--data", "set", "--model", "srcnn", "--out", "new"],
+        ["train", "--like", "run", "--out", "new"],
+        ["show", "set"],
+    ):
+        fails(command, "faces.csv was changed after it was prepared")
 
 
 def test_what_cannot_be_repeated_or_resumed_is_one_line(run, fails, data):

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import json
 import math
 import shutil
 
@@ -14,6 +15,7 @@ from mffcn_lite.data import FaceSet
 from mffcn_lite.losses import total_variation
 from mffcn_lite.models import SuperResolver, create_model
 from mffcn_lite.training import RECIPES, TrainingConfig, TrainingState, learning_rate, train
+from mffcn_lite.training.config import read_config
 
 SMALL = TrainingConfig(
     steps=8, batch=3, crop=12, flip=True, reduction="mean", lr=1e-3, schedule="cosine", warmup=2, clip=0.5, ema=0.7
@@ -176,6 +178,22 @@ def test_learning_rate_is_that_of_torchs_schedulers():
         {"objective": {"banana": 1}},
         {"objective": {"tv": 1.0}},
         {"seed": 10**20},
+        {"seed": -(10**20)},
+        {"seed": "0"},
+        {"lr": 1e300},
+        {"crop": "x"},
+        {"crop": 2.0},
+        {"crop": True},
+        {"steps": True},
+        {"flip": "no"},
+        {"flip": 1},
+        {"channels_last": None},
+        {"factors": 2},
+        {"factors": "23"},
+        {"factors": (2, True)},
+        {"objective": None},
+        {"objective": ["tv"]},
+        {"kernel": ["bicubic"]},
     ],
     ids=lambda wrong: "{}={}".format(*next(iter(wrong.items()))),
 )
@@ -236,6 +254,30 @@ def test_a_training_on_a_gpu_is_the_one_on_a_cpu_but_for_rounding(faces, uncheck
     cpu = train(copy.deepcopy(model), faces, SMALL)
     gpu = train(model.to("cuda"), faces, dataclasses.replace(SMALL, **options))
     assert (weights(gpu.model).cpu() - weights(cpu.model)).abs().max() < 5e-3
+
+
+def test_a_configuration_has_the_types_of_its_fields(unchecked):
+    """Whatever a program or a file gives: a card can be written, and Adam takes no 0 for 0.0."""
+    given = {
+        "steps": np.int64(5),
+        "lr": np.float32(0.5),
+        "beta1": 0,
+        "clip": 1,
+        "crop": np.uint8(9),
+        "factors": [2, np.int8(3)],
+    }
+    config = TrainingConfig(**given)
+    found = {name: getattr(config, name) for name in given}
+    assert found == {"steps": 5, "lr": 0.5, "beta1": 0.0, "clip": 1.0, "crop": 9, "factors": (2, 3)}
+    assert [type(value) for value in found.values()] == [int, float, float, float, int, tuple]
+    assert read_config(json.loads(json.dumps(dataclasses.asdict(config)))) == config
+
+
+def test_a_field_that_a_card_lacks_has_its_default_and_one_that_there_is_not_is_refused(refuses):
+    assert read_config({"steps": 7}) == TrainingConfig(steps=7)
+    refuses(lambda: read_config({"steps": 7, "banana": 1}), "config has no 'banana'", "steps, batch, factors")
+    for nothing in (None, [], "steps", 3):
+        refuses(lambda nothing=nothing: read_config(nothing), "config (=", "must be names with values")
 
 
 def test_a_configuration_cannot_be_changed():

@@ -30,6 +30,7 @@ from mffcn_lite.training.recording import Log
 from mffcn_lite.training.runs import read_description, run_training
 from mffcn_lite.training.states import restore_state
 
+pytestmark = pytest.mark.slow
 CONFIG = TrainingConfig(steps=6, batch=2, crop=12, flip=True, reduction="mean", lr=1e-3, ema=0.8, checkpoint_every=2)
 # Every bit in make test-release; in make test every 97th, which is now the first of a byte, now another.
 EVERY = pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.release), 97])

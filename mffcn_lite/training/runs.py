@@ -102,8 +102,7 @@ def read_description(path: str | Path) -> tuple[str, str, dict, TrainingConfig, 
         known = content if path.name == "run.json" else {key: content[key] for key in DESCRIPTION if key in content}
         check_types(path.name, DESCRIPTION, known)
         config = read_config(content["config"])
-        with torch.device("meta"):  # names and sizes alone
-            arguments = create_model(content["model"], **content["arguments"]).arguments
+        arguments = create_model(content["model"], **content["arguments"]).arguments
         threads = content.get("threads", content.get("environment", {}).get("threads"))
         check_number("threads", threads, at_least=1, at_most=CORES, whole=True, none=True)
         for key, hashed in (("settings_sha256", settings_hash), ("card_sha256", card_hash)):
