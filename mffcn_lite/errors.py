@@ -91,10 +91,12 @@ def check_finite(name: str, images: "torch.Tensor") -> tuple[float, float]:
     Raises:
         MffcnLiteError: if one is no finite number, or cannot be read.
     """
+    import torch
+
     if not images.numel():
         return 0.0, 0.0
     try:
-        low, high = (float(extreme) for extreme in images.detach().aminmax())
+        low, high = torch.stack(images.detach().aminmax()).tolist()
     except RuntimeError as error:  # of tensors on the meta device, and of fake ones
         said = str(error).partition("\n")[0]
         raise MffcnLiteError(f"the values of {name} cannot be read ({said}); give pictures that have some") from error

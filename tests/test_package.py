@@ -79,8 +79,9 @@ def test_every_import_is_declared():
 
 # Each module imports only from what stands before it, here and below; a folder's `__init__` comes after all of it.
 ORDER = {
-    "": "errors files arguments shipped progress provenance device context profile data degrade disturb models features losses "
-    "metrics statistics checkpoint training evaluation recognition pictures export plotting widgets exercises cli",
+    "": "errors files arguments shipped progress provenance device context profile data degrade disturb models "
+    "features losses metrics statistics checkpoint training evaluation recognition pictures export plotting widgets "
+    "exercises cli",
     "data": "faceset prepare orl lfw splits",
     "data.prepare": "warping alignment sources photo journal prepared ground_truth feret folder lfw preparing sheet",
     "models": "base cost interpolation wiener reconstruction convex patches example sparse forest "

@@ -73,7 +73,7 @@ class ExampleBased(PatchModel):
 
         index = NearestNeighbors(n_neighbors=self.candidates, algorithm="brute")
         index.fit(self.windows_seen[i].float().cpu().numpy())
-        distances, places = index.kneighbors(wanted.float().cpu().numpy())
+        distances, places = index.kneighbors(wanted.detach().float().cpu().numpy())
         return torch.from_numpy(distances).to(wanted).square(), torch.from_numpy(places).to(wanted.device)
 
     def predict(
