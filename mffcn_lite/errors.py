@@ -165,12 +165,14 @@ def check_number(
 
 
 def check_numbers(name: str, values: Sequence[object], **bounds: float | int) -> None:
-    """Refuse a sequence that is empty, or holds what `check_number` refuses under these `bounds`.
+    """Refuse a sequence that is empty or longer than 100, or holds what `check_number` refuses under these `bounds`.
 
     Raises:
         MffcnLiteError: if it is or does; the message says which place of it is wrong.
     """
     if not len(values):
         raise MffcnLiteError(f"{name} (={values!r}) must hold a number at least")
+    if len(values) > 100:
+        raise MffcnLiteError(f"{name} must hold 100 numbers at most, not {len(values)}")
     for i, value in enumerate(values):
         check_number(f"{name}[{i}]", value, **bounds)

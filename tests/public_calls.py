@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -140,10 +141,10 @@ class Call:
         """Those of `SHAPES` that it is given."""
         return list(dict.fromkeys(v for value in self.arguments.values() for v in parts(value) if isinstance(v, In)))
 
-    def __call__(self, given, **changed):
+    def __call__(self, given, /, **changed):
         """The results for all of its arguments."""
         function = self.function(given["hr"].dtype) if self.of_dtype else self.function
-        named = {name: parts(value) for name, value in self.arguments.items()}
+        named = {name: parts(value) for name, value in self.arguments.items() if name not in changed}
         results = []
         for values in itertools.product(*named.values()):
             arguments = dict(zip(named, values, strict=True)) | changed
@@ -430,3 +431,9 @@ def public():
 def quiet():
     """Without warnings of ranges and of too few pairs to learn from."""
     return warnings.catch_warnings(action="ignore")
+
+
+def marked(names, quick=(), release=()):
+    """The names; those that take seconds, and do not belong to `make quick` or to `make test`, are marked so."""
+    slow, released = [pytest.mark.slow], [pytest.mark.release]
+    return [pytest.param(n, marks=slow * (n not in quick) + released * (n in release)) for n in names]

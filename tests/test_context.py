@@ -11,7 +11,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from public_calls import CALLS, COVERED, HEEDS_AUTOCAST, LEFT_OUT, NO_SLOPE, SLOPES, given, noise, public, quiet, system
+from public_calls import (
+    CALLS,
+    COVERED,
+    HEEDS_AUTOCAST,
+    LEFT_OUT,
+    NO_SLOPE,
+    SLOPES,
+    given,
+    marked,
+    noise,
+    public,
+    quiet,
+    system,
+)
 from torch import Tensor, nn
 from torch._subclasses import FakeTensorMode  # torch has no other name for it
 
@@ -46,12 +59,6 @@ LAYOUTS = {
     "every other": lambda x: x.repeat_interleave(2, -1).repeat_interleave(2, 0)[::2, ..., ::2],
     "mirrored batch": lambda x: x.flip(0).flip(0),
 }
-
-
-def marked(names, quick=(), release=()):
-    """The names; those that take seconds, and do not belong to `make quick` or to `make test`, are marked so."""
-    marks = {name: [pytest.mark.slow] * (name not in quick) + [pytest.mark.release] * (name in release) for name in names}
-    return [pytest.param(name, marks=marks[name]) for name in names]
 
 
 def tensors(result):
@@ -108,7 +115,7 @@ def test_every_public_function_has_its_call():
 
 
 @pytest.mark.parametrize("name", CALLS)
-@pytest.mark.parametrize("context", marked(CONTEXTS, quick=("autocast",), release=("no_grad", "default dtype bfloat16")))
+@pytest.mark.parametrize("context", marked(CONTEXTS, quick=["autocast"], release=["no_grad", "default dtype bfloat16"]))
 def test_in_every_context_and_after_it_the_numbers_are_the_same(plain, unchecked, context, name):
     want = plain(name)
     forget()

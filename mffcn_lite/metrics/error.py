@@ -110,4 +110,4 @@ def psnr(
         MffcnLiteError: see `mse`.
     """
     error = mse(sr, hr, border=border, channels=channels, rounded=rounded, data_range=data_range)
-    return 10 * torch.log10(data_range**2 / error)
+    return 10 * torch.log10(float(data_range) ** 2 / error)
