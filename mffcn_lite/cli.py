@@ -157,14 +157,14 @@ def evaluate(
 
 @app.command()
 def reconstruct(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="small photos")],
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="photos: PNG, JPEG, TIFF, WebP, AVIF …")],
     out: Annotated[Path, typer.Option(help="the folder for the results")],
     factor: Annotated[str, typer.Option(help="how many times larger; 2, 3 or 4 for the shipped networks")] = "4",
     model: Annotated[str, typer.Option(help="a name or the path of a checkpoint")] = "mffcn",
     overwrite: Overwrite = False,
     device: Device = "auto",
 ) -> None:
-    """Enlarge photos: OUT/<stem>-<model>-x<factor>.png."""
+    """Enlarge photos: OUT/<stem>-<model>-x<factor>.png, upright and in sRGB, with their transparency and 16 bits."""
     if "," in factor:
         raise MffcnLiteError(f'factor (="{factor}") must be one whole number, such as 4')
     (times,) = parse_factors(factor)

@@ -98,7 +98,7 @@ def check_memory(model: SuperResolver, size: tuple[int, int], factor: int, tile:
 
 
 def _compute(model: SuperResolver, small: Tensor, factor: int, tile: int) -> Iterator[Tensor]:
-    small = small.cpu()
+    small = small.cpu().contiguous()
     channels = small.shape[1]
     to_ycbcr, to_rgb = (torch.from_numpy(m).to(small) for m in (RGB_TO_YCBCR, np.linalg.inv(RGB_TO_YCBCR)))
     colour, luminance = channels > 2, small[:, :1]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from picture_files import DISPLAY_P3, SRGB_CURVE, noise, rgb_profile
 from PIL import Image
 from test_site import new_tab
 
@@ -32,12 +33,12 @@ def open_index(browser, site):
     tab.context.close()
 
 
-def planes(tab, side):
-    """The pixels of a canvas, H×W×3, bytes."""
+def planes(tab, side, which=slice(0, 3)):
+    """The pixels of a canvas, H×W×3, bytes; or other channels of its four."""
     script = """canvas => ({width: canvas.width, height: canvas.height,
       data: [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data]})"""
     found = tab.eval_on_selector(f"canvas.{side}", script)
-    return np.array(found["data"], np.uint8).reshape(found["height"], found["width"], 4)[..., :3]
+    return np.array(found["data"], np.uint8).reshape(found["height"], found["width"], 4)[..., which]
 
 
 def restore(tab, path):
@@ -79,6 +80,55 @@ def test_enlarging_has_the_factors_size_and_no_score(page, tmp_path, orl):
     restore(page, tmp_path / "mine.png")
     assert planes(page, "after").shape == (80, 64, 3)
     assert "dB" not in page.inner_text(".try-network figcaption")
+
+
+def test_what_a_file_says_is_heeded_as_by_reconstruct(page, tmp_path):
+    exif, alpha = Image.Exif(), np.full((40, 64), 255, np.uint8)
+    exif[0x0112] = 6
+    options = {"icc_profile": rgb_profile(DISPLAY_P3, SRGB_CURVE), "exif": exif}
+    photo = Image.new("RGB", (64, 40), (234, 51, 35))  # the red of a telephone
+    alpha[8:20, 8:30] = 0
+    photo.putalpha(Image.fromarray(alpha))
+    photo.save(tmp_path / "mine.png", **options)
+    page.select_option(".try-network .task", "enlarge")
+    page.select_option(".try-network .factor", "2")
+    restore(page, tmp_path / "mine.png")
+    got, seen = planes(page, "before"), planes(page, "before", slice(3, 4))[..., 0]
+    assert got.shape == (128, 80, 3)
+    assert np.abs(got[seen > 250].astype(int) - (255, 0, 0)).max() <= 2
+    turned = np.rot90(alpha, -1)
+    assert (seen[::2, ::2][turned == 0] < 128).all()
+    assert (seen[::2, ::2][turned == 255] > 127).all()
+
+
+def test_what_is_hidden_reaches_no_network(page, tmp_path):
+    pixels = np.full((48, 48, 4), 255, np.uint8)
+    pixels[..., :3] = 200
+    pixels[10:30, 10:30] = (0, 255, 0, 0)
+    Image.fromarray(pixels).save(tmp_path / "mine.png")
+    page.select_option(".try-network .task", "enlarge")
+    page.select_option(".try-network .factor", "2")
+    restore(page, tmp_path / "mine.png")
+    for side in ("before", "after"):  # bicubic and MFFCN: around the hole, all is as without it
+        got, seen = planes(page, side).astype(int), planes(page, side, slice(3, 4))[..., 0]
+        assert np.abs(got[8:-8, 8:-8] - 200)[seen[8:-8, 8:-8] > 200].max() <= 4
+
+
+@pytest.mark.parametrize("kind", ["gif", "png", "webp"])
+def test_moving_pictures_are_refused_as_by_reconstruct(page, tmp_path, kind):
+    frames = [Image.fromarray(noise(48, 48, 3, seed=i)) for i in range(3)]
+    frames[0].save(tmp_path / f"mine.{kind}", save_all=True, append_images=frames[1:])
+    page.set_input_files(".try-network input[type=file]", tmp_path / f"mine.{kind}")
+    said = "holds 3 pictures; save the one that you mean alone"
+    page.wait_for_function(f"document.querySelector('.try-network .said').textContent.includes({said!r})")
+
+
+def test_the_size_that_is_named_fits(page, tmp_path):
+    Image.new("L", (1600, 1200)).save(tmp_path / "mine.png")
+    page.set_input_files(".try-network input[type=file]", tmp_path / "mine.png")
+    page.wait_for_function(
+        "document.querySelector('.try-network .said').textContent.includes('At 1024×768 it would fit')"
+    )
 
 
 @pytest.mark.parametrize(("size", "words"), [((1030, 64), "1030×64"), ((10, 400), "24 at least")])

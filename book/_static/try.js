@@ -33,27 +33,66 @@
     });
   }
 
-  // Y, Cb, Cr of BT.601, as in mffcn_lite.pictures; Y alone of a grey photo.
-  function toPlanes({ width, height, data }) {
-    const planes = [0, 1, 2].map(() => ({ width, height, data: new Float32Array(width * height) }));
-    let grey = true;
+  // As in mffcn_lite: what is wholly transparent gets the colour of the nearest pixel that is not, or is grey.
+  function fillHidden({ width, height, data }) {
+    let edge = [];
+    for (let p = 0; p < width * height; p++) data[4 * p + 3] ? edge.push(p) : data.fill(128, 4 * p, 4 * p + 3);
+    const seen = new Uint8Array(width * height);
+    for (const p of edge) seen[p] = 1;
+    while (edge.length) {
+      const next = [];
+      for (const p of edge) {
+        const x = p % width, beside = [p - width, p + width, x ? p - 1 : -1, x < width - 1 ? p + 1 : -1];
+        for (const q of beside.filter((q) => q >= 0 && q < seen.length && !seen[q])) {
+          seen[q] = 1;
+          data.copyWithin(4 * q, 4 * p, 4 * p + 3);
+          next.push(q);
+        }
+      }
+      edge = next;
+    }
+  }
+
+  // Y, Cb, Cr of BT.601, as in mffcn_lite.pictures; Y alone of a grey photo. Where it has transparency, alpha is last.
+  function toPlanes(pixels) {
+    const { width, height, data } = pixels;
+    const planes = [0, 1, 2, 3].map(() => ({ width, height, data: new Float32Array(width * height) }));
+    let grey = true, opaque = true;
+    for (let p = 0; p < width * height; p++) opaque &&= data[4 * p + 3] === 255;
+    if (!opaque) fillHidden(pixels);
     for (let p = 0; p < width * height; p++) {
       const [r, g, b] = [data[4 * p] / 255, data[4 * p + 1] / 255, data[4 * p + 2] / 255];
       grey &&= r === g && g === b;
       planes[0].data[p] = 0.299 * r + 0.587 * g + 0.114 * b;
       planes[1].data[p] = -0.168735892 * r - 0.331264108 * g + 0.5 * b;
       planes[2].data[p] = 0.5 * r - 0.418687589 * g - 0.081312411 * b;
+      planes[3].data[p] = data[4 * p + 3] / 255;
     }
-    return grey ? planes.slice(0, 1) : planes;
+    return [...planes.slice(0, grey ? 1 : 3), ...(opaque ? [] : planes.slice(3))];
   }
 
-  function draw(canvas, [luminance, cb, cr]) {
-    const { width, height } = luminance, pixels = new ImageData(width, height);
+  function draw(canvas, planes) {
+    const { width, height } = planes[0], pixels = new ImageData(width, height);
+    const [cb, cr] = planes.length > 2 ? planes.slice(1) : [], alpha = planes.length % 2 ? null : planes.at(-1);
     for (let p = 0; p < width * height; p++) {
-      const y = Math.min(1, Math.max(0, luminance.data[p])), b = cb ? cb.data[p] : 0, r = cr ? cr.data[p] : 0;
-      pixels.data.set([y + 1.402 * r, y - 0.344136 * b - 0.714136 * r, y + 1.772 * b, 1].map((v) => 255 * v), 4 * p);
+      const y = Math.min(1, Math.max(0, planes[0].data[p])), b = cb ? cb.data[p] : 0, r = cr ? cr.data[p] : 0;
+      const rgba = [y + 1.402 * r, y - 0.344136 * b - 0.714136 * r, y + 1.772 * b, alpha ? alpha.data[p] : 1];
+      pixels.data.set(rgba.map((v) => 255 * v), 4 * p);
     }
     Object.assign(canvas, { width, height }).getContext("2d").putImageData(pixels, 0, 0);
+  }
+
+  // How many pictures a file holds, where the browser says: moving ones, of which an image shows the first.
+  async function countPictures(file) {
+    if (!file || !self.ImageDecoder) return 1;
+    try {
+      const decoder = new ImageDecoder({ data: await file.arrayBuffer(), type: file.type });
+      await decoder.tracks.ready;
+      await decoder.completed;
+      return decoder.tracks.selectedTrack.frameCount;
+    } catch {
+      return 1;
+    }
   }
 
   // mffcn_lite.metrics.psnr of the luminance, clamped to [0, 1].
@@ -102,9 +141,12 @@
       stop();
       const factor = Number(find(".factor").value), shrink = find(".task").value === "shrink";
       const { width, height } = photo[0], times = shrink ? 1 : factor;
-      if (Math.max(width, height) * times > SIDE || Math.min(width, height) < 8 * factor) {
+      const fitting = SIDE / times / Math.max(width, height);
+      if (fitting < 1 || Math.min(width, height) < 8 * factor) {
+        const size = [width, height].map((side) => Math.floor(side * fitting)).join("×");
         said.textContent = `The photo has ${width}×${height} pixels; the result may have ${SIDE} a side at most, and ` +
-          `the photo needs ${8 * factor} at least. Cut it to another size, or choose another factor.`;
+          `the photo needs ${8 * factor} at least. ` +
+          (fitting < 1 ? `At ${size} it would fit; or choose another factor.` : "Take a larger one, or another factor.");
         return;
       }
       said.textContent = "Computing…";
@@ -124,9 +166,15 @@
       worker.postMessage({ planes: photo, factor, shrink, networks: self.FACE_NETWORKS });
     }
 
-    async function take(source) {
+    async function take(source, file) {
       stop();
       result.hidden = true;
+      const count = await countPictures(file);
+      if (count > 1) {
+        photo = null;
+        said.textContent = `This file holds ${count} pictures; save the one that you mean alone.`;
+        return;
+      }
       try {
         const image = new Image();
         image.src = source;
@@ -145,7 +193,7 @@
       await start();
     }
 
-    const takeFile = (file) => file && take(URL.createObjectURL(file));
+    const takeFile = (file) => file && take(URL.createObjectURL(file), file);
     find("input[type=file]").onchange = ({ target }) => takeFile(target.files[0]);
     place.ondragover = (event) => event.preventDefault();
     place.ondrop = (event) => (event.preventDefault(), takeFile(event.dataTransfer.files[0]));
