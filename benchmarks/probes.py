@@ -27,6 +27,8 @@ from benchmarks.stamps import FOLDERS, ROOT, TABLES, Key, Reader, Tree, is_end, 
 from benchmarks.table import EXPERIMENTS, KEPT, Experiment, Ledger, digest_of, made_of, read
 from mffcn_lite.files import write_json
 
+REVIEWED = Path(__file__).with_name("reviewed.json")
+
 # ------------------------------------------------------------------------------------------------ a digest
 
 
@@ -242,6 +244,19 @@ class Wide:
         return found
 
 
+def read_by_a_person(stored: dict, now: dict) -> dict[str, str]:
+    """Of the definitions that changed, those in `REVIEWED` with just this change, each with why no number can move.
+
+    For what no probe can try: a download, a measurement of time, a file that only a caller has.
+    """
+    found = {}
+    for entry in json.loads(REVIEWED.read_text(encoding="utf-8")):
+        title, sides = entry["definition"], (entry["before"], entry["after"])
+        if sides == tuple(stamp.get(title, "").split("-")[0] for stamp in (stored, now)):
+            found[title] = entry["why"]
+    return found
+
+
 def unproven(ledger: Ledger, name: str, now: dict, also: Set[Key] = frozenset()) -> list[str]:
     """Of what is not as it was, that of which the probe can say nothing.
 
@@ -306,8 +321,11 @@ def restamp(name: str, ledger: Ledger, wide: Wide | None = None) -> tuple[str, d
     if blind and wide is not None:
         blind = unproven(ledger, name, now, wide.proven(name))
         said["because"] += ", and so does the wide probe"
+    reviewed = read_by_a_person(stored["stamp"]["definitions"], ledger.stamp(name)["definitions"]) if blind else {}
+    if unread := [title for title in blind if title not in reviewed]:
+        return f"left out of date: its probe says nothing of {', '.join(unread)}", None
     if blind:
-        return f"left out of date: its probe says nothing of {', '.join(blind)}", None
+        said["read"] = {title: reviewed[title] for title in blind}
     stamp = stored["stamp"] | ledger.stamp(name)
     return "stamped anew", stored | {"stamp": stamp, "probe": found, "restamped": said}
 

@@ -114,7 +114,7 @@ def run(arm: str, seed: int, start: Path = START, steps: int = CONFIG.steps, eve
         index = draws.index.to(DEVICE)
         hr = hr_all[index]
         hr_maps = {name: stored[index] for name, stored in maps.items()}
-        value = objective(model(degrade(hr, draws.factor)), hr, hr_maps or None)
+        value = objective(model(degrade(hr, draws.factors[0])), hr, hr_maps or None)
         optimizer.zero_grad()
         value.total.backward()
         optimizer.step()

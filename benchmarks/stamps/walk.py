@@ -21,6 +21,8 @@ ENDS = (
     "benchmarks.stamps",
     "benchmarks.probes",
     "benchmarks.helpers.storing",
+    "mffcn_lite.errors",
+    "mffcn_lite.progress",
     "mffcn_lite.provenance",
 )
 
