@@ -8,6 +8,7 @@ A digest belongs to a processor, its libraries and one thread. Where these are o
 commit in which the stamp was stored, and from the files of now.
 """
 
+import contextlib
 import dataclasses
 import hashlib
 import importlib
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -181,8 +182,9 @@ def probe_code(tree: Tree, experiment: Experiment) -> str:
 # ------------------------------------------------------------------------------------------------ stamping anew
 
 
-def before(name: str) -> tuple[dict, str]:
-    """(the probe of the code with which the result was stamped, its commit).
+@contextlib.contextmanager
+def code_of(name: str) -> Iterator[tuple[Path, str]]:
+    """(the folder, the commit) of the code with which the result was stamped.
 
     Raises:
         RuntimeError: if that commit is not here, or its stamp is another.
@@ -204,16 +206,51 @@ def before(name: str) -> tuple[dict, str]:
         try:
             if read(place / file).get("stamp") != read(ROOT / file).get("stamp"):
                 raise RuntimeError(f"{file} was stamped after its last commit; commit it first")
-            return in_a_process(name, place), commit[:12]
+            yield place, commit[:12]
         finally:
             git("worktree", "remove", "--force", str(place))
 
 
-def unproven(ledger: Ledger, name: str, now: dict) -> list[str]:
+class Wide:
+    """The wide probe of the code of now, and of each commit in which a result was stamped."""
+
+    def __init__(self):
+        self.found, self.lock = {}, threading.Lock()
+
+    def run(self, root: Path, commit: str) -> dict:
+        """What it says of the package below `root`; it is run once for each commit."""
+        with self.lock:
+            if commit not in self.found:
+                environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
+                command = [sys.executable, str(Path(__file__).with_name("wide.py"))]
+                done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=True)
+                self.found[commit] = json.loads(done.stdout.splitlines()[-1])
+            return self.found[commit]
+
+    def proven(self, name: str) -> set[Key]:
+        """The functions and classes that are as they were when a result was stamped."""
+        with code_of(name) as (place, commit):
+            then = self.run(place, commit)
+        now, found = self.run(ROOT, ""), set()
+        for part, said in now["tried"].items():
+            if said["digest"] == then["tried"][part]["digest"]:
+                found |= {tuple(key) for key in said["executed"]}
+        for place in now["fields"]:
+            fields = then["fields"].get(place)
+            if fields and fields.items() <= now["fields"][place].items():  # more fields are new, and have a default
+                found.add(tuple(place.split(":")))
+        return found
+
+
+def unproven(ledger: Ledger, name: str, now: dict, also: Set[Key] = frozenset()) -> list[str]:
     """Of what is not as it was, that of which the probe can say nothing.
 
     A function is proven when the probe executes it; a constant, or a class's fields, when the value is one that was
     there before, since a probe replaces some, such as the number of steps; words of the package when they are used.
+    What is new in the package needs no proof of its own: who uses it was changed for that.
+
+    Args:
+        also: what is proven elsewhere.
     """
     stored, walk = ledger.stored(name), EXPERIMENTS[name].walk(ledger.tree)
     before = {value.split("-")[0] for value in stored["stamp"]["definitions"].values()}
@@ -223,17 +260,23 @@ def unproven(ledger: Ledger, name: str, now: dict) -> list[str]:
     known = {(module, name): (value, words) for module, name, value, words in now["values"]}
 
     def proven(key: Key) -> bool:
+        if key in also:
+            return True
         value, words = known.get(key, (None, False))
         if value is None:
             return key in executed or key[1] in TABLES
         return value in stored["probe"]["values"] or (words and key in used and key[0].startswith("mffcn_lite"))
 
+    def is_new(title: str) -> bool:
+        return title not in old and titles[title][0].startswith("mffcn_lite")
+
     own = {title: value.split("-")[0] for title, value in ledger.stamp(name)["definitions"].items()}
-    changed = [title for title, value in own.items() if value not in before]
+    old = stored["stamp"]["definitions"]
+    changed = [title for title, value in own.items() if value not in before and not (title in titles and is_new(title))]
     return [title for title in changed if title not in titles or not proven(titles[title])]  # a script's last lines
 
 
-def restamp(name: str, ledger: Ledger) -> tuple[str, dict | None]:
+def restamp(name: str, ledger: Ledger, wide: Wide | None = None) -> tuple[str, dict | None]:
     """Run a result's probe, and say what follows; with what is to be written into its file, or None."""
     stored, experiment = ledger.stored(name), EXPERIMENTS[name]
     changed, old = ledger.own_changes(name), stored.get("probe")
@@ -254,11 +297,16 @@ def restamp(name: str, ledger: Ledger) -> tuple[str, dict | None]:
         said["made on"] = f"{stored['environment']['device']}; both sides of the probe on a CPU"
     then = old["digest"]
     if (old["machine"], old["code"]) != (now["machine"], code):
-        there, commit = before(name)
+        with code_of(name) as (place, commit):
+            there = in_a_process(name, place)
         then, said["against"] = there["digest"], f"the code of {commit}, on this processor"
     if then != now["digest"]:
         return f"left out of date: its probe gives other numbers ({', '.join(changed)})", None
-    if blind := unproven(ledger, name, now):
+    blind = unproven(ledger, name, now)
+    if blind and wide is not None:
+        blind = unproven(ledger, name, now, wide.proven(name))
+        said["because"] += ", and so does the wide probe"
+    if blind:
         return f"left out of date: its probe says nothing of {', '.join(blind)}", None
     stamp = stored["stamp"] | ledger.stamp(name)
     return "stamped anew", stored | {"stamp": stamp, "probe": found, "restamped": said}
@@ -274,11 +322,11 @@ def follow(name: str, old: dict, new: dict) -> None:
 
 def restamp_all(names: Iterable[str]) -> None:
     """Each of the results, two at a time; a line a result."""
-    ledger = Ledger()
+    ledger, wide = Ledger(), Wide()
 
     def one(name: str) -> None:
         try:
-            said, content = restamp(name, ledger)
+            said, content = restamp(name, ledger, wide)
         except RuntimeError as error:
             said, content = f"left out of date: {error}", None
         if content is not None:

@@ -20,6 +20,7 @@ from mffcn_lite.shipped import SYSTEMS, shipped_models, shipped_names
 # torch takes seconds to import, so each command imports what it needs, and --help answers at once.
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Super-resolution of faces: train, measure, use.")
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace a file that was made from something else too")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda")]
 SET = "key=value, a field of TrainingConfig; model.key=value, an argument of the network; "
 SET += "objective.key=value, one of the objective; may be repeated"
@@ -160,6 +161,7 @@ def reconstruct(
     out: Annotated[Path, typer.Option(help="the folder for the results")],
     factor: Annotated[str, typer.Option(help="how many times larger; 2, 3 or 4 for the shipped networks")] = "4",
     model: Annotated[str, typer.Option(help="a name or the path of a checkpoint")] = "mffcn",
+    overwrite: Overwrite = False,
     device: Device = "auto",
 ) -> None:
     """Enlarge photos: OUT/<stem>-<model>-x<factor>.png, upright and in sRGB, with their transparency and 16 bits."""
@@ -171,9 +173,10 @@ def reconstruct(
         twice = next(stem for stem in stems if stems.count(stem) > 1)
         raise MffcnLiteError(f'two pictures are called "{twice}", and so would their results; call again for each')
 
-    from mffcn_lite.checkpoint import load_model
+    from mffcn_lite.checkpoint import called, load_model
     from mffcn_lite.device import choose_device
-    from mffcn_lite.pictures import enlarge_file
+    from mffcn_lite.files import content_hash, sha256
+    from mffcn_lite.pictures import check_replaceable, enlarge_file
     from mffcn_lite.progress import Reporter
 
     system = load_model(model, choose_device(device))
@@ -181,11 +184,16 @@ def reconstruct(
     with Reporter("enlarging", len(images)) as reporter:
         for image in images:
             try:
-                target = out / f"{image.stem}-{system.name}-x{times}.png"
-                enlarge_file(system, image, target, times)
+                target = out / f"{image.stem}-{called(model)}-x{times}.png"
+                inputs = {"model": system.name, "weights": system.card.get("weights_sha256"), "factor": times}
+                made_from = content_hash(inputs | {"picture": sha256(image) if image.is_file() else None})
+                check_replaceable(target, made_from, overwrite)
+                enlarge_file(system, image, target, times, made_from)
                 print(target)
             except MffcnLiteError as error:
                 failures.append(str(error))
+            except OSError as error:
+                failures.append(f"cannot read {image}: {error.strerror or error}")
             reporter.update(reporter.done + 1)
     if failures:
         raise MffcnLiteError("; ".join(failures))
@@ -227,16 +235,21 @@ def show(
     out: Annotated[Path | None, typer.Option(help="the PNG to write; FOLDER.png where not given")] = None,
     count: Annotated[int, typer.Option(help="how many photos, spread over the set")] = 48,
     columns: Annotated[int, typer.Option(help="photos in a row")] = 8,
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a contact sheet: photos with their names, and crosses where their eyes should be."""
     from mffcn_lite.data import SETS, load_faces
     from mffcn_lite.data.prepare.prepared import read_rows
     from mffcn_lite.data.prepare.sheet import write_sheet
+    from mffcn_lite.files import content_hash
+    from mffcn_lite.pictures import check_replaceable
 
     faces = load_faces(data)
     folder = Path(data)
     path = out or folder.absolute().with_name(f"{folder.absolute().name}.png")
-    shown = write_sheet(faces, [] if data in SETS else read_rows(folder), path, count, columns)
+    made_from = content_hash({"card": faces.card, "count": count, "columns": columns})
+    check_replaceable(path, made_from, overwrite)
+    shown = write_sheet(faces, [] if data in SETS else read_rows(folder), path, count, columns, made_from)
     print(f"{path}: {shown} of {len(faces)} photos")
     if "redistribution" in faces.card:
         print(f"These photos {faces.card['redistribution']}: keep the sheet to yourself.")

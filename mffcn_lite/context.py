@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import threading
 from collections.abc import Callable, Iterator
 
 import torch
@@ -49,6 +50,7 @@ def kept(most: int) -> Callable[[Callable], Callable]:
 
     def decorate(make: Callable) -> Callable:
         store: dict[tuple, object] = {}
+        lock = threading.Lock()
 
         @functools.wraps(make)
         def made(like: Tensor, *key):
@@ -61,11 +63,13 @@ def kept(most: int) -> Callable[[Callable], Callable]:
                     found = make(like, *key)
                     fake = type(torch.empty(0)) is not Tensor
                 if not fake:
-                    while len(store) >= most:
-                        store.pop(next(iter(store)), None)
-                    store[place] = found
+                    with lock:  # of two threads that make room
+                        while len(store) >= most:
+                            del store[next(iter(store))]
+                        store[place] = found
             return found
 
+        made.cache_clear = store.clear
         return made
 
     return decorate

@@ -20,6 +20,7 @@ from mffcn_lite.errors import MffcnLiteError, check_images, check_number, check_
 Images = Float[Tensor, "batch channel height width"]  # N×C×H×W
 SmallImages = Float[Tensor, "batch channel smallheight smallwidth"]  # the same ones after down-sampling
 
+LONGEST = 65_535  # pixels of a side
 BICUBIC_A = -0.5  # as PIL; torch without antialiasing has −0.75
 
 
@@ -86,8 +87,8 @@ def check_size(size: tuple[int, int]) -> None:
         MffcnLiteError: if it is none.
     """
     whole = isinstance(size, tuple | list) and all(isinstance(side, Integral) for side in size)
-    if not whole or len(size) != 2 or min(size) < 1:
-        raise MffcnLiteError(f"size (={size}) must be a height and a width of at least 1 pixel")
+    if not whole or len(size) != 2 or not 1 <= min(size) <= max(size) <= LONGEST:
+        raise MffcnLiteError(f"size (={size}) must be a height and a width of at least 1 pixel, and at most {LONGEST}")
 
 
 def resampling_matrices(
@@ -101,7 +102,7 @@ def resampling_matrices(
     check_size(size)
     check_word("kernel", kernel, KERNEL_NAMES)
     check_word("antialias", antialias, (True, False))
-    check_number("a", a)
+    check_number("a", a, at_least=-100, at_most=100)
     rows, columns = (
         _matrix(images, old, int(new), kernel, bool(antialias), float(a))
         for old, new in zip(images.shape[-2:], size, strict=True)

@@ -31,7 +31,7 @@ def find_device(device: str | torch.device) -> torch.device:
         if found.type == "cuda" and not torch.cuda.is_available():
             raise MffcnLiteError(f"device (={str(device)!r}): no CUDA device was found; choose cpu")
         torch.empty(1, device=found)
-    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+    except (RuntimeError, AssertionError, TypeError, ValueError, OverflowError) as error:
         said = str(error).partition("\n")[0]
         raise MffcnLiteError(f"device (={str(device)!r}) cannot be used ({said}); choose cpu") from error
     return found

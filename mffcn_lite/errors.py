@@ -113,10 +113,12 @@ def check_finite(name: str, images: "torch.Tensor") -> tuple[float, float]:
     Raises:
         MffcnLiteError: if one is no finite number, or cannot be read.
     """
+    import torch
+
     if not images.numel():
         return 0.0, 0.0
     try:
-        low, high = (float(extreme) for extreme in images.detach().aminmax())
+        low, high = torch.stack(images.detach().aminmax()).tolist()
     except RuntimeError as error:  # of tensors on the meta device, and of fake ones
         said = str(error).partition("\n")[0]
         raise MffcnLiteError(f"the values of {name} cannot be read ({said}); give pictures that have some") from error
@@ -187,13 +189,15 @@ def check_number(
 
 
 def check_numbers(name: str, values: Sequence[object], **bounds: float | int) -> None:
-    """Refuse a sequence that is empty, or holds what `check_number` refuses under these `bounds`.
+    """Refuse a sequence that is empty or longer than 100, or holds what `check_number` refuses under these `bounds`.
 
     Raises:
         MffcnLiteError: if it is or does; the message says which place of it is wrong.
     """
     if not len(values):
         raise MffcnLiteError(f"{name} (={brief(values)}) must hold a number at least")
+    if len(values) > 100:
+        raise MffcnLiteError(f"{name} must hold 100 numbers at most, not {len(values)}")
     for i, value in enumerate(values):
         check_number(f"{name}[{i}]", value, **bounds)
 

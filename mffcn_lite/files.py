@@ -12,6 +12,8 @@ from pathlib import Path
 
 from mffcn_lite.errors import MffcnLiteError
 
+MADE_FROM = "mffcn-lite"  # the keyword under which a PNG of ours says what it was made from
+
 
 @contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:

@@ -1,5 +1,6 @@
 """Picture files in and out, and one enlarged into another."""
 
+import contextlib
 import os
 import warnings
 from collections.abc import Iterable, Iterator
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from jaxtyping import Float
+from PIL import Image
 from torch import Tensor
 
 from mffcn_lite.context import full_precision
@@ -15,7 +17,7 @@ from mffcn_lite.data.prepare.sources import read_photo
 from mffcn_lite.enlarging import RGB_TO_YCBCR as RGB_TO_YCBCR
 from mffcn_lite.enlarging import TILE, check_picture, enlarged_rows
 from mffcn_lite.errors import MffcnLiteError, check_finite
-from mffcn_lite.files import replacing
+from mffcn_lite.files import MADE_FROM, replacing
 from mffcn_lite.models import SuperResolver
 from mffcn_lite.picturefiles.colour import srgb_profile
 from mffcn_lite.picturefiles.decoding import Picture
@@ -71,7 +73,23 @@ def write_picture(
     _write(path, [picture], (height, width, channels), deep, srgb)
 
 
-def _write(path: str | Path, bands: Iterable[Tensor], shape: tuple[int, int, int], deep: bool, srgb: bool) -> None:
+def check_replaceable(path: str | Path, made_from: str, overwrite: bool = False) -> None:
+    """Refuse to write over a file that says another `made_from` than this, or none.
+
+    Raises:
+        MffcnLiteError: if there is one; the message names --overwrite.
+    """
+    if overwrite or not os.path.isfile(path):
+        return
+    with contextlib.suppress(Exception), Image.open(path, formats=["PNG"]) as found:  # decoders raise whatever there is
+        if found.info.get(MADE_FROM) == made_from:
+            return
+    raise MffcnLiteError(f"{path} exists, and was not made from the same; name another place, or add --overwrite")
+
+
+def _write(
+    path: str | Path, bands: Iterable[Tensor], shape: tuple[int, int, int], deep: bool, srgb: bool, made_from: str = ""
+) -> None:
     """Write a picture of `shape` (height, width, channels) from its rows, 1×C×H×W floats, some at a time."""
 
     def whole_numbers() -> Iterator[np.ndarray]:
@@ -83,8 +101,9 @@ def _write(path: str | Path, bands: Iterable[Tensor], shape: tuple[int, int, int
             levels = rows[0].detach().float().clamp(0, 1) * (65535 if deep else 255)
             yield levels.round().permute(1, 2, 0).cpu().numpy()
 
+    profile = srgb_profile(shape[2] < 3) if srgb else None
     with replacing(path) as temporary, temporary.open("wb") as file:
-        write_png(file, whole_numbers(), shape, deep, srgb_profile(shape[2] < 3) if srgb else None)
+        write_png(file, whole_numbers(), shape, deep, profile, {MADE_FROM: made_from} if made_from else {})
 
 
 @full_precision
@@ -113,11 +132,16 @@ def enlarge(
 
 @full_precision
 @torch.no_grad()
-def enlarge_file(model: SuperResolver, source: str | Path, target: str | Path, factor: int) -> None:
+def enlarge_file(
+    model: SuperResolver, source: str | Path, target: str | Path, factor: int, made_from: str = ""
+) -> None:
     """Write the picture file `source`, enlarged `factor` times as by `enlarge`, as the PNG `target`.
 
     It has 16 bits where `source` has more than 8, transparency where that has it, and says that its colours are sRGB's
     where that says what they are. Rows are written as they come: only the system itself holds more than `source`.
+
+    Args:
+        made_from: a word that `target` keeps, for `check_replaceable`.
 
     Raises:
         MffcnLiteError: see `read_picture`, `enlarge` and `write_picture`.
@@ -128,6 +152,6 @@ def enlarge_file(model: SuperResolver, source: str | Path, target: str | Path, f
     _, channels, height, width = small.shape
     try:
         rows = enlarged_rows(model, small, factor, TILE, channels << deep)
-        _write(target, rows, (height * factor, width * factor, channels), deep, srgb)
+        _write(target, rows, (height * factor, width * factor, channels), deep, srgb, made_from)
     except MffcnLiteError as error:
         raise MffcnLiteError(f"{source}: {error}") from error

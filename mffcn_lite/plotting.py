@@ -40,7 +40,7 @@ def as_array(image: Tensor | np.ndarray) -> np.ndarray:
     """
     if isinstance(image, Tensor):
         image = (full(image) if image.is_floating_point() else image).detach().cpu().numpy()
-    if image.ndim < 2 or image.size != image.shape[-2] * image.shape[-1]:
+    if not isinstance(image, np.ndarray) or image.ndim < 2 or image.size != image.shape[-2] * image.shape[-1]:
         raise MffcnLiteError(f"a picture must be one grey plane, H×W, not {described(image)}; draw one at a time")
     return image.reshape(image.shape[-2:])
 

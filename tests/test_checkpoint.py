@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import pickle
 import re
 import shutil
@@ -15,7 +16,7 @@ from safetensors import safe_open
 from mffcn_lite import checkpoint, files, shipped
 from mffcn_lite.checkpoint import load_model, load_tensors, save_model, save_tensors
 from mffcn_lite.models import create_model
-from mffcn_lite.shipped import shipped_models
+from mffcn_lite.shipped import SYSTEMS, shipped_models
 from mffcn_lite.training import runs
 
 
@@ -262,15 +263,114 @@ def test_a_dot_in_a_name_is_kept(tmp_path):
     assert len(list(tmp_path.iterdir())) == 4
 
 
-@pytest.mark.parametrize("kind", ["nan", "double"])
-def test_numbers_that_no_training_makes_are_refused(kind, tmp_path, refuses):
-    model = random_model("srcnn")
-    if kind == "nan":
-        model.layers[0].weight.data[0, 0, 0, 0] = float("nan")
-    else:
-        model.double()
-    save_model(model, tmp_path / "m")
-    refuses(lambda: load_model(tmp_path / "m.safetensors"), "not finite" if kind == "nan" else "another kind")
+def test_a_compiled_network_is_saved_as_the_plain_one(tmp_path):
+    model = random_model("mffcn", width=2, depth=2)
+    save_model(torch.compile(model, backend="eager"), tmp_path / "m")
+    model.compile(backend="eager")  # in place
+    save_model(model, tmp_path / "n")
+    assert (tmp_path / "m.safetensors").read_bytes() == (tmp_path / "n.safetensors").read_bytes()
+    again = load_model(tmp_path / "m.safetensors")
+    assert all(torch.equal(again.state_dict()[key], value) for key, value in model.state_dict().items())
+
+
+def with_a(number):
+    def change(model):
+        model.layers[0].weight.data[0, 0, 0, 0] = number
+        return model
+
+    return change
+
+
+def with_a_compiled_part(model):
+    model.layers = torch.compile(model.layers, backend="eager")
+    return model
+
+
+def with_another_layer(model):
+    model.layers[2] = torch.nn.Conv2d(64, 32, 3)
+    return model
+
+
+def with_parametrized_weights(model):
+    torch.nn.utils.parametrizations.weight_norm(model.layers[0])
+    return model
+
+
+UNREADABLE = {
+    "half": (lambda model: model.half(), ("torch.float16", "torch.float32")),
+    "bfloat16": (lambda model: model.bfloat16(), ("torch.bfloat16", "torch.float32")),
+    "double": (lambda model: model.double(), ("torch.float64", "torch.float32")),
+    "one half layer": (lambda model: model.layers[0].half() and model, ("layers.0.weight", "torch.float16")),
+    "NaN": (with_a(math.nan), ("layers.0.weight", "not finite")),
+    "infinity": (with_a(-math.inf), ("layers.0.weight", "not finite")),
+    "no numbers": (lambda model: model.to("meta"), ("layers.0.weight", "meta device")),
+    "wrapped": (torch.nn.DataParallel, ("DataParallel", "inside it")),
+    "no system": (lambda model: model.layers, ("Sequential",)),
+    "a compiled part": (with_a_compiled_part, ("layers.0.weight", "missing")),
+    "another layer": (with_another_layer, ("layers.2.weight", "(32, 64, 3, 3)", "(32, 64, 1, 1)")),
+    "other weights": (with_parametrized_weights, ("layers.0.weight", "missing")),
+    "other arguments": (lambda model: setattr(model, "arguments", {"maps": [8, 4]}) or model, ("(64, 1, 9, 9)",)),
+    "lost arguments": (lambda model: setattr(model, "arguments", {"wide": 1}) or model, ("wide",)),
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_what_could_not_be_read_again_is_refused_before_anything_is_written(saved, refuses, kind):
+    change, words = UNREADABLE[kind]
+    before = {path.name: path.read_bytes() for path in saved.parent.iterdir()}
+    model = change(random_model("srcnn"))
+    refuses(lambda: save_model(model, saved), *words)
+    refuses(lambda: save_model(torch.compile(model, backend="eager"), saved), *words)
+    assert {path.name: path.read_bytes() for path in saved.parent.iterdir()} == before
+
+
+def test_a_forest_that_leads_nowhere_is_refused_before_anything_is_written(tmp_path, refuses):
+    forest = create_model("forest", trees=1, leaves=2, pairs=100)
+    forest.below += 1
+    refuses(lambda: save_model(forest, tmp_path / "m"), "lead nowhere")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["NaN", "double", "one half layer"])
+def test_numbers_that_no_training_makes_are_refused(saved, refuses, kind):
+    change, words = UNREADABLE[kind]
+    save_tensors(change(load_model(saved)).state_dict(), saved)
+    change_card(saved, weights_sha256=files.sha256(saved))
+    refuses(lambda: load_model(saved), *words)
+
+
+# Arguments of systems that are sizes, or are numbers of rounds: what a card may claim of them is bounded.
+SIZES = [
+    (name, argument)
+    for name in SYSTEMS
+    for argument, value in create_model(name).arguments.items()
+    if isinstance(value, int | list) and not isinstance(value, bool) and argument != "seed"
+] + [("ibp", "steps"), ("mffcn", "branch")]
+
+
+@pytest.mark.parametrize("claim", [10**5, 10**9, 2**63, 10**400, "long"], ids=lambda claim: str(claim)[:9])
+@pytest.mark.parametrize(("name", "argument"), SIZES)
+def test_a_card_cannot_claim_what_no_machine_has(saved, refuses, name, argument, claim):
+    value = create_model(name).arguments[argument]
+    if claim == "long":
+        claim = [2] * 10**5
+    elif isinstance(value, list):
+        claim = [claim] * len(value)
+    change_card(saved, model=name, arguments={argument: claim})
+    refuses(lambda: load_model(saved))
+    if argument != "pairs":  # how many are drawn where it learns: refused there, where photos have fewer
+        refuses(lambda: create_model(name, **{argument: claim}), argument)
+
+
+def test_weights_that_are_too_many_together_are_refused(refuses):
+    refuses(lambda: create_model("mffcn", width=4096, depth=200), "weights", "100,000,000", "smaller")
+    refuses(lambda: create_model("forest", trees=1000, leaves=4000), "weights", "100,000,000", "smaller")
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", "cuda:99", "nowhere", "", 10**30, None, 1.5, "cpu:x"])
+def test_a_device_that_is_not_here_is_named(refuses, device):
+    if not torch.cuda.is_available() or device not in ("cuda", "cuda:0"):
+        refuses(lambda: load_model("bicubic", device=device), f"device (={str(device)!r})", "choose cpu")
 
 
 @pytest.mark.parametrize("where", ["file/m", "/proc/no/m"])

@@ -1,6 +1,7 @@
 """The edge of the command: whatever it is given, and whoever stops listening, there is no traceback."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from mffcn_lite import cli
 from mffcn_lite.data import FaceSet, save_faces
@@ -194,3 +196,60 @@ def test_the_torch_that_is_there_can_compile_the_smallest_function(monkeypatch):
     monkeypatch.setattr(runs.torch, "compile", lambda function, mode: asked.append(mode) or function)
     runs.check_compiler("default", torch.device("cpu"))
     assert asked == ["default"]
+
+
+def enlarged(*options):
+    return ["reconstruct", "small.png", "--factor", "2", "--out", "out", *options]
+
+
+def test_a_result_is_called_after_what_was_asked_for(run, data):
+    Image.fromarray(np.full((8, 6), 90, np.uint8)).save("small.png")
+    run(*a_training(data, "runs/mine", "--steps", "1"))
+    models = {"mffcn-full": "mffcn-full", "wiener": "wiener", "runs/mine": "mine"}
+    models |= {"runs/mine/model.safetensors": "mine", "copied.safetensors": "copied"}
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(f"runs/mine/model{suffix}", f"copied{suffix}")
+    for model, called in models.items():
+        status, out, error = run(*enlarged("--model", model))
+        assert (status, out, error) == (0, f"{Path('out') / f'small-{called}-x2.png'}\n", "")
+
+
+@pytest.mark.parametrize("change", ["another picture", "other weights", "not ours", "no picture"])
+def test_a_file_that_came_from_something_else_is_replaced_only_if_that_is_said(run, data, change):
+    for name, level in (("small", 90), ("other", 91)):
+        Image.fromarray(np.full((8, 6), level, np.uint8)).save(f"{name}.png")
+    run(*a_training(data, "runs/mine", "--steps", "1"))
+    target = Path("out/small-mine-x2.png")
+    first = run(*enlarged("--model", "runs/mine"))
+    before = target.read_bytes()
+    again = run(*enlarged("--model", "runs/mine"))
+    assert first[0] == again[0] == 0
+    assert target.read_bytes() == before
+    if change == "another picture":
+        shutil.copy("other.png", "small.png")
+    elif change == "other weights":
+        run(*a_training(data, "other/mine", "--steps", "2"))
+        shutil.rmtree("runs")
+        shutil.move("other", "runs")
+    elif change == "not ours":
+        Image.fromarray(np.full((16, 12), 7, np.uint8)).save(target)
+    else:
+        target.write_text("notes")
+    kept = target.read_bytes()
+    status, out, error = run(*enlarged("--model", "runs/mine"))
+    assert (status, out) == (2, "")
+    assert "--overwrite" in error
+    assert target.read_bytes() == kept
+    assert run(*enlarged("--model", "runs/mine", "--overwrite"))[0] == 0
+    assert target.read_bytes() != kept
+
+
+def test_a_sheet_of_something_else_is_replaced_only_if_that_is_said(run, data):
+    assert run("show", data, "--out", "sheet.png")[0] == 0
+    assert run("show", data, "--out", "sheet.png")[0] == 0
+    before = Path("sheet.png").read_bytes()
+    status, _, error = run("show", data, "--out", "sheet.png", "--columns", "2")
+    assert (status, Path("sheet.png").read_bytes()) == (2, before)
+    assert "--overwrite" in error
+    assert run("show", data, "--out", "sheet.png", "--columns", "2", "--overwrite")[0] == 0
+    assert Path("sheet.png").read_bytes() != before

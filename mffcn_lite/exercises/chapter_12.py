@@ -15,7 +15,6 @@ FREEZING = (
     "no gradient comes back to sr: frozen means that the weights stay as they are, "
     "and the gradient must still pass through them to the picture"
 )
-MEAN, STD = (torch.tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
 
 
 def downloaded_network(seed: int = 0, dice: Dice = Dice()) -> nn.Sequential:
@@ -43,8 +42,15 @@ def _near(a: Tensor, b: Tensor) -> bool:
     return torch.allclose(a, b, rtol=1e-4, atol=1e-5)
 
 
+def _mean_and_spread(x: Tensor) -> tuple[Tensor, Tensor]:
+    """ImageNet's, beside `x`."""
+    mean, spread = (x.new_tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
+    return mean, spread
+
+
 def _normalized(x: Tensor) -> Tensor:
-    return (x.expand(-1, 3, -1, -1) - MEAN) / STD
+    mean, spread = _mean_and_spread(x)
+    return (x.expand(-1, 3, -1, -1) - mean) / spread
 
 
 @exercise("12.1")
@@ -82,6 +88,7 @@ def _as_imagenet(answer: object, dice: Dice) -> str | None:
         if not isinstance(got, Tensor) or got.shape != (shape[0], 3, *shape[2:]):
             return f"for photos of the shape {shape} return a tensor of the shape {(shape[0], 3, *shape[2:])}"
         colours, said = share.expand(-1, 3, -1, -1), f"white={white}, shape {shape}"
+        mean, spread = _mean_and_spread(share)
         padded = torch.cat([share[:, :1], torch.zeros(shape[0], 2, *shape[2:])], 1)
         hint = first_hint(
             lambda other, got=got: _near(got, other),
@@ -89,10 +96,10 @@ def _as_imagenet(answer: object, dice: Dice) -> str | None:
             (colours, "that is the range [0, 1], and not normalised yet: what did the weights get in their training?"),
             (2 * colours - 1, "that is the range [−1, 1]; ImageNet's mean and spread are something else"),
             (255 * colours, "that is the range up to 255, and not normalised"),
-            ((white * colours - MEAN) / STD, "the mean and the spread belong to photos in [0, 1]"),
-            (white * colours / STD, "the mean is still in it"),
-            (colours - MEAN, "the mean is off, and the spread is left"),
-            ((colours - MEAN.flip(1)) / STD.flip(1), "the channels come as red, green, blue"),
+            ((white * colours - mean) / spread, "the mean and the spread belong to photos in [0, 1]"),
+            (white * colours / spread, "the mean is still in it"),
+            (colours - mean, "the mean is off, and the spread is left"),
+            ((colours - mean.flip(1)) / spread.flip(1), "the channels come as red, green, blue"),
             (_normalized(padded), "grey is the colour whose three channels are equal; zeros make it red"),
             (padded, "grey is the colour whose three channels are equal; zeros make it red"),
             otherwise="each photo's own mean is off, so that a bright one and a dark one look the same to VGG"

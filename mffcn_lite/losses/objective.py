@@ -122,7 +122,7 @@ class Objective(nn.Module):
         """The objective of a batch.
 
         Args:
-            sr, hr: N×C×H×W, floats, range [0, 1].
+            sr, hr: N×C×H×W, floats, range [0, 1]; no gradient goes to hr.
             hr_maps: `maps(hr)`, if they were computed before.
             gradient_norms: also find the norm of each weighted term's gradient with respect to `sr`.
 
@@ -148,6 +148,7 @@ class Objective(nn.Module):
         return replace(value, gradient_norms=norms)
 
     def _value(self, sr: Images, hr: Images, hr_maps: dict[str, Tensor] | None) -> ObjectiveValue:
+        hr = hr.detach()  # what is aimed at does not move
         pair, sr_maps = (self.pixel_range * sr, self.pixel_range * hr), None
         if self.needs_features():
             if hr_maps is None:

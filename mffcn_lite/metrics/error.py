@@ -21,6 +21,7 @@ LUMINANCE = (0.299, 0.587, 0.114)  # BT.601
 STUDIO = (65.481 / 255, 128.553 / 255, 24.966 / 255), 16 / 255  # the same, from 16 for black to 235 for white
 
 
+@full_precision
 def prepare(
     sr: Tensor, hr: Tensor, data_range: float | int, border: int, channels: Channels, rounded: bool
 ) -> tuple[Tensor, Tensor]:
@@ -60,7 +61,6 @@ def chunks(sr: Tensor, hr: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     return zip(sr.split(few), hr.split(few), strict=True)
 
 
-@full_precision
 def mse(
     sr: Images,
     hr: Images,
@@ -110,4 +110,4 @@ def psnr(
         MffcnLiteError: see `mse`.
     """
     error = mse(sr, hr, border=border, channels=channels, rounded=rounded, data_range=data_range)
-    return 10 * torch.log10(data_range**2 / error)
+    return 10 * torch.log10(float(data_range) ** 2 / error)

@@ -9,7 +9,7 @@ from mffcn_lite.degrade import Images, SmallImages, check_size, degrade, downsam
 from mffcn_lite.errors import MffcnLiteError, check_beside, check_images, described
 
 # What a card may claim at most, and anybody else: without a bound, a number in a file makes a machine hang.
-MOST_MAPS, MOST_LAYERS, MOST_SIDE, MOST_FACTOR = 4096, 1000, 99, 64
+MOST_MAPS, MOST_LAYERS, MOST_SIDE, MOST_FACTOR = 4096, 200, 99, 64
 MOST_WEIGHTS = 10**8
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mffcn_lite.context import full_precision
-from mffcn_lite.degrade import BICUBIC_A, Images, SmallImages, upsample
+from mffcn_lite.degrade import BICUBIC_A, Images, SmallImages, check_size, upsample
 from mffcn_lite.errors import check_images, check_number
 from mffcn_lite.models.base import SuperResolver, check_given
 from mffcn_lite.models.reconstruction import ForwardModel
@@ -25,6 +25,7 @@ def project_range(x: Tensor) -> Tensor:
 def project_band(x: Images, waves: tuple[int, int]) -> Images:
     """The nearest picture that is made of the `waves` slowest cosine waves (DCT-II) down and across."""
     check_given("a projection", x)
+    check_size(waves)
     for count, side in zip(waves, x.shape[-2:], strict=True):
         check_number("waves", count, at_least=1, at_most=side, whole=True)
     down, across = (
@@ -47,7 +48,7 @@ def project_data(x: Images, small: SmallImages, forward: ForwardModel, slab: flo
         tolerance: λ's error, as a share of its size.
     """
     check_given("a projection", x)
-    check_number("slab", slab, at_least=0)
+    check_number("slab", slab, at_least=0, at_most=1e6)
     check_number("tolerance", tolerance, at_least=1e-15, below=1)
     excess = forward.shrink(x) - small
     condition = math.sqrt(forward.largest / forward.smallest)

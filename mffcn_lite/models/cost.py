@@ -32,7 +32,8 @@ def count_multiplications(model: SuperResolver, size: tuple[int, int] = (128, 12
         raise MffcnLiteError(
             f"{model.name} does not work by layers; count a network such as mffcn, wiener, or an interpolation"
         )
-    small = torch.empty(1, 1, *small_size(size, factor), device="meta")
+    kind = next((t.dtype for t in model.state_dict().values()), torch.float32)
+    small = torch.empty(1, 1, *small_size(size, factor), dtype=kind, device="meta")
     given = model.take(small, size)  # a system on the small photo is counted for the whole multiple of it
     size = size if given is not small else tuple(factor * side for side in small.shape[-2:])
     with torch.no_grad(), FlopCounterMode(display=False) as counter:

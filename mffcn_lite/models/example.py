@@ -47,7 +47,7 @@ class ExampleBased(PatchModel):
         seed: int = 0,
     ):
         super().__init__(side, stride, components, factors, pairs, seed)
-        check_number("candidates", candidates, at_least=1, at_most=pairs, whole=True)
+        check_number("candidates", candidates, at_least=1, at_most=min(256, pairs), whole=True)
         check_number("consistency", consistency, at_least=0)
         self.arguments |= {"candidates": candidates, "consistency": consistency}
         self.candidates, self.consistency = candidates, consistency
@@ -73,7 +73,7 @@ class ExampleBased(PatchModel):
 
         index = NearestNeighbors(n_neighbors=self.candidates, algorithm="brute")
         index.fit(self.windows_seen[i].float().cpu().numpy())
-        distances, places = index.kneighbors(wanted.float().cpu().numpy())
+        distances, places = index.kneighbors(wanted.detach().float().cpu().numpy())
         return torch.from_numpy(distances).to(wanted).square(), torch.from_numpy(places).to(wanted.device)
 
     def predict(

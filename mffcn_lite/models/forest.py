@@ -49,8 +49,8 @@ class RegressionForest(PatchModel):
         seed: int = 0,
     ):
         super().__init__(side, stride, components, factors, pairs, seed)
-        check_number("trees", trees, at_least=1, whole=True)
-        check_number("leaves", leaves, at_least=2, whole=True)
+        check_number("trees", trees, at_least=1, at_most=1000, whole=True)
+        check_number("leaves", leaves, at_least=2, at_most=2**16, whole=True)
         check_number("ridge", ridge, above=0)
         self.arguments |= {"trees": trees, "leaves": leaves, "ridge": ridge}
         self.trees, self.leaves, self.ridge = trees, leaves, ridge

@@ -28,7 +28,7 @@ class MFFCN(SuperResolver):
 
     Args:
         width: maps of each layer but the last, which has one.
-        depth: n, from 2 to 1000.
+        depth: n, from 2 to 200.
         branch: maps of each branch of an MFF module; as many as its output where None.
         activation: "outside" (a ReLU after each layer but the last), "inside" (in each MFF), "both" or None.
         reparameterize: see `MFF`.

@@ -9,9 +9,9 @@ from torch.nn import functional
 
 from mffcn_lite.context import full_precision, own_context
 from mffcn_lite.data import FaceSet
-from mffcn_lite.degrade import Images, degrade
-from mffcn_lite.errors import MffcnLiteError, check_number, check_numbers
-from mffcn_lite.models.base import MOST_FACTOR, MOST_SIDE, SuperResolver, check_given
+from mffcn_lite.degrade import LONGEST, Images, degrade
+from mffcn_lite.errors import MffcnLiteError, check_images, check_number, check_numbers
+from mffcn_lite.models.base import MOST_FACTOR, SuperResolver, check_given
 
 BATCH = 40  # photos at a time when pairs are drawn
 CHUNK = 8192  # patches at a time when they are predicted
@@ -20,6 +20,8 @@ AROUND = 1  # pixels by which the window that a patch is recognised by exceeds t
 
 def pad(images: Float[Tensor, "plane 1 height width"], by: int) -> Tensor:
     """`images` with their borders repeated, `by` pixels on each side."""
+    check_images("images", images)
+    check_number("by", by, at_least=0, at_most=LONGEST, whole=True)
     return functional.pad(images, [by] * 4, mode="replicate")
 
 
@@ -37,11 +39,13 @@ def mid_frequencies(
     images: Float[Tensor, "plane 1 height width"], factor: int
 ) -> Float[Tensor, "plane 1 height width"]:
     """What a Gaussian of σ = `factor` pixels takes away; a blurred photo has no higher frequencies than these."""
+    check_number("factor", factor, at_least=1, at_most=MOST_FACTOR, whole=True)
     reach = 2 * factor
+    padded = pad(images, reach)
     steps = torch.arange(-reach, reach + 1, dtype=torch.float32, device=images.device)
     weights = torch.exp(-0.5 * (steps / factor) ** 2).to(images.dtype)
     weights = weights / weights.sum()
-    low = functional.conv2d(pad(images, reach), weights[None, None, :, None])
+    low = functional.conv2d(padded, weights[None, None, :, None])
     return images - functional.conv2d(low, weights[None, None, None])
 
 
@@ -77,7 +81,7 @@ class PatchModel(SuperResolver):
 
     def __init__(self, side: int, stride: int, components: int, factors: Sequence[int], pairs: int, seed: int):
         super().__init__()
-        check_number("side", side, at_least=1, at_most=MOST_SIDE, whole=True)
+        check_number("side", side, at_least=1, at_most=33, whole=True)
         check_number("stride", stride, at_least=1, at_most=side, whole=True)  # or pixels lay between the patches
         check_numbers("factors", factors, at_least=2, at_most=MOST_FACTOR, whole=True)
         check_number("pairs", pairs, at_least=1, whole=True)

@@ -16,7 +16,7 @@ from mffcn_lite.degrade import BICUBIC_A, Images, SmallImages, check_size, resam
 from mffcn_lite.errors import MffcnLiteError, check_number, check_word, described
 from mffcn_lite.models.base import SuperResolver, check_given
 
-MOST_STEPS = 100_000
+MOST_STEPS = 10_000
 
 
 class ForwardModel:
@@ -56,14 +56,21 @@ class ForwardModel:
             sizes = f"from {size} to {self.small_size} pixels"
             raise MffcnLiteError(f"{kernel} {sizes} does not keep the small photo; choose another kernel")
 
+    def _check(self, images: Tensor, size: tuple[int, int]) -> None:
+        check_given("a forward model", images)
+        if images.shape[-2:] != size:
+            raise MffcnLiteError(f"this forward model is one of {size} pixels there, not of {described(images)}")
+
     @full_precision
     def shrink(self, x: Tensor) -> Tensor:
         """A·x."""
+        self._check(x, (self.rows.shape[1], self.columns.shape[1]))
         return self.rows @ x @ self.columns.T
 
     @full_precision
     def transpose(self, small: Tensor) -> Tensor:
         """Aᵀ·small: each small pixel is handed back to those that it came from, with the same weights."""
+        self._check(small, self.small_size)
         return self.rows.T @ small @ self.columns
 
 
@@ -82,8 +89,9 @@ def back_project(
         on_step: called with the residual small − A·x before each step and after the last.
 
     Raises:
-        MffcnLiteError: if `steps` is no number of steps, or `step` no finite number.
+        MffcnLiteError: if `start` is no batch of pictures, `steps` no number of steps, or `step` no finite number.
     """
+    check_given("back-projection", start)
     check_number("step", step)
     check_number("steps", steps, at_least=0, at_most=MOST_STEPS, whole=True)
     x = start.clone()

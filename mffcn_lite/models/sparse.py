@@ -13,7 +13,7 @@ from mffcn_lite.errors import MffcnLiteError, check_number
 from mffcn_lite.models.patches import PatchModel, derivatives
 from mffcn_lite.models.reconstruction import BackProjection
 
-MOST_NONZEROS = 32  # for each patch, so many rows of all atoms' likeness are held at once
+MOST_ATOMS, MOST_NONZEROS = 4096, 16  # a patch holds as many rows of its atoms' likeness to all
 FLAT = 0.05  # patches of less contrast than this, root of the sum of squares, teach the dictionary nothing
 
 
@@ -84,7 +84,7 @@ class SparseCoding(PatchModel):
         seed: int = 0,
     ):
         super().__init__(side, stride, components, factors, pairs, seed)
-        check_number("atoms", atoms, at_least=1, whole=True)
+        check_number("atoms", atoms, at_least=1, at_most=MOST_ATOMS, whole=True)
         check_number("nonzeros", nonzeros, at_least=1, at_most=min(MOST_NONZEROS, atoms, components), whole=True)
         check_number("sparsity", sparsity, above=0)
         self.arguments |= {"atoms": atoms, "nonzeros": nonzeros, "sparsity": sparsity}

@@ -18,18 +18,22 @@ def write_png(
     shape: tuple[int, int, int],
     deep: bool,
     profile: bytes | None = None,
+    text: dict[str, str] | None = None,
 ) -> None:
     """Write a PNG of `shape` (height, width, channels) from its rows, some at a time.
 
     Args:
         bands: whole numbers, up to 255, or up to 65,535 where `deep`.
         profile: an ICC profile.
+        text: what else the file says, by keywords.
     """
     height, width, channels = shape
     header = struct.pack(">IIBBBBB", width, height, 8 << deep, COLOUR_TYPES[channels], 0, 0, 0)
     file.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header))
     if profile is not None:
         file.write(chunk(b"iCCP", b"sRGB\0\0" + zlib.compress(profile)))
+    for keyword, content in (text or {}).items():
+        file.write(chunk(b"tEXt", f"{keyword}\0{content}".encode("latin-1")))
     packer, above = zlib.compressobj(), np.zeros((1, width * channels << deep), np.uint8)
     for band in bands:
         rows = np.ascontiguousarray(band, dtype=">u2" if deep else np.uint8).reshape(len(band), -1).view(np.uint8)

@@ -4,19 +4,23 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from mffcn_lite.data.faceset import FaceSet
 from mffcn_lite.errors import MffcnLiteError, check_number
-from mffcn_lite.files import replacing
+from mffcn_lite.files import MADE_FROM, replacing
 
 SIDE, TEXT, GAP = 128, 14, 6  # pixels: of a photo's longer side at least, of its line of text, between photos
 EYES, PAPER, INK = (230, 30, 60), (255, 255, 255), (20, 20, 20)
 
 
-def write_sheet(faces: FaceSet, rows: list[dict], path: str | Path, count: int = 48, columns: int = 8) -> int:
+def write_sheet(
+    faces: FaceSet, rows: list[dict], path: str | Path, count: int = 48, columns: int = 8, made_from: str = ""
+) -> int:
     """Write `count` photos of the set, spread evenly over it, as one PNG; the number that it shows.
 
-    `rows` are those of `faces.csv`, or empty: where they have eyes, a cross marks each.
+    `rows` are those of `faces.csv`, or empty: where they have eyes, a cross marks each. The file keeps the word
+    `made_from`, for `mffcn_lite.pictures.check_replaceable`.
 
     Raises:
         MffcnLiteError: if a number is out of range, the set is empty, or the file cannot be written.
@@ -49,6 +53,8 @@ def write_sheet(faces: FaceSet, rows: list[dict], path: str | Path, count: int =
                 name = name[1:]
             name = f"~{name}"
         draw.text((left, top + height * times), name, INK, font)
+    said = PngInfo()
+    said.add_text(MADE_FROM, made_from)
     with replacing(path) as temporary:
-        sheet.save(temporary, format="PNG")
+        sheet.save(temporary, format="PNG", pnginfo=said)
     return len(which)
