@@ -43,7 +43,6 @@ def enlarged_rows(model: SuperResolver, small: Tensor, factor: int, tile: int, h
     Raises:
         MffcnLiteError: as there.
     """
-    check_picture("small", small)
     check_number("tile", tile, at_least=1, whole=True)
     trained = model.trained_factors()
     if trained and factor not in trained:

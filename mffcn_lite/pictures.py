@@ -118,9 +118,10 @@ def enlarge(
     gets the whole. Not clamped, but for alpha and the luminance of a colour picture.
 
     Raises:
-        MffcnLiteError: if the factor is not one of the model's, the picture is smaller than it, or there is no memory
-            for the result.
+        MffcnLiteError: if it is no single picture, the factor is not one of the model's, the picture is smaller than
+            it, or there is no memory for the result.
     """
+    check_picture("small", small)
     rows = enlarged_rows(model, small, factor, tile, 4 * small.shape[1])
     _, channels, height, width = small.shape
     result, top = torch.empty(1, channels, height * factor, width * factor, dtype=small.dtype, device="cpu"), 0
