@@ -8,7 +8,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mffcn_lite.context import full_precision
 from mffcn_lite.degrade import small_size, upsample
 from mffcn_lite.device import free_bytes
 from mffcn_lite.errors import MffcnLiteError, check_images, check_number, described
@@ -35,33 +34,15 @@ def check_picture(name: str, picture: Tensor) -> None:
         raise MffcnLiteError(f"{name} must be {wanted}, not {described(picture)}; give those of a batch one by one")
 
 
-@full_precision
-@torch.no_grad()
-def enlarge(
-    model: SuperResolver, small: Float[Tensor, "1 channel smallheight smallwidth"], factor: int, tile: int = TILE
-) -> Float[Tensor, "1 channel height width"]:
-    """`small` enlarged `factor` times: luminance by `model`, chroma and alpha by bicubic interpolation.
+def enlarged_rows(model: SuperResolver, small: Tensor, factor: int, tile: int, held: int) -> Iterator[Tensor]:
+    """The rows of what `mffcn_lite.pictures.enlarge` gives, from the top, some at a time.
 
-    C = 1 is grey, C = 3 RGB; 2 and 4 have alpha behind it. A network works on tiles of about `tile` pixels that overlap
-    by its radius, on its own device; the result equals that of the whole picture at once. A system without a radius
-    gets the whole. Not clamped, but for alpha and the luminance of a colour picture.
+    Args:
+        held: see `check_memory`.
 
     Raises:
-        MffcnLiteError: if the factor is not one of the model's, the picture is smaller than it, or there is no memory
-            for the result.
+        MffcnLiteError: as there.
     """
-    rows = enlarged_rows(model, small, factor, tile, 4 * small.shape[1])
-    _, channels, height, width = small.shape
-    result, top = torch.empty(1, channels, height * factor, width * factor, dtype=small.dtype, device="cpu"), 0
-    for band in rows:
-        result[..., top : top + band.shape[2], :] = band
-        top += band.shape[2]
-    return result
-
-
-def enlarged_rows(model: SuperResolver, small: Tensor, factor: int, tile: int, held: int) -> Iterator[Tensor]:
-    """The rows of what `enlarge` gives, from the top, some at a time; of each pixel `held` bytes are kept."""
-    check_picture("small", small)
     check_number("tile", tile, at_least=1, whole=True)
     trained = model.trained_factors()
     if trained and factor not in trained:

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from mffcn_lite.context import full_precision
 from mffcn_lite.data.prepare.sources import read_photo
-from mffcn_lite.enlarging import RGB_TO_YCBCR, TILE, check_picture, enlarge, enlarged_rows
+from mffcn_lite.enlarging import RGB_TO_YCBCR as RGB_TO_YCBCR
+from mffcn_lite.enlarging import TILE, check_picture, enlarged_rows
 from mffcn_lite.errors import MffcnLiteError, check_finite
 from mffcn_lite.files import MADE_FROM, replacing
 from mffcn_lite.models import SuperResolver
@@ -22,8 +23,6 @@ from mffcn_lite.picturefiles.colour import srgb_profile
 from mffcn_lite.picturefiles.decoding import Picture
 from mffcn_lite.picturefiles.formats import Unusable
 from mffcn_lite.picturefiles.png import write_png
-
-__all__ = ["RGB_TO_YCBCR", "enlarge", "enlarge_file", "read_picture", "write_picture"]
 
 ROWS = 64  # of a picture that are rounded and packed at a time
 BEYOND = 1  # how far out of [0, 1] a picture may be; farther is no overshoot, but another range
@@ -105,6 +104,31 @@ def _write(
     profile = srgb_profile(shape[2] < 3) if srgb else None
     with replacing(path) as temporary, temporary.open("wb") as file:
         write_png(file, whole_numbers(), shape, deep, profile, {MADE_FROM: made_from} if made_from else {})
+
+
+@full_precision
+@torch.no_grad()
+def enlarge(
+    model: SuperResolver, small: Float[Tensor, "1 channel smallheight smallwidth"], factor: int, tile: int = TILE
+) -> Float[Tensor, "1 channel height width"]:
+    """`small` enlarged `factor` times: luminance by `model`, chroma and alpha by bicubic interpolation.
+
+    C = 1 is grey, C = 3 RGB; 2 and 4 have alpha behind it. A network works on tiles of about `tile` pixels that overlap
+    by its radius, on its own device; the result equals that of the whole picture at once. A system without a radius
+    gets the whole. Not clamped, but for alpha and the luminance of a colour picture.
+
+    Raises:
+        MffcnLiteError: if it is no single picture, the factor is not one of the model's, the picture is smaller than
+            it, or there is no memory for the result.
+    """
+    check_picture("small", small)
+    rows = enlarged_rows(model, small, factor, tile, 4 * small.shape[1])
+    _, channels, height, width = small.shape
+    result, top = torch.empty(1, channels, height * factor, width * factor, dtype=small.dtype, device="cpu"), 0
+    for band in rows:
+        result[..., top : top + band.shape[2], :] = band
+        top += band.shape[2]
+    return result
 
 
 @full_precision

@@ -37,6 +37,7 @@ LEFT_OUT = {
     "plain": "makes a layer; test_models.py",
     "read_picture": "of files; test_pictures.py",
     "write_picture": "of files; test_pictures.py",
+    "enlarge_file": "of files; test_pictures.py",
     "load_results": "of files; test_evaluation.py",
     "summarize": "of tables, without torch; test_evaluation.py",
     "people_means": "of tables, without torch; test_evaluation.py",

@@ -114,7 +114,7 @@ def test_a_network_says_that_it_takes_grey_photos_on_its_own_device(unchecked, n
 
 @pytest.mark.parametrize("name", ["enlarge"])
 def test_of_a_batch_enlarge_takes_none(unchecked, name):
-    for shape in ((2, 1, 9, 8), (2, 3, 9, 8), (0, 1, 9, 8), (1, 2, 9, 8), (1, 4, 9, 8)):
+    for shape in ((2, 1, 9, 8), (2, 3, 9, 8), (0, 1, 9, 8), (1, 5, 9, 8)):
         assert str(shape) in refused(lambda shape=shape: CALLS[name](given(), small=torch.zeros(shape)))
 
 

@@ -480,6 +480,7 @@ def test_heic_is_named():
     assert not is_picture(io.BytesIO(content.replace(b"heic", b"isom")))  # a film
 
 
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
 def test_what_is_too_large_is_refused_before_it_is_decoded():
     for width, height in ((10_000, 9_000), (60_000, 60_000)):
         with pytest.raises(Unusable, match=r"decompression bomb: is too large.* smaller than 80,000,000 pixels"):
@@ -494,6 +495,7 @@ def test_text_that_begins_like_a_picture_is_none():
 # ------------------------------------------------------------------------------------------------- writing
 
 
+@pytest.mark.filterwarnings("ignore:The image decoding:DeprecationWarning")
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("deep", [False, True])
 def test_a_png_that_is_written_in_rows_is_what_others_read(channels, deep):
