@@ -492,6 +492,7 @@ FAULTS = {
     "no folder": as_file,
     "empty": lambda checkpoint: [path.unlink() for path in checkpoint.iterdir()],
     "the one before": of_the_one_before,
+    "another run": lambda checkpoint: sealed(checkpoint, run="0" * 64),
     "no generator": without_generator,
     "another network": of_another_network,
     "no average": without_average,
@@ -513,6 +514,18 @@ def test_any_fault_of_a_checkpoint_means_the_one_before_it(data, whole, tmp_path
     assert said.count("\n") == 1
     assert steps == list(range(5, 13))
     assert_same_end(folder, whole)
+
+
+def test_a_whole_checkpoint_of_another_run_is_none_of_this_one(data, whole, tmp_path, refuses):
+    """The same network and photos, and another seed: only the run's own hash tells it."""
+    folder, other = tmp_path / "run", tmp_path / "other"
+    run_training(folder, data, "mffcn", CONFIG, stop_after=5)
+    run_training(other, data, "mffcn", dataclasses.replace(CONFIG, seed=1), stop_after=8)
+    shutil.copytree(other / "checkpoints" / "step-000008", folder / "checkpoints" / "step-000008")
+    assert run_training(folder, data, "mffcn", CONFIG, resume=True)
+    assert_same_end(folder, whole)
+    shutil.copy(folder / "run.json", other / "run.json")
+    refuses(lambda: run_training(other, data, "mffcn", CONFIG, resume=True), "none of the checkpoints", "its run")
 
 
 def test_a_checkpoint_that_an_older_version_wrote_has_no_hash_of_itself_and_is_used(data, whole, tmp_path, capsys):

@@ -48,6 +48,7 @@ class TrainingState:
     ema: AveragedModel | None
     step: int = 0  # steps done
     seconds: float = 0.0  # that they took; kept by `runs`
+    run: str | None = None  # the hash of the run's settings, by which its checkpoints are known
 
     @classmethod
     def start(cls, model: SuperResolver, config: TrainingConfig) -> "TrainingState":

@@ -270,12 +270,13 @@ def enter_folder(folder: Path, run: Run, resume: bool) -> Iterator[TrainingState
                 description["settings_sha256"] = settings_hash(description)
                 write_json(folder / "run.json", {**description, "environment": run.environment})
         state = TrainingState.start(run.model, run.config)
-        if first and resume:
-            restore_state(folder / "checkpoints", state)
-        processes.wait()
         if not first:
+            processes.wait()
             check_folder(folder, run.settings, resume=True)
-            restore_state(folder / "checkpoints", state)
+        state.run = read_json(folder / "run.json").get("settings_sha256")
+        restore_state(folder / "checkpoints", state)  # of a new run there is none
+        if first:
+            processes.wait()
         yield state
 
 

@@ -33,7 +33,7 @@ def save_state(folder: Path, state: TrainingState) -> None:
         if state.ema is not None:
             save_tensors(state.ema.state_dict(), temporary / "ema.safetensors")
         hashes = {file.name: sha256(file) for file in sorted(temporary.glob("*.safetensors"))}
-        content = {"step": state.step, "seconds": round(state.seconds, 3), "sha256": hashes}
+        content = {"step": state.step, "seconds": round(state.seconds, 3), "run": state.run, "sha256": hashes}
         write_json(temporary / "state.json", {**content, "state_sha256": content_hash(content)})
     for stray in folder.glob(".step-*"):  # what a kill left
         _delete(stray)
@@ -64,23 +64,24 @@ def list_states(folder: Path) -> list[Path]:
     return sorted((p for p in folder.glob("step-*") if p.name[5:].isdecimal()), key=lambda p: int(p.name[5:]))
 
 
-def _read_state(checkpoint: Path, parts: set[str]) -> tuple[dict, dict[str, dict[str, Tensor]]]:
-    """(`state.json`, the tensors of each of `parts`) of a checkpoint that is as it was written.
+def _read_state(checkpoint: Path, run: str | None, parts: set[str]) -> tuple[dict, dict[str, dict[str, Tensor]]]:
+    """(`state.json`, the tensors of each of `parts`) of a checkpoint of `run` that is as it was written.
 
     Raises:
         MffcnLiteError: if it is not.
     """
     content = read_json(checkpoint / "state.json")
-    digest = content.pop("state_sha256", None)  # a run that an older version began has none
-    check_types("state.json", {"step": int, "seconds": float, "sha256": dict}, content)
+    digest = content.pop("state_sha256", None)  # what an older version wrote has none, and no run
+    check_types("state.json", {"step": int, "seconds": float, "run": str | None, "sha256": dict}, content)
     hashes = content.get("sha256", {})
     if (
         digest not in (None, content_hash(content))
         or checkpoint.name != f"step-{content.get('step', -1):06d}"
+        or (run is not None and content.get("run", run) != run)
         or hashes.keys() != {f"{part}.safetensors" for part in parts}
         or hashes != {name: sha256(checkpoint / name) for name in hashes}
     ):
-        raise MffcnLiteError(f"{checkpoint} is not as it was written: its step or a SHA-256 differs")
+        raise MffcnLiteError(f"{checkpoint} is not as it was written: its step, its run or a SHA-256 differs")
     check_number("seconds", content.setdefault("seconds", 0.0), at_least=0)
     return content, {part: load_tensors(checkpoint / f"{part}.safetensors") for part in parts}
 
@@ -116,7 +117,7 @@ def restore_state(folder: Path, state: TrainingState) -> bool:
     parts = {"model", "optimizer"} | ({"ema"} if state.ema is not None else set())
     for i, checkpoint in enumerate(found):
         try:
-            _apply(*_read_state(checkpoint, parts), state)
+            _apply(*_read_state(checkpoint, state.run, parts), state)
         except Exception as error:  # whatever is wrong with one: the one before is as good, and later
             reason = " ".join(str(error).split())
             continue
