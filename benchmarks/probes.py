@@ -244,15 +244,16 @@ class Wide:
         return found
 
 
-def read_by_a_person(stored: dict, now: dict) -> dict[str, str]:
-    """Of the definitions that changed, those in `REVIEWED` with just this change, each with why no number can move.
+def read_by_a_person(before: dict[str, str], after: dict[str, str]) -> dict[str, str]:
+    """Of what changed, that which is in `REVIEWED` with just this change, each with why no number of a result moves.
 
-    For what no probe can try: a download, a measurement of time, a file that only a caller has.
+    For what no probe can try: a download, a measurement of time, a file that only a caller has. And for a probe that
+    says more than it did, by the name "the probe of NAME".
     """
     found = {}
     for entry in json.loads(REVIEWED.read_text(encoding="utf-8")):
-        title, sides = entry["definition"], (entry["before"], entry["after"])
-        if sides == tuple(stamp.get(title, "").split("-")[0] for stamp in (stored, now)):
+        title, sides = entry["what"], (entry["before"], entry["after"])
+        if sides == tuple(values.get(title, "").split("-")[0] for values in (before, after)):
             found[title] = entry["why"]
     return found
 
@@ -315,17 +316,21 @@ def restamp(name: str, ledger: Ledger, wide: Wide | None = None) -> tuple[str, d
         with code_of(name) as (place, commit):
             there = in_a_process(name, place)
         then, said["against"] = there["digest"], f"the code of {commit}, on this processor"
-    if then != now["digest"]:
-        return f"left out of date: its probe gives other numbers ({', '.join(changed)})", None
+    title = f"the probe of {name}"
+    reviewed = read_by_a_person(
+        stored["stamp"]["definitions"] | {title: then}, ledger.stamp(name)["definitions"] | {title: now["digest"]}
+    )
+    if then != now["digest"] and title not in reviewed:
+        digests = f"{then} before, {now['digest']} now"
+        return f"left out of date: its probe gives other numbers ({', '.join(changed)}; {digests})", None
     blind = unproven(ledger, name, now)
     if blind and wide is not None:
         blind = unproven(ledger, name, now, wide.proven(name))
         said["because"] += ", and so does the wide probe"
-    reviewed = read_by_a_person(stored["stamp"]["definitions"], ledger.stamp(name)["definitions"]) if blind else {}
     if unread := [title for title in blind if title not in reviewed]:
         return f"left out of date: its probe says nothing of {', '.join(unread)}", None
-    if blind:
-        said["read"] = {title: reviewed[title] for title in blind}
+    if read_too := [*blind, *([title] if then != now["digest"] else [])]:
+        said["read"] = {one: reviewed[one] for one in read_too}
     stamp = stored["stamp"] | ledger.stamp(name)
     return "stamped anew", stored | {"stamp": stamp, "probe": found, "restamped": said}
 

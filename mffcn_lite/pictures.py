@@ -52,7 +52,7 @@ def _read(path: str | Path) -> Picture:
 
 def _floats(picture: Picture) -> Float[Tensor, "1 channel height width"]:
     planes = [*picture.pixels.transpose(2, 0, 1), *([] if picture.alpha is None else [picture.alpha])]
-    floats = torch.empty(1, len(planes), *planes[0].shape, dtype=torch.float32)
+    floats = torch.empty(1, len(planes), *planes[0].shape, dtype=torch.float32, device="cpu")
     for i, plane in enumerate(planes):
         floats[0, i] = torch.from_numpy(plane.astype(np.float32)) / np.iinfo(plane.dtype).max
     return floats

@@ -22,22 +22,39 @@ import pytest
 import torch
 from torch import nn
 
-from mffcn_lite import checkpoint, degrade, disturb, evaluation, features, losses, metrics, models, pictures, plotting
+from mffcn_lite import (
+    checkpoint,
+    degrade,
+    disturb,
+    enlarging,
+    evaluation,
+    features,
+    losses,
+    metrics,
+    models,
+    pictures,
+    plotting,
+)
 from mffcn_lite.data import FaceSet
 from mffcn_lite.metrics import error
 from mffcn_lite.models import base, convex, cost, patches, reconstruction, sparse
 from mffcn_lite.shipped import SYSTEMS
 
-MODULES = ("degrade", "disturb", "features", "metrics", "losses", "models", "pictures", "checkpoint", "evaluation")
+MODULES = ("degrade", "disturb", "features", "metrics", "losses", "models", "enlarging", "pictures", "checkpoint")
+MODULES += ("evaluation",)
 LEFT_OUT = {
     "Term": "says how a term is computed",
     "ObjectiveValue": "holds what was computed",
     "SSIMConvention": "holds settings; test_conventions.py",
     "vgg_layers": "makes layers whose weights are loaded later",
     "plain": "makes a layer; test_models.py",
-    "read_picture": "of files; test_pictures.py",
-    "write_picture": "of files; test_pictures.py",
     "enlarge_file": "of files; test_pictures.py",
+    "check_replaceable": "of files; test_pictures.py",
+    "check_memory": "of sizes alone; test_pictures.py",
+    "enlarged_rows": "a part of enlarge, which guards it",
+    "enlarged_part": "a part of enlarge, which guards it",
+    "card_hash": "of words; test_checkpoint.py",
+    "called": "of words; test_cli.py",
     "load_results": "of files; test_evaluation.py",
     "summarize": "of tables, without torch; test_evaluation.py",
     "people_means": "of tables, without torch; test_evaluation.py",
@@ -197,6 +214,14 @@ def saved():
         return hashlib.sha256(path.read_bytes()).hexdigest(), checkpoint.load_tensors(path)
 
 
+def written(picture):
+    """What a picture is in a file, and what is read from there."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "p.png"
+        pictures.write_picture(picture, path)
+        return hashlib.sha256(path.read_bytes()).hexdigest(), pictures.read_picture(path)
+
+
 def measured(device="cpu"):
     """A table of two systems."""
     table = evaluation.evaluate({n: system(n) for n in ("bicubic", "mffcn")}, photos(), (2,), device=device, batch=4)
@@ -350,6 +375,8 @@ CALLS = {
         factor=3,
         tile=12,
     ),
+    "check_picture": call(enlarging.check_picture, name="it", picture=tiny),
+    "read_picture": call(written, picture=tiny),
     "load_model": call(loaded, name=Each(["bicubic", "wiener", "mffcn"])),
     "save_model": call(saved),
     "evaluate": call(measured, device="cpu"),
@@ -389,6 +416,8 @@ NO_SLOPE |= {
     "check_shown",
     "check_given",
     "scale",
+    "check_picture",
+    "read_picture",
     "l2_tv_minimizer",
     "enlarge",
 }
@@ -401,6 +430,7 @@ NO_SLOPE |= {
 COVERED = {  # by other names
     "save_tensors": "save_model",
     "load_tensors": "save_model",
+    "write_picture": "read_picture",
     **{CLASSES[name].__name__: f"{name}: upscale" for name in SYSTEMS},
     "SuperResolver": "mffcn: upscale",
     "PatchModel": "forest: upscale",

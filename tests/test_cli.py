@@ -184,11 +184,10 @@ def test_odd_file_names_are_kept(run, name):
 
 
 def test_a_link_is_followed_and_a_second_call_replaces_the_first_result(run):
-    picture("a.png", 5, 5)
     os.symlink("a.png", "link.png")
-    for size in (5, 7):
+    for size, words in ((5, ()), (7, ("--overwrite",))):
         picture("a.png", size, size)
-        assert run(*reconstruct("link.png"))[0] == 0
+        assert run(*reconstruct("link.png"), *words)[0] == 0
         assert Image.open("out/link-bicubic-x2.png").size == (2 * size, 2 * size)
 
 
@@ -464,7 +463,7 @@ def test_a_picture_of_any_kind_is_one_line(run):
 @pytest.mark.parametrize("factor", ["0", "-1", "1", "1.5", "1000", "two", "", "2,3", "nan", "1e3", "9" * 5000])
 @pytest.mark.parametrize("model", ["bicubic", "mffcn"])
 def test_a_bad_factor_is_one_line(fails, shipped, factor, model):
-    quoted = factor if factor == "1000" else f'"{factor}"'
+    quoted = factor if factor == "1000" else f'"{factor[:50]}'
     fails(["reconstruct", picture("a.png"), "--out", "out", "--model", model, "--factor", factor], f"={quoted}")
 
 

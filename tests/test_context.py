@@ -197,6 +197,18 @@ def test_a_network_computes_in_half_precision_where_training_asks_for_it_and_now
     assert set(seen) == {torch.float32}
 
 
+@pytest.mark.parametrize("within", [True, False])
+def test_a_module_made_in_inference_mode_is_fused_there_and_outside(within):
+    x = noise(1, 4, 12, 11)
+    with torch.inference_mode():
+        module = MFF(4, 4, branch=2, reparameterize=False)
+        want = module(x)
+    with torch.inference_mode(within):
+        fused = module.fuse()
+    assert not [one for one in fused.parameters() if one.is_inference()]
+    torch.testing.assert_close(fused(x), want)
+
+
 @pytest.mark.parametrize("half", [torch.float16, torch.bfloat16])
 def test_half_precision_is_computed_in_float32_and_rounded_once(half):
     images = noise(2, 1, 36, 32).to(half)

@@ -1,5 +1,7 @@
 """What a change left as it was is stamped anew; what a probe cannot prove is left out of date."""
 
+import contextlib
+import json
 import shutil
 import subprocess
 import sys
@@ -63,7 +65,7 @@ def test_what_is_executed_is_noted_with_its_place():
 
 
 @pytest.fixture
-def ledger(monkeypatch):
+def ledger(monkeypatch, tmp_path):
     """A ledger in which one function and one constant of a result are not as they were; its probe says the same."""
     definitions = {"metrics.mse": "new1-x", "metrics.psnr": "new2-y", "error.CHUNK": "same-z"}
     old = {"metrics.mse": "old1-x", "metrics.psnr": "old2-y", "error.CHUNK": "same-z"}
@@ -76,9 +78,13 @@ def ledger(monkeypatch):
     fake.stored = lambda name: fake.content
     fake.own_changes = lambda name: fake.changed
     fake.stamp = lambda name: {"definitions": definitions, "files": {"trials.json": "t"}}
-    monkeypatch.setattr(probes, "in_a_process", lambda name: fake.now)
+    then = {"digest": "then"}
+    monkeypatch.setattr(probes, "in_a_process", lambda name, root=ROOT: fake.now if root == ROOT else then)
     monkeypatch.setattr(probes, "probe_code", lambda tree, experiment: "c")
-    monkeypatch.setattr(probes, "before", lambda name: ({"digest": "then"}, "abc123"))
+    monkeypatch.setattr(probes, "code_of", lambda name: contextlib.nullcontext((Path("then"), "abc123")))
+    fake.review = lambda *entries: (tmp_path / "reviewed.json").write_text(json.dumps(entries))
+    fake.review()
+    monkeypatch.setattr(probes, "REVIEWED", tmp_path / "reviewed.json")
     return fake
 
 
@@ -100,7 +106,7 @@ def test_what_was_made_on_a_gpu_says_where_it_was_probed(ledger):
 def test_other_bits_are_left_out_of_date(ledger):
     ledger.now = ledger.now | {"digest": "e"}
     assert restamp(NAME, ledger) == (
-        "left out of date: its probe gives other numbers (metrics.mse, metrics.psnr)",
+        "left out of date: its probe gives other numbers (metrics.mse, metrics.psnr; d before, e now)",
         None,
     )
 
@@ -108,6 +114,59 @@ def test_other_bits_are_left_out_of_date(ledger):
 def test_what_the_probe_does_not_execute_is_left_out_of_date(ledger):
     ledger.now = ledger.now | {"executed": [["mffcn_lite.metrics.error", "mse"]]}
     assert restamp(NAME, ledger) == ("left out of date: its probe says nothing of metrics.psnr", None)
+
+
+BLIND = "left out of date: its probe says nothing of metrics.psnr"
+
+
+@pytest.mark.parametrize(("after", "said"), [("new2", "stamped anew"), ("new3", BLIND)])
+def test_what_a_person_read_is_accepted_for_just_that_change(ledger, after, said):
+    ledger.now = ledger.now | {"executed": [["mffcn_lite.metrics.error", "mse"]]}
+    ledger.review({"what": "metrics.psnr", "before": "old2", "after": after, "why": "of words alone"})
+    found, content = restamp(NAME, ledger)
+    assert found == said
+    assert content is None or content["restamped"]["read"] == {"metrics.psnr": "of words alone"}
+
+
+@pytest.mark.parametrize("other", ["d", "f"])
+def test_a_probe_that_says_more_is_accepted_for_just_these_numbers(ledger, other):
+    ledger.now = ledger.now | {"digest": "e"}
+    ledger.review({"what": f"the probe of {NAME}", "before": other, "after": "e", "why": "a field is new"})
+    said, content = restamp(NAME, ledger)
+    assert (said == "stamped anew") == (other == "d")
+    assert content is None or content["restamped"]["read"] == {f"the probe of {NAME}": "a field is new"}
+
+
+def test_what_the_wide_probe_proves_needs_no_other_proof(ledger):
+    ledger.now = ledger.now | {"executed": [["mffcn_lite.metrics.error", "mse"]]}
+    proven = {("mffcn_lite.metrics.error", "psnr")}
+    said, content = restamp(NAME, ledger, SimpleNamespace(proven=lambda name: proven))
+    assert said == "stamped anew"
+    assert content["restamped"]["because"] == "its probe gives the same bits, and so does the wide probe"
+    assert restamp(NAME, ledger, SimpleNamespace(proven=lambda name: set())) == (BLIND, None)
+
+
+def test_the_wide_probe_proves_what_it_executes_with_the_same_bits_and_fields_that_are_added(monkeypatch):
+    def said(first, second, fields):
+        tried = {"a": {"digest": first, "executed": [["m", "f"]]}, "b": {"digest": second, "executed": [["m", "g"]]}}
+        return {"tried": tried, "fields": {"m:C": fields, "m:D": fields}}
+
+    sides = {
+        "then": said("1", "2", {"steps": "9"}),
+        "now": said("1", "3", {"steps": "9", "hold": "0"}),
+    }
+    sides["now"]["fields"]["m:D"] = {"steps": "10"}
+    wide = probes.Wide()
+    monkeypatch.setattr(probes, "code_of", lambda name: contextlib.nullcontext((Path("then"), "abc123")))
+    monkeypatch.setattr(wide, "run", lambda root, commit: sides["then" if commit else "now"])
+    assert wide.proven(NAME) == {("m", "f"), ("m", "C")}
+
+
+def test_what_was_read_says_why_in_a_sentence():
+    for entry in json.loads(probes.REVIEWED.read_text(encoding="utf-8")):
+        assert entry.keys() == {"what", "before", "after", "why"}
+        assert entry["why"].endswith(".")
+        assert entry["before"] != entry["after"]
 
 
 @pytest.mark.parametrize(("value", "proven"), [("v1", True), ("v2", False)])

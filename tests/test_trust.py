@@ -255,7 +255,7 @@ def test_what_a_configuration_lets_pass_can_be_trained_or_is_refused(unchecked, 
     few = st.sets(st.sampled_from(sorted(quick)), min_size=1, max_size=2)
     changes = few.flatmap(lambda names: st.fixed_dictionaries({name: fitting[name] for name in sorted(names)}))
 
-    @every_case(count, changes=changes)
+    @every_case(count // 3, changes=changes)
     def _(changes):
         with refused:
             config = read_config({**as_stored(dataclasses.asdict(CONFIG)), **changes})
@@ -264,7 +264,7 @@ def test_what_a_configuration_lets_pass_can_be_trained_or_is_refused(unchecked, 
             trained.append(changes)
         shutil.rmtree(tmp_path / "run", ignore_errors=True)
 
-    assert len(trained) > 0.2 * count
+    assert len(trained) > 0.05 * count
 
 
 def places(content, above=()):

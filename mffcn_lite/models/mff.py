@@ -130,9 +130,10 @@ class MFF(nn.Module):
         """
         if self.inside:
             raise MffcnLiteError("an MFF with an activation inside equals no single convolution and cannot be fused")
-        weight, bias = self.fused_kernel()
+        with torch.no_grad():  # its weights may come from inference mode, of which autograd wants to know nothing
+            weight, bias = self.fused_kernel()
         with torch.device("meta"):  # no weights are drawn: the random state stays as it is
             fused = plain(*weight.shape[1::-1], max(self.sides), "outside" if self.outside else None, self.stride)
         fused = fused.to_empty(device=weight.device).to(weight.dtype)
-        fused[0].load_state_dict({"weight": weight.detach(), "bias": bias.detach()})
+        fused[0].load_state_dict({"weight": weight, "bias": bias})
         return fused
