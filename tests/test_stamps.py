@@ -251,17 +251,23 @@ PATCH_TRIALS = {f"trials_{name}" for name in ("example", "sparse", "forest")}
 NET_WEIGHTS = {f"weights/{name}" for name in NETWORKS}
 FITTED = {f"weights/{name}" for name in ("wiener", "example", "sparse", "forest")}
 FULL = {"weights/mffcn-full"}
-TRAINED = NET_TRIALS | NET_WEIGHTS | FULL
+GOALS = {f"speed_goals_{name}" for name in NETWORKS}
+TRAINED = NET_TRIALS | NET_WEIGHTS | FULL | GOALS
 TRAINED |= {"ablations", "paper_recipe", "larger", "loss_arms", "starts", "srcnn_at_2", "folds", "leak", "recognition"}
 TRAINED |= {"bench_training", "bench_training_gpu", "bench_sharing"}
 MEASURED = {"tables", "distortion", "off_protocol", "systems", "seen_and_guessed", "failure"}
 TABLED = NET_WEIGHTS | FITTED | FULL | {"tables", "systems", "larger", "folds", "leak"}  # by `evaluate`
-SRCNN = {f"{kind}{name}" for kind in ("trials_", "weights/") for name in ("srcnn", "nie")} | MEASURED
+SRCNN = {f"{kind}{name}" for kind in ("trials_", "weights/", "speed_goals_") for name in ("srcnn", "nie")}
+SRCNN |= MEASURED
 SRCNN |= {"ablations", "paper_recipe", "srcnn_at_2", "folds", "recognition", "bench_training", "bench_training_gpu"}
 MFFCN = {"trials_mffcn", "weights/mffcn", "ablations", "paper_recipe", "larger", "loss_arms", "starts", "folds", "leak"}
-MFFCN |= FULL | MEASURED | {"recognition", "bench_fusing", "bench_training", "bench_training_gpu", "bench_sharing"}
+MFFCN |= (
+    FULL
+    | MEASURED
+    | {"speed_goals_mffcn", "recognition", "bench_fusing", "bench_training", "bench_training_gpu", "bench_sharing"}
+)
 INTERVALS = TABLED | MEASURED | {"forensics", "recognition"}
-RUNS = NET_WEIGHTS | {"larger", "bench_training", "bench_training_gpu"}  # trained by `run_training`
+RUNS = NET_WEIGHTS | GOALS | {"larger", "bench_training", "bench_training_gpu"}  # trained by `run_training`
 OBJECTIVE = FULL | {"loss_arms", "costs"}
 PATCHES = PATCH_TRIALS | {f"weights/{name}" for name in ("example", "sparse", "forest")} | MEASURED | {"leak"}
 
@@ -295,13 +301,13 @@ MUTATIONS = [
     ("mffcn_lite/metrics/detail.py", "energies[0] / energies[1]", "energies[1] / energies[0]",
      {"distortion", "loss_arms"}),
     ("mffcn_lite/metrics/parts.py", "/ square.sum((1, 2))", "/ square.mean((1, 2))", {"failure"}),
-    ("mffcn_lite/losses/terms.py", "return 0.5 * l2_loss", "return 0.6 * l2_loss", {"trials_nie", "weights/nie"}),
+    ("mffcn_lite/losses/terms.py", "return 0.5 * l2_loss", "return 0.6 * l2_loss", {"trials_nie", "weights/nie", "speed_goals_nie"}),
     ("mffcn_lite/losses/terms.py", "rows @ (rows / by)", "rows @ (rows * by)", OBJECTIVE),
     ("mffcn_lite/losses/objective.py", "Term(0.0001, False", "Term(0.001, False", OBJECTIVE),
     ("mffcn_lite/features.py", "0.485", "0.5", OBJECTIVE),
     ("mffcn_lite/models/srcnn.py", "return blurred + out if", "return blurred - out if", SRCNN),
     ("mffcn_lite/models/fsrcnn.py", "if f >= wanted", "if f > wanted",
-     {"trials_fsrcnn", "weights/fsrcnn", "bench_training", "bench_training_gpu"} | MEASURED),
+     {"trials_fsrcnn", "weights/fsrcnn", "speed_goals_fsrcnn", "bench_training", "bench_training_gpu"} | MEASURED),
     ("mffcn_lite/models/mff.py", "FEW = ", "FEW = 1 + ", MFFCN),
     ("mffcn_lite/models/mffcn.py", '"conv3": 3', '"conv3": 7', MFFCN),
     ("mffcn_lite/models/wiener.py", "RIDGE = 1e-7", "RIDGE = 1e-6",
@@ -324,7 +330,7 @@ MUTATIONS = [
     ("benchmarks/experiments/recipe_trials.py", 'beta1=0.9,', "beta1=0.8,",
      NET_TRIALS | {"ablations", "loss_arms", "starts", "leak", "recognition"}),
     ("benchmarks/experiments/recipe_trials.py", "/ len(trial", "* len(trial",
-     NET_TRIALS | NET_WEIGHTS | {"ablations", "paper_recipe", "loss_arms", "folds"}
+     NET_TRIALS | NET_WEIGHTS | GOALS | {"ablations", "paper_recipe", "loss_arms", "folds"}
      | {f"weights/{name}" for name in ("example", "sparse", "forest", "wiener")}),
     ("benchmarks/experiments/patch_trials.py", '{"atoms": 256}', '{"atoms": 250}', {"trials_sparse"}),
     ("benchmarks/experiments/tables.py", '(2, 3, 4), ("psnr", "ssim")', '(2, 3, 4), ("ssim", "psnr")',
