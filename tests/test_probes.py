@@ -209,7 +209,7 @@ def test_a_clone_is_stamped_anew_after_a_change_that_changes_no_bit(tmp_path):
         shutil.rmtree(clone / folder)
         shutil.copytree(ROOT / folder, clone / folder, ignore=shutil.ignore_patterns("__pycache__"))
     file, path = clone / EXPERIMENTS[NAME].file, clone / "mffcn_lite" / "metrics" / "error.py"
-    text, old = path.read_text(encoding="utf-8"), "10 * torch.log10(data_range**2 / error)"
+    text, old = path.read_text(encoding="utf-8"), "10 * torch.log10(float(data_range) ** 2 / error)"
     assert old in text
 
     def call(word, new):
@@ -221,10 +221,12 @@ def test_a_clone_is_stamped_anew_after_a_change_that_changes_no_bit(tmp_path):
         return next(line for line in done.stdout.splitlines() if line.startswith(NAME)), done.stderr
 
     before = read(file)
-    assert call("list", "torch.log10(data_range**2 / error) * 20")[0].endswith("out of date: metrics.psnr changed")
-    assert "other numbers" in call("restamp", "torch.log10(data_range**2 / error) * 20")[0]
+    assert call("list", "torch.log10(float(data_range) ** 2 / error) * 20")[0].endswith(
+        "out of date: metrics.psnr changed"
+    )
+    assert "other numbers" in call("restamp", "torch.log10(float(data_range) ** 2 / error) * 20")[0]
     assert read(file) == before
-    assert call("restamp", "torch.log10(data_range**2 / error) * 10")[0].endswith("stamped anew")
+    assert call("restamp", "torch.log10(float(data_range) ** 2 / error) * 10")[0].endswith("stamped anew")
     after = read(file)
     assert numbers(after) == numbers(before)
     assert after["restamped"]["changed"] == ["metrics.psnr"]
