@@ -264,11 +264,11 @@ def test_the_command_writes_exactly_the_keys_that_are_fixed(faces, tmp_path, mon
     assert (end.value.code, printed.err) == (0, "")
     content = json.loads(target.read_text(), parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))
     assert list(content) == ["results", "data", "convention", "environment"]
-    assert all(list(row) == KEYS for row in content["results"])
+    assert all(list(row) == [*KEYS, "trained_for"] for row in content["results"])
     # The control is measured too, so that there is a gain over it, but shown only where it was asked for.
     systems = {name: load_model(name) for name in ("bicubic", "nearest", "wiener")}
     want = summarize(evaluate(systems, faces, (2, 3)))
-    assert content["results"] == [row for row in want if row["model"] != "wiener"]
+    assert content["results"] == [row | {"trained_for": True} for row in want if row["model"] != "wiener"]
     assert all(row["gain_over_wiener"] != 0 for row in content["results"])
     assert (content["data"]["photos"], content["data"]["people"]) == (10, [0, 1, 2, 3, 4])
     assert content["environment"]["torch"] == torch.__version__

@@ -48,7 +48,7 @@ def always(factor):
 
         def fixed(self, generator):
             draws = plan(self, generator)
-            draws.factor = factor
+            draws.factors = [factor] * len(draws.factors)
             return draws
 
         monkeypatch.setattr(Sampler, "plan", fixed)
