@@ -29,6 +29,7 @@ def save_tensors(tensors: dict[str, Tensor], path: str | Path) -> None:
         temporary.write_bytes(safetensors.torch.save(plain))
 
 
+@own_context()
 def load_tensors(path: str | Path) -> dict[str, Tensor]:
     """Read a safetensors file.
 
