@@ -30,9 +30,8 @@ def read_at(
     check_images("hr", hr)
     check_size(size)
     check_number("shift", shift)
-    check_number(
-        "sigma", sigma, at_least=0.125, at_most=1e4, none=True
-    )  # of a narrower one, a centre between two pixels sees none
+    # Of a narrower one, a centre between two pixels sees none.
+    check_number("sigma", sigma, at_least=0.125, at_most=1e4, none=True)
     x, matrices, exact = full(hr), [], {"dtype": torch.float64, "device": "cpu"}
     for old, new in zip(hr.shape[-2:], size, strict=True):
         if not 1 <= new <= old:

@@ -16,7 +16,7 @@ from mffcn_lite.degrade import BICUBIC_A, Images, SmallImages, check_size, resam
 from mffcn_lite.errors import MffcnLiteError, check_number, check_word, described
 from mffcn_lite.models.base import SuperResolver, check_given
 
-MOST_STEPS = 1_000_000
+MOST_STEPS = 20_000
 
 
 class ForwardModel:
