@@ -146,6 +146,14 @@ def speed_goals(name: str, hours: float) -> Experiment:
     )
 
 
+def speed_trials(name: str, hours: float) -> Experiment:
+    """The search for a recipe that is quicker."""
+    names = (name, "nie" if name == "nie" else "l2")
+    return Experiment(
+        f"speed_trials_{name}", "experiments.speed_trials", hours, (name,), names=names, needs=(f"speed_goals_{name}",)
+    )
+
+
 def measurement(name: str, hours: float, names: tuple[str, ...] = SYSTEMS, **more) -> Experiment:
     """Something measured on every shipped system."""
     needs = tuple(f"weights/{one}" for one in SHIPPED)
@@ -178,6 +186,7 @@ _ALL = (
         gpu=True,
     ),
     *(speed_goals(name, hours) for name, hours in {"mffcn": 1.3, "srcnn": 0.6, "nie": 0.6, "fsrcnn": 0.25}.items()),
+    *(speed_trials(name, hours) for name, hours in {"mffcn": 0.8, "srcnn": 0.4, "nie": 0.4, "fsrcnn": 0.2}.items()),
     Experiment("larger", "experiments.larger", 0.1, names=("mffcn", "l2", "wiener", "bicubic"), alone=True, gpu=True),
     Experiment(
         "loss_arms",
