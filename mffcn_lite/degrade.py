@@ -86,6 +86,10 @@ def check_size(size: tuple[int, int]) -> None:
     Raises:
         MffcnLiteError: if it is none.
     """
+    if isinstance(size, tuple | list) and any(isinstance(side, torch.SymInt | Tensor) for side in size):
+        raise MffcnLiteError(
+            f"size (={size}) must be fixed, as a matrix is made for it; trace or export with its numbers"
+        )
     whole = isinstance(size, tuple | list) and all(isinstance(side, Integral) for side in size)
     if not whole or len(size) != 2 or not 1 <= min(size) <= max(size) <= LONGEST:
         raise MffcnLiteError(f"size (={size}) must be a height and a width of at least 1 pixel, and at most {LONGEST}")

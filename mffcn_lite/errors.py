@@ -56,6 +56,10 @@ def check_floats(name: str, tensor: object) -> None:
         remedy = "make a tensor of it, as torch.from_numpy does"
     elif not tensor.is_floating_point():
         remedy = "divide pixels of 0 to 255 by 255"
+    elif tensor.layout is not torch.strided:
+        raise MffcnLiteError(f"{name} must be a dense tensor, not one of layout {tensor.layout}; use to_dense()")
+    elif tensor.dtype.itemsize < 2:
+        remedy = "convert it by .float()"
     else:
         return
     raise MffcnLiteError(f"{name} must be a tensor of floats, not {described(tensor)}; {remedy}")
@@ -71,6 +75,17 @@ def check_images(name: str, images: object) -> None:
     if images.ndim != 4 or not all(images.shape[1:]):
         remedy = "a picture C×H×W becomes a batch of one by [None]" if images.ndim == 3 else "reshape it"
         raise MffcnLiteError(f"{name} must be N×C×H×W, with pixels, not {described(images)}; {remedy}")
+
+
+def check_some(name: str, tensor: object) -> None:
+    """Refuse a tensor that holds no photo, of the argument `name`: there is no mean over none.
+
+    Raises:
+        MffcnLiteError: if it is empty, or no tensor of floats with an axis for photos.
+    """
+    check_floats(name, tensor)
+    if not tensor.ndim or not tensor.numel():
+        raise MffcnLiteError(f"{name} must hold a photo at least, not {described(tensor)}")
 
 
 def check_alike(**tensors: object) -> None:
@@ -186,6 +201,16 @@ def check_number(
     said = " and ".join(f"{words} {bound}" for words, bound in bounds.items() if abs(bound) != math.inf)
     kind = "whole number" if whole else "finite number"
     raise MffcnLiteError(f"{name} (={brief(value)}) must be a {kind} {said}".rstrip() + ", or None" * none)
+
+
+def check_flags(**flags: object) -> None:
+    """Refuse what is neither True nor False, by the names of the arguments: the word "no" would count as yes.
+
+    Raises:
+        MffcnLiteError: if one is another value.
+    """
+    for name, flag in flags.items():
+        check_type(name, flag, bool)
 
 
 def check_numbers(name: str, values: Sequence[object], **bounds: float | int) -> None:

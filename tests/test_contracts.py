@@ -12,7 +12,9 @@ from hypothesis import given as drawn
 from hypothesis import strategies as st
 from public_calls import ALL, CALLS, CLASSES, Each, In, given, marked, quiet
 
+from mffcn_lite.degrade import upsample
 from mffcn_lite.errors import MffcnLiteError, described
+from mffcn_lite.metrics import band_energy_ratio, error_by_band, error_by_place
 
 WRONG = {
     "a picture C×H×W": lambda x: x[0],
@@ -24,6 +26,9 @@ WRONG = {
     "int64": lambda x: x.long(),
     "bool": lambda x: x > 0.5,
     "complex": lambda x: x.to(torch.complex64),
+    "sparse": lambda x: x.to_sparse(),
+    "mkldnn": lambda x: x.to_mkldnn(),
+    "float8": lambda x: x.to(torch.float8_e4m3fn),
     "NumPy": lambda x: x.numpy(),
     "a list": lambda x: x.tolist(),
     "None": lambda x: None,
@@ -207,3 +212,26 @@ def test_any_settings_are_taken_or_refused_in_one_sentence(unchecked, place, val
     name, argument = place
     with quiet(), contextlib.suppress(MffcnLiteError):
         CALLS[name](given(), **firsts(name) | {argument: value})
+
+
+@pytest.mark.parametrize("measure", [error_by_band, band_energy_ratio])
+def test_no_photo_has_no_bands(measure):
+    assert measure(torch.zeros(0, 1, 8, 8), torch.zeros(0, 1, 8, 8)).shape[0] == 0
+
+
+def test_what_lies_elsewhere_is_named(refuses):
+    x = torch.rand(1, 1, 8, 8)
+    where = torch.ones(1, 8, 8, dtype=torch.bool, device="meta")
+    refuses(lambda: error_by_place(x, x, where), "where lies on meta")
+
+
+def test_a_size_that_is_not_fixed_is_said(refuses):
+    refuses(lambda: upsample(torch.rand(1, 1, 8, 8), (torch.tensor(16), torch.tensor(16))), "must be fixed")
+
+    class Twice(torch.nn.Module):
+        def forward(self, x):
+            return upsample(x, (2 * x.shape[2], 2 * x.shape[3]))
+
+    sides = {2: torch.export.Dim("h", min=4, max=64), 3: torch.export.Dim("w", min=4, max=64)}
+    with pytest.raises(Exception, match="must be fixed"):
+        torch.export.export(Twice(), (torch.rand(1, 1, 8, 9),), dynamic_shapes=(sides,))

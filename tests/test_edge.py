@@ -253,3 +253,111 @@ def test_a_sheet_of_something_else_is_replaced_only_if_that_is_said(run, data):
     assert "--overwrite" in error
     assert run("show", data, "--out", "sheet.png", "--columns", "2", "--overwrite")[0] == 0
     assert Path("sheet.png").read_bytes() != before
+
+
+@pytest.mark.parametrize("where", ["folder", "file/r.json", "/proc/none/r.json", "nul\0.json"])
+def test_results_that_cannot_be_written_are_refused_before_anything_is_measured(run, data, monkeypatch, where):
+    Path("folder").mkdir()
+    Path("file").write_text("")
+    monkeypatch.setattr("mffcn_lite.evaluation.evaluate", None)
+    status, out, err = run("evaluate", "--data", data, "--models", "bicubic", "--factors", "2", "--json", where)
+    assert (status, out) == (2, "")
+    assert err.count("\n") == 1
+    assert "cannot write" in err
+
+
+def test_where_results_can_no_longer_be_written_they_are_printed_all_the_same(run, data, monkeypatch):
+    def fail(*_):
+        raise MffcnLiteError("cannot write r.json: No space left on device; free the place or name another")
+
+    monkeypatch.setattr("mffcn_lite.files.write_json", fail)
+    status, out, err = run("evaluate", "--data", data, "--models", "bicubic", "--factors", "2", "--json", "r.json")
+    assert status == 2
+    assert "PSNR" in out
+    assert "bicubic" in out
+    assert err.startswith("mffcn-lite: cannot write r.json")
+
+
+def test_where_nobody_reads_the_names_of_results_no_photo_is_blamed(run, data, monkeypatch):
+    Image.new("L", (8, 8)).save("a.png")
+
+    class Gone:
+        def write(self, text):
+            raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr("builtins.print", lambda *_, **__: Gone().write(""))
+    status, _, err = run("reconstruct", "a.png", "--out", "new", "--model", "bicubic", "--factor", "2")
+    assert status == 2
+    assert "cannot read" not in err
+    assert Path("new/a-bicubic-x2.png").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_changes_nothing(number):
+    """While the command cleans up, says so, and ends."""
+    program = f"""
+import atexit, os, signal, sys, time
+from mffcn_lite import cli
+atexit.register(lambda: (os.kill(os.getpid(), {number}), time.sleep(0.2)))
+def work(**_):
+    try:
+        os.kill(os.getpid(), {number})
+        time.sleep(9)
+    finally:
+        os.kill(os.getpid(), {number})
+        time.sleep(0.2)
+cli.main(work)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, "mffcn-lite: interrupted; nothing was left half-written\n")
+
+
+def test_a_signal_after_the_end_changes_nothing():
+    program = f"""
+import atexit, os, signal
+from mffcn_lite import cli
+atexit.register(lambda: os.kill(os.getpid(), {signal.SIGINT}))
+cli.main(lambda **_: 0)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("value", ["abc", "nan", "inf", "1e400", "--"])
+@pytest.mark.parametrize("column", ["left_x", "left_y", "right_x", "right_y"])
+def test_eyes_that_are_no_numbers_are_one_sentence(data, refuses, column, value):
+    from mffcn_lite.data import load_faces
+    from mffcn_lite.data.prepare.sheet import write_sheet
+
+    row = {"name": "p0", "left_x": "1", "left_y": "1", "right_x": "9", "right_y": "1"} | {column: value}
+    refuses(lambda: write_sheet(load_faces(data), [row] * 10, "s.png"), column, "p0", "faces.csv")
+    empty = {**row, column: ""}
+    if column.endswith("y"):  # an eye that has one of two numbers
+        refuses(lambda: write_sheet(load_faces(data), [empty] * 10, "s.png"), column, "faces.csv")
+    assert not Path("s.png").exists()
+
+
+@pytest.mark.parametrize("place", ["..", ".", "../set", "sub/.."])
+def test_a_sheet_is_called_after_the_folder_that_is_meant(run, data, monkeypatch, place):
+    inside = Path(data) / "sub"
+    if place == "..":
+        inside.mkdir()
+        monkeypatch.chdir(inside)
+    else:
+        monkeypatch.chdir(data)
+        inside.mkdir()
+    assert run("show", place)[0] == 0
+    assert Path(data).with_name("set.png").is_file()
+
+
+def test_words_out_of_a_file_do_not_command_the_terminal(run, data):
+    path = Path(data) / "card.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"redistribution": "may\x1b[2J not\x07"}))
+    status, out, _ = run("show", data, "--out", "sheet.png")
+    assert status == 0
+    assert "\x1b" not in out
+    assert r"may\x1b[2J not\x07" in out
+    status, _, err = run("evaluate", "--data", "no\x1b[31mwhere")
+    assert status == 2
+    assert "\x1b" not in err

@@ -16,7 +16,15 @@ from torch import Tensor, nn
 
 from mffcn_lite.context import full, full_precision
 from mffcn_lite.degrade import Images
-from mffcn_lite.errors import MffcnLiteError, check_alike, check_images, check_number, check_pair, check_word
+from mffcn_lite.errors import (
+    MffcnLiteError,
+    check_alike,
+    check_images,
+    check_number,
+    check_pair,
+    check_some,
+    check_word,
+)
 from mffcn_lite.features import FeatureNetwork, check_shown
 
 Reduction = Literal["sum", "mean"]
@@ -56,9 +64,11 @@ def distance(
         MffcnLiteError: for an unknown norm or reduction, or maps that cannot be compared.
     """
     check_alike(a=a, b=b)
+    check_some("a", a)
     check_word("norm", norm, NORMS)
     check_word("reduction", reduction, ("sum", "mean"))
-    apart, entries = full(a).flatten(1) - full(b).flatten(1), 1 if reduction == "sum" else a[0].numel()
+    apart = full(a).reshape(len(a), -1) - full(b).reshape(len(b), -1)
+    entries = 1 if reduction == "sum" else a[0].numel()
     if norm == "squared":
         return apart.square().mean() if reduction == "mean" else apart.square().sum() / len(a)
     # vector_norm, not a root of a sum: its gradient at 0 is defined.
@@ -159,6 +169,7 @@ def total_variation(x: Images, reduction: Reduction = "sum", form: str = "square
         MffcnLiteError: if `x` holds integers, or a word is unknown.
     """
     check_images("x", x)
+    check_some("x", x)
     check_word("reduction", reduction, ("sum", "mean"))
     check_word("form", form, FORMS)
     x = full(x)

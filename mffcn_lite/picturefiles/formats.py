@@ -1,6 +1,7 @@
 """Which files are pictures that are read, whatever they are called, and how Pillow would read them."""
 
 import io
+import re
 
 from PIL import Image, UnidentifiedImageError
 
@@ -59,3 +60,14 @@ def layout(file: Image.Image) -> tuple[str, str, int]:
     raw, *others = arguments if isinstance(arguments, tuple) else (arguments,)
     largest = others[-1] if others and decoder.startswith("ppm") else 0
     return decoder, str(raw), largest or 0
+
+
+def has_another(file: Image.Image, content: bytes) -> bool:
+    """Whether behind the numbers of a Netpbm file, as bytes or as words, another picture begins."""
+    decoder, raw, largest = layout(file)
+    start, bands = file.tile[0][2], len(file.getbands())
+    if decoder == "ppm_plain":
+        return re.search(rb"\sP[1-7]\s", re.sub(rb"#[^\r\n]*", b"", content[start:])) is not None
+    bits = 1 if raw.startswith("1") else 16 if ";16" in raw or largest > 255 else 8
+    rows = file.height * -(-file.width * bands * bits // 8)
+    return re.match(rb"\s*P[1-7]\s", content[start + rows :]) is not None

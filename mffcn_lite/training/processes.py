@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, distributed, nn
 
 from mffcn_lite.device import choose_device
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, brief
 
 
 def join(device: str = "auto") -> torch.device:
@@ -22,9 +22,9 @@ def join(device: str = "auto") -> torch.device:
     Raises:
         MffcnLiteError: as `choose_device`, or if the others cannot be reached.
     """
-    chosen, count = choose_device(device), int(os.environ.get("WORLD_SIZE", "1"))
+    chosen, count = choose_device(device), _said("WORLD_SIZE", 1)
     if count > 1 and chosen.type == "cuda":
-        chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
+        chosen = torch.device("cuda", _said("LOCAL_RANK") % torch.cuda.device_count())
         torch.cuda.set_device(chosen)
     if count > 1 and not distributed.is_initialized():
         try:
@@ -33,6 +33,24 @@ def join(device: str = "auto") -> torch.device:
         except (ValueError, RuntimeError) as error:
             raise MffcnLiteError(f"{count} processes did not find each other ({error}); see torchrun --help") from error
     return chosen
+
+
+def _said(name: str, otherwise: int = 0) -> int:
+    """A number that torchrun puts into the environment."""
+    text = os.environ.get(name, str(otherwise))
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) >= otherwise):
+        expected = f"must be a whole number of at least {otherwise}, as torchrun sets it"
+        raise MffcnLiteError(f"{name} (={brief(text)}) {expected}; unset it")
+    return int(text)
+
+
+def speaks() -> bool:
+    """Whether this process, of those that torchrun started, is the one that speaks; known before they meet.
+
+    Raises:
+        MffcnLiteError: if the environment says nonsense.
+    """
+    return _said("WORLD_SIZE", 1) == 1 or _said("RANK") == 0
 
 
 def rank() -> int:

@@ -16,9 +16,11 @@ from torch import Tensor
 from mffcn_lite.checkpoint import card_hash, load_model, save_model
 from mffcn_lite.data import SETS, FaceSet, load_faces, people_for_training
 from mffcn_lite.degrade import small_size
+from mffcn_lite.device import out_of_memory
 from mffcn_lite.errors import MffcnLiteError, check_number, check_types
-from mffcn_lite.files import as_stored, read_json, sha256_once, write_json
+from mffcn_lite.files import as_stored, json_bytes, read_json, sha256_once, write_json
 from mffcn_lite.models import SuperResolver, create_model, system_class
+from mffcn_lite.progress import say
 from mffcn_lite.provenance import describe_environment
 from mffcn_lite.shipped import SYSTEMS
 from mffcn_lite.training import processes
@@ -227,6 +229,7 @@ def plan_run(
     if board:
         load_writer()
     settings, environment = describe_run(data, model, config, faces, people), describe_environment(chosen)
+    json_bytes("run.json", settings | {"data_card": faces.card})  # what can't be stored is refused now, not at the end
     if like is not None:
         check_likeness(settings, like)
     return Run(model, faces, validation, config, chosen, settings, environment)
@@ -248,8 +251,8 @@ def check_compiler(mode: str, device: torch.device) -> None:
 
 
 @contextlib.contextmanager
-def enter_folder(folder: Path, run: Run, resume: bool) -> Iterator[TrainingState]:
-    """Put a run's folder in order and keep other runs out of it; the state to begin or to go on with.
+def enter_folder(folder: Path, run: Run, resume: bool) -> Iterator[TrainingState | None]:
+    """Put a run's folder in order and keep other runs out of it; the state to begin or to go on with, None at its end.
 
     Raises:
         MffcnLiteError: as `check_folder` and `locked`, or if no checkpoint is whole.
@@ -273,18 +276,25 @@ def enter_folder(folder: Path, run: Run, resume: bool) -> Iterator[TrainingState
         if not first:
             processes.wait()
             check_folder(folder, run.settings, resume=True)
-        state.run = read_json(folder / "run.json").get("settings_sha256")
-        restore_state(folder / "checkpoints", state)  # of a new run there is none
+        settings = {**run.settings, "threads": read_description(folder)[-1]["threads"] or torch.get_num_threads()}
+        state.run = settings_hash(settings)
+        if is_finished(folder, settings):  # whatever became of its checkpoints
+            state = None
+        elif not restore_state(folder / "checkpoints", state) and resume and first:
+            say(f"{folder} has no checkpoint: its run begins again with the first step")
         if first:
             processes.wait()
         yield state
 
 
-def is_finished(folder: Path) -> bool:
-    """Whether all that a run leaves is there, and its network can be loaded."""
+def is_finished(folder: Path, settings: dict) -> bool:
+    """Whether all that a run leaves is there, its network is whole, and its card says that it came of `settings`."""
     try:
-        load_model(folder)
+        card = load_model(folder).card
     except MffcnLiteError:
+        return False
+    said = {key: card[key] for key in settings if card.get(key) is not None}  # a card of before says less
+    if "config" not in said or settings_hash(said) != settings_hash({key: settings[key] for key in said}):
         return False
     return all((folder / name).is_file() for name in WRITTEN)
 
@@ -303,8 +313,6 @@ def train_in_folder(
         MffcnLiteError: as `run_training`, for what happens on the way.
     """
     config = run.config
-    if state.step >= config.steps and is_finished(folder):
-        return True
     recorder = Recorder(folder, config, state, run.faces, run.validation, run.device, board, on_progress)
     with StopSignal() as stop:
 
@@ -313,7 +321,7 @@ def train_in_folder(
             return stop.received
 
         try:
-            with out_of_memory(config):
+            with memory_for(config):
                 train(run.model, run.faces, config, state=state, stop_after=stop_after, on_step=on_step)
             recorder.settle()
         finally:
@@ -335,13 +343,12 @@ def train_in_folder(
 
 
 @contextlib.contextmanager
-def out_of_memory(config: TrainingConfig) -> Iterator[None]:
-    """Turn torch's error into a sentence; memory was looked at before, but others may have taken some since."""
+def memory_for(config: TrainingConfig) -> Iterator[None]:
+    """Turn the error into a sentence; memory was looked at before, but others may have taken some since."""
     try:
         yield
-    except RuntimeError as error:
-        text = str(error)
-        if not isinstance(error, torch.cuda.OutOfMemoryError) and "allocate memory" not in text:
+    except (MemoryError, RuntimeError) as error:
+        if not out_of_memory(error):
             raise
         raise MffcnLiteError(
             f"out of memory with batch (={config.batch}); try --set batch={max(1, config.batch // 2)}"
@@ -386,4 +393,4 @@ def run_training(
     """
     run, folder = plan_run(data, model_name, config, arguments or {}, device, board, like), Path(folder)
     with enter_folder(folder, run, resume) as state:
-        return train_in_folder(folder, run, state, stop_after, board, on_progress)
+        return state is None or train_in_folder(folder, run, state, stop_after, board, on_progress)
