@@ -466,7 +466,7 @@ def test_what_names_no_file_is_one_sentence(refuses, path):
 
 
 def test_weights_that_share_their_memory_are_saved(tmp_path):
-    model = create_model("mffcn", width=4, depth=4)
+    model = create_model("mffcn", width=4, depth=5)
     first, second = model.layers[1].branches[0], model.layers[2].branches[0]
     first.weight = second.weight
     assert first.weight.shape == second.weight.shape

@@ -792,7 +792,7 @@ def test_a_contact_sheet_marks_the_eyes(tree, tmp_path, refuses):
 def test_photos_in_the_hidden_folder_are_refused_and_stay(tmp_path, refuses, below):
     root = tmp_path / ".set.partial" / below
     root.mkdir(parents=True)
-    Image.fromarray(picture_files.noise(40, 40)).save(root / "pixels")  # a name that the journal has too
+    Image.fromarray(picture_files.noise(40, 40)).save(root / "pixels", "PNG")  # a name that the journal has too
     photos = [Photo(source="pixels", path=root / "pixels", name="p", person="0", find_eyes=None)]
     before = content(tmp_path)
     refuses(lambda: preparing.prepare(photos, tmp_path / "set", {}), ".set.partial", "removed at the end")
@@ -801,7 +801,7 @@ def test_photos_in_the_hidden_folder_are_refused_and_stay(tmp_path, refuses, bel
 
 def test_photos_behind_a_link_into_the_hidden_folder_are_refused_and_stay(tmp_path, refuses):
     (tmp_path / ".set.partial").mkdir()
-    Image.fromarray(picture_files.noise(40, 40)).save(tmp_path / ".set.partial" / "pixels")
+    Image.fromarray(picture_files.noise(40, 40)).save(tmp_path / ".set.partial" / "pixels", "PNG")
     (tmp_path / "photos").symlink_to(tmp_path / ".set.partial")
     photos = [Photo(source="pixels", path=tmp_path / "photos" / "pixels", name="p", person="0")]
     before = content(tmp_path)

@@ -5,6 +5,8 @@ import sys
 import threading
 import warnings
 
+import pytest
+
 from mffcn_lite import progress
 from mffcn_lite.progress import quiet
 
