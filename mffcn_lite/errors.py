@@ -57,7 +57,7 @@ def check_floats(name: str, tensor: object) -> None:
     elif not tensor.is_floating_point():
         remedy = "divide pixels of 0 to 255 by 255"
     elif tensor.layout is not torch.strided:
-        raise MffcnLiteError(f"{name} must be a dense tensor, not one of layout {tensor.layout}; use to_dense()")
+        remedy = f"it is laid out as {tensor.layout}: make it dense by to_dense()"
     elif tensor.dtype.itemsize < 2:
         remedy = "convert it by .float()"
     else:

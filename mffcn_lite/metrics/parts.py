@@ -54,6 +54,8 @@ def error_by_band(sr: Images, hr: Images, bands: int = 8) -> Float64[Tensor, "ba
     """
     check_number("bands", bands, at_least=1, at_most=MOST_BANDS, whole=True)
     error = _error(sr, hr)
+    if not len(error):  # of which there is no Fourier transform
+        return error.new_zeros(0, bands + 1)
     power = torch.fft.fft2(error).abs().square().mean(1) / error.shape[2:].numel() ** 2
     down, across = (torch.fft.fftfreq(side, device=sr.device, dtype=torch.float64) for side in sr.shape[-2:])
     band = ((down[:, None] ** 2 + across**2).sqrt() * 2 * bands).long().clamp(max=bands).flatten()
