@@ -56,6 +56,8 @@ def check_floats(name: str, tensor: object) -> None:
         remedy = "make a tensor of it, as torch.from_numpy does"
     elif not tensor.is_floating_point():
         remedy = "divide pixels of 0 to 255 by 255"
+    elif tensor.is_nested:
+        raise MffcnLiteError(f"{name} must be a tensor of one shape, not a nested one; give its parts one by one")
     elif tensor.layout is not torch.strided:
         remedy = f"it is laid out as {tensor.layout}: make it dense by to_dense()"
     elif tensor.dtype.itemsize < 2:
@@ -164,7 +166,8 @@ def check_word(name: str, value: object, choices: tuple[object, ...]) -> None:
     Raises:
         MffcnLiteError: if it is none of them.
     """
-    if value not in choices:
+    plain = isinstance(value, str | int | float | NoneType)  # of anything else, `in` may ask too much
+    if not plain or value not in choices:
         known = ", ".join(f'"{choice}"' if isinstance(choice, str) else str(choice) for choice in choices)
         raise MffcnLiteError(f"{name} (={brief(value)}) must be one of {known}")
 

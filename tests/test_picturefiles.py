@@ -642,3 +642,64 @@ def test_two_pictures_in_a_row_are_two(content):
     for between in (b"", b"\n", b" \n\t"):
         with pytest.raises(Unusable, match="another picture"):
             decode(content + between + content)
+
+
+def nclx(primaries, transfer):
+    """An AVIF of a red and a grey whose own code for colours is this."""
+    levels = np.repeat(np.array([[[234, 51, 35], [128, 128, 128]]], np.uint8), 8, axis=0).repeat(8, axis=1)
+    content = bytearray(encoded(Image.fromarray(levels), "AVIF", quality=100, subsampling="4:4:4"))
+    place = content.find(b"nclx")
+    assert place > 0
+    content[place + 4 : place + 8] = struct.pack(">HH", primaries, transfer)
+    return bytes(content)
+
+
+@pytest.mark.skipif("AVIF" not in Image.SAVE, reason="this Pillow has no AVIF")
+@pytest.mark.parametrize(("primaries", "transfer", "red", "grey"), CICP)
+def test_an_avifs_own_code_for_colours_is_heeded(primaries, transfer, red, grey):
+    picture = decode(nclx(primaries, transfer))
+    assert picture.tagged
+    assert np.abs(picture.pixels[4, [4, 12]].astype(int) - [red, (grey,) * 3]).max() <= 4
+    assert not decode(nclx(2, 2)).tagged  # unspecified
+
+
+@pytest.mark.skipif("AVIF" not in Image.SAVE, reason="this Pillow has no AVIF")
+@pytest.mark.parametrize("code", [(9, 16), (9, 18), (300, 13), (1, 300)])
+def test_an_avif_of_a_wider_range_is_refused(code):
+    with pytest.raises(Unusable, match="save it as sRGB"):
+        decode(nclx(*code))
+
+
+@pytest.mark.parametrize("masks", [(0xF800, 0x07E0, 0x1F), (0x7C00, 0x03E0, 0x1F)], ids=["565", "555"])
+def test_a_bmp_of_16_bits_a_pixel_has_8_a_channel(masks):
+    rows = struct.pack("<HH", masks[0], masks[1])
+    header = struct.pack("<IiiHHIIiiII", 40, 2, 1, 1, 16, 3, len(rows), 0, 0, 0, 0) + struct.pack("<III", *masks)
+    start = 14 + len(header)
+    picture = decode(b"BM" + struct.pack("<IHHI", start + len(rows), 0, 0, start) + header + rows)
+    assert picture.pixels.dtype == np.uint8
+    assert picture.pixels.tolist() == [[[255, 0, 0], [0, 255, 0]]]
+
+
+BEYOND = [b"P2 2 2 255 1 2 3 999", b"P2 2 2 100 1 2 3 200", b"P5 2 2 100 " + bytes([1, 2, 3, 200])]
+BEYOND += [b"P6 1 1 100 " + bytes([1, 2, 101]), b"P5 2 1 1000 " + struct.pack(">HH", 1, 1001), b"P3 1 1 7 1 2 8"]
+
+
+@pytest.mark.parametrize("content", BEYOND)
+def test_netpbm_numbers_above_the_largest_are_damage(content):
+    with pytest.raises(Unusable, match="damaged"):
+        decode(content)
+
+
+@pytest.mark.parametrize("clear", [[], [(b"tRNS", b"\0\1")]])
+def test_a_colour_beyond_the_palette_is_damage(clear):
+    palette = (b"PLTE", bytes(range(6)))
+    assert decode(png(2, 1, 8, 3, b"\0\0\1", palette, *clear)).pixels.shape == (1, 2, 3)
+    with pytest.raises(Unusable, match="beyond its palette"):
+        decode(png(2, 1, 8, 3, b"\0\0\2", palette, *clear))
+
+
+def test_a_tiff_is_one_even_if_its_directory_is_not_there_yet():
+    content = encoded(Image.fromarray(noise(300, 400, 3)), "TIFF")
+    for head in (content, content[:1000], b"MM\0*" + bytes(9), b"II+\0" + bytes(9)):
+        assert is_picture(io.BytesIO(head))
+    assert not is_picture(io.BytesIO(b"II, the second part of a story"))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from mffcn_lite.context import full_precision
 from mffcn_lite.degrade import Images, SmallImages
-from mffcn_lite.errors import MffcnLiteError, check_flags, check_number
+from mffcn_lite.errors import MffcnLiteError, check_beside, check_flags, check_floats, check_number, described
 from mffcn_lite.models.patches import PatchModel, derivatives
 from mffcn_lite.models.reconstruction import BackProjection
 from mffcn_lite.progress import quiet
@@ -30,8 +30,14 @@ def orthogonal_matching_pursuit(
         atoms: of length 1.
 
     Raises:
-        MffcnLiteError: if there are not `count` atoms.
+        MffcnLiteError: if there are not `count` atoms, or they do not fit the signals.
     """
+    check_floats("signals", signals)
+    check_floats("atoms", atoms)
+    check_beside("signals", signals, "atoms", atoms)
+    alike = signals.ndim == atoms.ndim == 2 and (signals.shape[1], signals.dtype) == (atoms.shape[1], atoms.dtype)
+    if not alike:
+        raise MffcnLiteError(f"signals ({described(signals)}) must have the components of atoms ({described(atoms)})")
     check_number("count", count, at_least=1, at_most=len(atoms), whole=True)
     gram, correlation = atoms @ atoms.T, signals @ atoms.T
     chosen = torch.zeros(len(signals), 0, dtype=torch.long, device=signals.device)

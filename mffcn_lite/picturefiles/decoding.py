@@ -10,7 +10,7 @@ from scipy import ndimage
 
 from mffcn_lite.picturefiles import colour
 from mffcn_lite.picturefiles.deep import has_16_bits, read_16_bits
-from mffcn_lite.picturefiles.formats import Unusable, has_another, identify, layout
+from mffcn_lite.picturefiles.formats import Unusable, check_netpbm, find_nclx, identify, layout
 from mffcn_lite.picturefiles.png import check_rows, find_chunk
 
 MAX_PIXELS = 80_000_000
@@ -78,7 +78,8 @@ def decode(content: bytes) -> Picture:
     except Image.DecompressionBombError as error:
         raise _too_large() from error
     except Exception as error:  # on a damaged file, its decoders raise whatever there is
-        if "too large" in str(error):  # Pillow's bound on text and profiles, so that a small file is no bomb
+        # Pillow's bound on text and profiles, so that a small file is no bomb.
+        if content.startswith(b"\x89PNG") and "too large" in str(error):
             raise Unusable("too large inside: has a text or profile of over 1 MB; save it without") from error
         words = " ".join(str(error).split()) or type(error).__name__
         raise Unusable(f"damaged: cannot be read as a picture ({words}); copy or save it again") from error
@@ -98,8 +99,8 @@ def _refuse(file: Image.Image, deep: bool, content: bytes) -> None:
     # The further ones of a telephone's MPO are the same photo, smaller or in depth.
     if file.format != "MPO" and (count := getattr(file, "n_frames", 1)) > 1:
         raise Unusable(f"several pictures: holds {count} pictures; save the one that you mean alone")
-    if file.format == "PPM" and has_another(file, content):
-        raise Unusable("several pictures: holds another picture behind the first; save the one that you mean alone")
+    if file.format == "PPM":
+        check_netpbm(file, content)
     signed = max(tags.get(TIFF_SIGNS, (1,))) > 1
     if signed or (deep and tags.get(TIFF_PLANES) == 2) or (not deep and file.mode in ("I", "F")):
         raise Unusable(f"unknown numbers: holds numbers of the kind {file.mode}, not 8 bits or 16; save it with 8 bits")
@@ -112,6 +113,8 @@ def _read_8_bits(file: Image.Image) -> tuple[np.ndarray, np.ndarray | None, bool
     if file.mode in ("CMYK", "LAB"):
         converted = colour.convert_by_tables(file, file.info.get("icc_profile"))
         return np.asarray(converted or file.convert("RGB")), None, converted is not None
+    if file.mode == "P" and file.getextrema()[1] >= len(file.palette.palette) // len(file.palette.mode):
+        raise Unusable("damaged: has pixels of colours beyond its palette; copy or save it again")
     key = file.info.get("transparency")
     if file.mode in ("1", "L") and isinstance(key, int):
         # Pillow spreads the values of few bits over 0 to 255, but not the one that is transparent.
@@ -123,7 +126,11 @@ def _read_8_bits(file: Image.Image) -> tuple[np.ndarray, np.ndarray | None, bool
 
 def _to_srgb(file: Image.Image, pixels: np.ndarray, content: bytes) -> tuple[np.ndarray, bool]:
     """(grey or RGB pixels as sRGB, whether the file says what they are); a damaged profile says nothing."""
-    profile, code = file.info.get("icc_profile"), find_chunk(content, b"cICP") if file.format == "PNG" else None
+    profile, code = file.info.get("icc_profile"), None
+    if file.format == "PNG":
+        code = find_chunk(content, b"cICP")
+    elif file.format == "AVIF" and not profile:
+        code = find_nclx(content)
     if code is not None:  # goes before all others
         said = colour.from_code(code)
         if said is None:

@@ -20,7 +20,7 @@ def has_16_bits(file: Image.Image) -> bool:
     if file.format == "TIFF":
         return max(file.tag_v2.get(TIFF_BITS, (1,))) in (12, 16) and file.mode not in ("I", "F", "CMYK")
     _, raw, largest = layout(file)
-    return ";16" in raw or largest > 255
+    return (";16" in raw and not raw.startswith("BGR")) or largest > 255  # "BGR;16" has 16 bits a pixel
 
 
 def read_16_bits(file: Image.Image, content: bytes) -> tuple[np.ndarray, np.ndarray | None, None]:
