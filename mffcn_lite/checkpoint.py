@@ -43,7 +43,7 @@ def load_tensors(path: str | Path) -> dict[str, Tensor]:
         MffcnLiteError: if the file is missing, cut short, or of another kind (a pickle, for instance).
     """
     try:
-        return safetensors.torch.load_file(path)
+        return safetensors.torch.load(Path(path).read_bytes())  # load_file takes no path that is not UTF-8
     except OSError as error:
         raise MffcnLiteError(f"cannot read {path}: {error.strerror or error}") from error
     except safetensors.SafetensorError as error:

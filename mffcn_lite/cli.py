@@ -189,12 +189,16 @@ def reconstruct(
     from mffcn_lite.progress import Reporter
 
     system = load_model(model, choose_device(device))
-    failures = []
+    targets = [out / f"{stem}-{called(model)}-x{times}.png" for stem in stems]
+    sources = {os.path.realpath(image) for image in images}
+    if taken := [target for target in targets if os.path.realpath(target) in sources]:
+        raise MffcnLiteError(f"{taken[0]} is one of the photos, and its place is a result's; name another --out")
+    failures, unsaid = [], None
     with Reporter("enlarging", len(images)) as reporter:
-        for image in images:
+        for image, target in zip(images, targets, strict=True):
             try:
-                target = out / f"{image.stem}-{called(model)}-x{times}.png"
                 inputs = {"model": system.name, "weights": system.card.get("weights_sha256"), "factor": times}
+                inputs["arguments"] = system.card["arguments"]
                 made_from = content_hash(inputs | {"picture": sha256(image) if image.is_file() else None})
                 check_replaceable(target, made_from, overwrite)
                 enlarge_file(system, image, target, times, made_from)
@@ -203,10 +207,16 @@ def reconstruct(
             except OSError as error:
                 failures.append(f"cannot read {image}: {error.strerror or error}")
             else:
-                print(target)
+                try:
+                    print(target, flush=True)
+                except OSError as error:  # nobody reads it, or its disk is full: the photos are enlarged all the same
+                    unsaid = error
+                    silence(sys.stdout)
             reporter.update(reporter.done + 1)
     if failures:
         raise MffcnLiteError("; ".join(failures))
+    if unsaid is not None:
+        raise unsaid
 
 
 @app.command()

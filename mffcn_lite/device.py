@@ -37,7 +37,7 @@ def find_device(device: str | torch.device) -> torch.device:
     return found
 
 
-def out_of_memory(error: Exception) -> bool:
+def is_out_of_memory(error: Exception) -> bool:
     """Whether that is what an error says: Python's, torch's or a GPU's."""
     kinds = MemoryError, torch.cuda.OutOfMemoryError
     return isinstance(error, kinds) or (isinstance(error, RuntimeError) and "allocate memory" in str(error))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mffcn_lite.context import full_precision
 from mffcn_lite.data.prepare.sources import read_photo
-from mffcn_lite.device import out_of_memory
+from mffcn_lite.device import is_out_of_memory
 from mffcn_lite.enlarging import RGB_TO_YCBCR as RGB_TO_YCBCR
 from mffcn_lite.enlarging import TILE, check_picture, enlarged_rows, refuse_beyond
 from mffcn_lite.errors import MffcnLiteError, check_finite, check_values
@@ -56,7 +56,7 @@ def memory_for(path: str | Path) -> Iterator[None]:
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise MffcnLiteError(f"{path} is too large for the memory that is free; make it smaller") from error
 

@@ -24,6 +24,7 @@ from mffcn_lite.checkpoint import load_model, save_tensors
 from mffcn_lite.data import FaceSet, load_faces, save_faces, split_by_person
 from mffcn_lite.degrade import degrade
 from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.features import create_features
 from mffcn_lite.files import content_hash, sha256
 from mffcn_lite.models import create_model
 from mffcn_lite.training import TrainingConfig, TrainingState, processes, runs, train
@@ -1013,3 +1014,41 @@ def test_a_process_is_silent_only_beside_others(monkeypatch, rank, size, speaks)
     if size is not None:
         monkeypatch.setenv("WORLD_SIZE", size)
     assert processes.speaks() is speaks
+
+
+def with_weights(place):
+    objective = {"features": "vgg19-imagenet", "layer": "conv1_1", "texture": 0, "weights": str(place)}
+    return {"loss": "objective", "objective": objective, "factors": (2,)}
+
+
+def test_a_run_with_weights_of_its_loss_is_resumed_from_anywhere_and_after_they_moved(tmp_path, monkeypatch, refuses):
+    images = np.random.default_rng(0).integers(0, 256, (10, 1, 16, 16), dtype=np.uint8)
+    save_faces(FaceSet(images, np.arange(10), [f"p{i}" for i in range(10)], {}), tmp_path / "set")
+    data, here, there = str(tmp_path / "set"), tmp_path / "here", tmp_path / "there"
+    here.mkdir(), there.mkdir()
+    monkeypatch.chdir(here)
+    save_tensors(create_features("random", "conv1_1").state_dict(), "w.safetensors")
+    short("whole", data, **with_weights("w.safetensors"))()
+    short("run", data, **with_weights("w.safetensors"))(stop_after=3)
+    shutil.copytree("run", "moved")
+    monkeypatch.chdir(there)
+    _, _, _, config, _ = read_description(here / "run")
+    assert run_training(here / "run", data, "srcnn", config, resume=True)  # as the command does without options
+    (here / "w.safetensors").rename("elsewhere.safetensors")
+    assert short(here / "moved", data, **with_weights("elsewhere.safetensors"))(resume=True)
+    want = load_file(here / "whole" / "model.safetensors")
+    for name in ("run", "moved"):
+        found = load_file(here / name / "model.safetensors")
+        assert all(torch.equal(found[key], value) for key, value in want.items())
+    other = create_features("random", "conv1_1", seed=1).state_dict()
+    save_tensors(other, "elsewhere.safetensors")
+    again = short(here / "moved", data, **with_weights("elsewhere.safetensors"))
+    refuses(lambda: again(resume=True), "weights_hash")
+
+
+def test_a_folder_whose_name_is_no_text_can_be_resumed(data, tmp_path):
+    folder = tmp_path / "r\udcff"
+    short(tmp_path / "run", data)(stop_after=3)
+    (tmp_path / "run").rename(folder)
+    assert short(folder, data)(resume=True)
+    assert load_model(folder).name == "srcnn"

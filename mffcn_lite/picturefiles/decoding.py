@@ -79,7 +79,7 @@ def decode(content: bytes) -> Picture:
         raise _too_large() from error
     except Exception as error:  # on a damaged file, its decoders raise whatever there is
         # Pillow's bound on text and profiles, so that a small file is no bomb.
-        if content.startswith(b"\x89PNG") and "too large" in str(error):
+        if content.startswith(b"\x89PNG") and "too large" in str(error).lower():
             raise Unusable("too large inside: has a text or profile of over 1 MB; save it without") from error
         words = " ".join(str(error).split()) or type(error).__name__
         raise Unusable(f"damaged: cannot be read as a picture ({words}); copy or save it again") from error

@@ -6,12 +6,15 @@ process and two give the same curve, but for rounding.
 
 import atexit
 import os
+import signal
+import threading
 
 import torch
 from torch import Tensor, distributed, nn
 
 from mffcn_lite.device import choose_device
 from mffcn_lite.errors import MffcnLiteError, brief
+from mffcn_lite.progress import say
 
 
 def join(device: str = "auto") -> torch.device:
@@ -27,11 +30,21 @@ def join(device: str = "auto") -> torch.device:
         chosen = torch.device("cuda", _said("LOCAL_RANK") % torch.cuda.device_count())
         torch.cuda.set_device(chosen)
     if count > 1 and not distributed.is_initialized():
+        if _said("RANK") >= count:
+            raise MffcnLiteError(f"RANK (={_said('RANK')}) must be below WORLD_SIZE (={count}), as torchrun sets it")
+        say(f"waiting for {count} processes to meet")
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        main = threading.current_thread() is threading.main_thread()
         try:
+            for number in before if main else ():  # Python's own handlers are not called while torch waits
+                signal.signal(number, signal.SIG_DFL)
             distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
             atexit.register(distributed.destroy_process_group)
         except (ValueError, RuntimeError) as error:
             raise MffcnLiteError(f"{count} processes did not find each other ({error}); see torchrun --help") from error
+        finally:
+            for number, handler in before.items() if main else ():
+                signal.signal(number, handler)
     return chosen
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from mffcn_lite.checkpoint import card_hash, load_model, save_model
 from mffcn_lite.data import SETS, FaceSet, load_faces, people_for_training
 from mffcn_lite.degrade import small_size
-from mffcn_lite.device import out_of_memory
+from mffcn_lite.device import is_out_of_memory
 from mffcn_lite.errors import MffcnLiteError, check_number, check_types
 from mffcn_lite.files import as_stored, json_bytes, read_json, sha256_once, write_json
 from mffcn_lite.models import SuperResolver, create_model, system_class
@@ -25,7 +25,7 @@ from mffcn_lite.provenance import describe_environment
 from mffcn_lite.shipped import SYSTEMS
 from mffcn_lite.training import processes
 from mffcn_lite.training.config import TrainingConfig, read_config
-from mffcn_lite.training.loop import TrainingState, train
+from mffcn_lite.training.loop import TrainingState, create_loss, train
 from mffcn_lite.training.memory import check_memory
 from mffcn_lite.training.recording import Recorder, load_writer
 from mffcn_lite.training.sampling import check_fits
@@ -56,7 +56,9 @@ def describe_run(data: str, model: SuperResolver, config: TrainingConfig, faces:
 
     But for `data`, the place of the photos: their hashes say which they are.
     """
-    weights = config.objective.get("weights")
+    weights, said = config.objective.get("weights"), dataclasses.asdict(config)
+    if weights is not None:
+        said["objective"]["weights"] = os.path.abspath(weights)
     return {
         "data": data,
         "data_hash": faces.card.get("images_sha256") or faces.card.get("pixel_hash"),
@@ -64,7 +66,7 @@ def describe_run(data: str, model: SuperResolver, config: TrainingConfig, faces:
         "weights_hash": None if weights is None else sha256_once(weights),
         "model": model.name,
         "arguments": model.arguments,
-        "config": dataclasses.asdict(config),
+        "config": said,
         **people,
     }
 
@@ -80,8 +82,13 @@ DESCRIPTION = {
 
 
 def settings_hash(content: dict) -> str:
-    """As `card_hash`, but a field at its default is not stated: a version that has more of them finds the same hash."""
+    """As `card_hash`, but a field at its default is not stated: a version that has more of them finds the same hash.
+
+    Nor is the place of a file of weights that has a hash.
+    """
     config, defaults = as_stored([content["config"], dataclasses.asdict(TrainingConfig())])
+    if content.get("weights_hash") is not None:
+        config["objective"].pop("weights", None)
     return card_hash({**content, "config": {key: value for key, value in config.items() if value != defaults[key]}})
 
 
@@ -125,6 +132,11 @@ def check_likeness(settings: dict, like: dict) -> None:
     what |= {f"{group}_people": f"{group} people" for group in ("training", "validation", "test")}
     for key, said in what.items():
         if like.get(key) is not None and like[key] != settings[key]:
+            if key.endswith("_people") and like.get("faces_hash") == settings["faces_hash"] is not None:
+                every = settings["config"]["validate_every"]
+                raise MffcnLiteError(
+                    f"validate_every (={every}) puts others aside than the run did; leave it as it was"
+                )
             raise MffcnLiteError(f"{settings['data']} holds other {said} than the run had; name its own with --data")
     if like.get("threads") is not None:
         torch.set_num_threads(like["threads"])
@@ -178,9 +190,12 @@ def check_folder(folder: Path, settings: dict, resume: bool) -> None:
         plain.append("weights_hash")
     if stored.get("data_hash") is None:  # nothing but its name says which set it was
         plain.append("data")
-    before = [stored, arguments, dataclasses.asdict(config)]
-    now = [{key: settings[key] for key in plain}, settings["arguments"], settings["config"]]
-    for old, new in zip(as_stored(before), as_stored(now), strict=True):
+    before = as_stored([stored, arguments, dataclasses.asdict(config)])
+    now = as_stored([{key: settings[key] for key in plain}, settings["arguments"], settings["config"]])
+    if stored.get("weights_hash") is not None:  # which says more than their place
+        for side in (before, now):
+            side[2]["objective"].pop("weights", None)
+    for old, new in zip(before, now, strict=True):
         for key, value in new.items():
             if old.get(key) != value:
                 said = f"{folder} was started with {key} {old.get(key)}, not {value}"
@@ -221,8 +236,15 @@ def plan_run(
         raise MffcnLiteError(f"the networks work on grey photos, and those of {data} have {channels} channels")
     check_fits(faces, config)
     processes.share(config.batch)
+    largest = max(config.factors)
+    if config.crop is not None and model.works_on == "small" and config.crop < largest:
+        raise MffcnLiteError(f"crop (={config.crop}) must be at least the largest factor (={largest}) for {model_name}")
     for factor in config.factors:
         small_size(tuple(size), factor)
+    side = tuple(size) if config.crop is None else (config.crop, config.crop)
+    flat = torch.full((1, 1, *side), 0.5, device=chosen)
+    with torch.no_grad():
+        create_loss(config, chosen)(flat, flat)  # which says what does not fit the photos
     check_memory(model, config, tuple(size), chosen, processes.count())
     if config.compile is not None:
         check_compiler(config.compile, chosen)
@@ -321,7 +343,7 @@ def train_in_folder(
             return stop.received
 
         try:
-            with memory_for(config):
+            with out_of_memory(config):
                 train(run.model, run.faces, config, state=state, stop_after=stop_after, on_step=on_step)
             recorder.settle()
         finally:
@@ -343,12 +365,12 @@ def train_in_folder(
 
 
 @contextlib.contextmanager
-def memory_for(config: TrainingConfig) -> Iterator[None]:
+def out_of_memory(config: TrainingConfig) -> Iterator[None]:
     """Turn the error into a sentence; memory was looked at before, but others may have taken some since."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
-        if not out_of_memory(error):
+        if not is_out_of_memory(error):
             raise
         raise MffcnLiteError(
             f"out of memory with batch (={config.batch}); try --set batch={max(1, config.batch // 2)}"

@@ -30,6 +30,9 @@ def write_sheet(
     check_number("columns", columns, at_least=1, at_most=50, whole=True)
     if not len(faces):
         raise MffcnLiteError("the set has no photo to show")
+    _, channels, *sides = faces.images.shape
+    if channels not in (1, 3) or not all(sides):
+        raise MffcnLiteError(f"photos of {channels} channels and {sides} pixels cannot be shown; grey or RGB ones can")
     which = np.unique(np.linspace(0, len(faces) - 1, min(count, len(faces))).round().astype(int))
     height, width = faces.images.shape[-2:]
     times = max(1, -(-SIDE // max(height, width)))  # small photos are shown larger, by whole pixels
