@@ -43,7 +43,8 @@ def load_tensors(path: str | Path) -> dict[str, Tensor]:
         MffcnLiteError: if the file is missing, cut short, or of another kind (a pickle, for instance).
     """
     try:
-        return safetensors.torch.load(Path(path).read_bytes())  # load_file takes no path that is not UTF-8
+        # Not load_file, which takes no path that is not UTF-8. In any order, so it is sorted.
+        return dict(sorted(safetensors.torch.load(Path(path).read_bytes()).items()))
     except OSError as error:
         raise MffcnLiteError(f"cannot read {path}: {error.strerror or error}") from error
     except safetensors.SafetensorError as error:
