@@ -6,6 +6,7 @@ python data_scripts/prepare_feret.py ROOT --out data/feret
 from pathlib import Path
 from typing import Annotated
 
+import early  # noqa: F401 (first, for what it does)
 import preparation as common
 import typer
 

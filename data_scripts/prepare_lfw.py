@@ -7,6 +7,7 @@ python data_scripts/prepare_lfw.py ROOT --out data/lfw
 from pathlib import Path
 from typing import Annotated
 
+import early  # noqa: F401 (first, for what it does)
 import preparation as common
 import typer
 

@@ -4,16 +4,20 @@ import os
 import signal
 
 
-def leave(number: int, frame: object) -> None:
-    """End at once, in one line: so early nothing has been written."""
-    os.write(2, b"mffcn-lite: interrupted; nothing was left half-written\n")
-    os._exit(2)
+def listen(name: str = "mffcn-lite") -> None:
+    """From now on an interruption ends the command `name` at once, in one line: so early nothing has been written."""
+
+    def leave(number: int, frame: object) -> None:
+        os.write(2, f"{name}: interrupted; nothing was left half-written\n".encode())
+        os._exit(2)
+
+    for early in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(early, leave)
 
 
 def main() -> None:
     """Run the command; while its modules are imported an interruption is one line as well."""
-    for early in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(early, leave)
+    listen()
     from mffcn_lite import cli
 
     cli.main()

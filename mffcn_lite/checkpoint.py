@@ -1,6 +1,6 @@
 """Networks on disk: weights as safetensors, and a JSON card that says what they are. No pickle."""
 
-import json
+import hashlib
 from pathlib import Path
 
 import safetensors
@@ -11,9 +11,10 @@ from torch import Tensor, nn
 from mffcn_lite import shipped
 from mffcn_lite.context import own_context
 from mffcn_lite.device import find_device
-from mffcn_lite.errors import MffcnLiteError, described
-from mffcn_lite.files import content_hash, read_json, replacing, sha256, write_json
+from mffcn_lite.errors import MffcnLiteError, check_numbers, check_types, described
+from mffcn_lite.files import as_stored, content_hash, json_bytes, read_json, replacing, sha256
 from mffcn_lite.models import SuperResolver, count_parameters, create_model, system_class, weights_of
+from mffcn_lite.models.base import MOST_FACTOR
 from mffcn_lite.shipped import SYSTEMS, list_models, shipped_names
 
 # Of a card: what the network does and may be used for, and how to train it again.
@@ -21,12 +22,17 @@ DECISIVE = ("model", "arguments", "config", "redistribution", "data_hash", "face
 DECISIVE += ("training_people", "validation_people", "test_people", "threads")
 
 
+def _tensor_bytes(tensors: dict[str, Tensor]) -> bytes:
+    """As safetensors has them, each with memory of its own. Not by save_file: only its owner may read such a file."""
+    return safetensors.torch.save(
+        {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    )
+
+
 def save_tensors(tensors: dict[str, Tensor], path: str | Path) -> None:
     """Write named tensors as safetensors, beside and renamed."""
-    plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with replacing(path) as temporary:
-        # Not save_file: it makes files that only their owner may read, and its errors are not OSErrors.
-        temporary.write_bytes(safetensors.torch.save(plain))
+        temporary.write_bytes(_tensor_bytes(tensors))
 
 
 @own_context()
@@ -37,7 +43,8 @@ def load_tensors(path: str | Path) -> dict[str, Tensor]:
         MffcnLiteError: if the file is missing, cut short, or of another kind (a pickle, for instance).
     """
     try:
-        return safetensors.torch.load_file(path)
+        # Not load_file, which takes no path that is not UTF-8. In any order, so it is sorted.
+        return dict(sorted(safetensors.torch.load(Path(path).read_bytes()).items()))
     except OSError as error:
         raise MffcnLiteError(f"cannot read {path}: {error.strerror or error}") from error
     except safetensors.SafetensorError as error:
@@ -82,20 +89,24 @@ def save_model(model: nn.Module, path: str | Path, card: dict | None = None) -> 
     """
     model = _plain(model)
     path = Path(path)
+    if not path.name:
+        raise MffcnLiteError(f"{str(path)!r} names no file; name one, such as network.safetensors")
     if path.suffix != ".safetensors":  # not with_suffix, which would cut "mffcn-0.5"
         path = path.with_name(f"{path.name}.safetensors")
-    described = {**(card or {}), "model": model.name, "arguments": model.arguments}
-    described["parameters"] = count_parameters(model)
+    content = {**(card or {}), "model": model.name, "arguments": model.arguments}
+    content["parameters"] = count_parameters(model)
     restriction = getattr(model, "restriction", None) or getattr(model, "card", {}).get("redistribution")
     if restriction:
-        described["redistribution"] = restriction
-    try:  # before anything is replaced
-        json.dumps(described)
-    except (TypeError, ValueError) as error:
-        raise MffcnLiteError(f"the card of {path} cannot be stored as JSON ({error}); use plain numbers") from error
-    save_tensors(model.state_dict(), path)
-    hashes = {"weights_sha256": sha256(path), "card_sha256": card_hash(described)}
-    write_json(path.with_suffix(".json"), {**described, **hashes})
+        content["redistribution"] = restriction
+    card_path = path.with_suffix(".json")
+    json_bytes(card_path, content)
+    _check_card(card_path, as_stored(content))
+    weights = _tensor_bytes(model.state_dict())
+    hashes = {"weights_sha256": hashlib.sha256(weights).hexdigest(), "card_sha256": card_hash(content)}
+    text = json_bytes(card_path, {**content, **hashes})
+    with replacing(path) as weights_file, replacing(card_path) as card_file:  # both, before either is replaced
+        weights_file.write_bytes(weights)
+        card_file.write_bytes(text)
 
 
 def card_hash(card: dict) -> str:
@@ -103,13 +114,20 @@ def card_hash(card: dict) -> str:
     return content_hash({key: card[key] for key in DECISIVE if card.get(key) is not None})
 
 
-def _read_card(path: Path) -> dict:
-    card = read_json(path)
+def _check_card(path: Path, card: dict) -> None:
+    """Refuse what is not the card of a network.
+
+    Raises:
+        MffcnLiteError: if it says no model, or something of another type than a card has.
+    """
     kinds = {"model": str, "arguments": dict, "config": dict}
-    wrong = [key for key, kind in kinds.items() if not isinstance(card.get(key, kind()), kind)]
-    if wrong or not isinstance(card.get("config", {}).get("factors", []), list) or "model" not in card:
-        raise MffcnLiteError(f"{path} is not the card of a network; copy it and the weights again")
-    return {"arguments": {}, **card}
+    try:
+        check_types("a card", kinds, {"model": None} | {key: card[key] for key in kinds if key in card})
+        check_numbers(
+            "factors", card.get("config", {}).get("factors", [2]), at_least=2, at_most=MOST_FACTOR, whole=True
+        )
+    except (MffcnLiteError, TypeError) as error:  # factors that are no list
+        raise MffcnLiteError(f"{path} is not the card of a network ({error}); copy it and the weights again") from error
 
 
 @own_context()
@@ -152,7 +170,8 @@ def load_model(name: str | Path, device: str | torch.device = "cpu") -> SuperRes
             raise MffcnLiteError(f'no model "{name}": name one of {known}, or the path of a checkpoint')
         if path.suffix != ".safetensors":
             raise MffcnLiteError(f"{path} is no .safetensors file; other formats, pickles among them, are never loaded")
-    card = _read_card(path.with_suffix(".json"))
+    card = {"arguments": {}, **read_json(path.with_suffix(".json"))}
+    _check_card(path.with_suffix(".json"), card)
     tensors = load_tensors(path)
     difference = _difference(tensors, weights_of(card["model"], card["arguments"]))
     if difference is not None:

@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,7 @@ import typer
 from mffcn_lite import shipped
 from mffcn_lite.arguments import apply_settings, parse_factors
 from mffcn_lite.errors import MffcnLiteError, check_number, check_word
-from mffcn_lite.progress import say, silence
+from mffcn_lite.progress import printable, say, silence
 from mffcn_lite.shipped import SYSTEMS, shipped_models, shipped_names
 
 # torch takes seconds to import, so each command imports what it needs, and --help answers at once.
@@ -50,7 +51,7 @@ def train(
         raise MffcnLiteError("--recipe is part of the run that is repeated; leave it out, and change it with --set")
 
     from mffcn_lite.progress import Reporter
-    from mffcn_lite.training import recipe_for
+    from mffcn_lite.training import processes, recipe_for
     from mffcn_lite.training.runs import read_description, resume_command, run_training
 
     if repeated is None:
@@ -61,7 +62,7 @@ def train(
         data, model = data or described_data, model or described_model
     given = [f"{key}={value}" for key, value in (("seed", seed), ("steps", steps)) if value is not None]
     config, arguments = apply_settings(config, arguments, [*given, *(settings or [])])
-    first = os.environ.get("RANK", "0") == "0"  # of the processes that torchrun starts, one speaks
+    first = processes.speaks()
     with Reporter(f"training {model}", config.steps) as reporter:
         if config.compile is not None and first:
             reporter.say("compiling first; each factor takes half a minute")
@@ -115,12 +116,14 @@ def evaluate(
     from mffcn_lite.checkpoint import load_model
     from mffcn_lite.data import load_faces, split_by_person
     from mffcn_lite.device import choose_device
-    from mffcn_lite.files import write_json
+    from mffcn_lite.files import check_place, write_json
     from mffcn_lite.progress import Reporter
     from mffcn_lite.provenance import describe_environment
 
     chosen = choose_device(device)
     faces = load_faces(data)
+    if json is not None:
+        check_place(json, data, faces.card)
     if split == "test":
         _, faces = split_by_person(faces)
     systems = {name: load_model(name, chosen) for name in map(str.strip, models.split(","))}
@@ -136,6 +139,7 @@ def evaluate(
     for row in rows:
         row["trained_for"] = row["factor"] in (systems[row["model"]].trained_factors() or wanted)
     people, environment = faces.who(), describe_environment(chosen)
+    failure = None
     if json is not None:
         content = {
             "results": rows,
@@ -143,7 +147,10 @@ def evaluate(
             "convention": {"psnr and ssim": evaluation.CONVENTION, "consistency": evaluation.CONSISTENCY},
             "environment": environment,
         }
-        write_json(json, content)  # first, so that a reader of our output who leaves early does not cost the file
+        try:  # first, so that a reader of our output who leaves early does not cost the file
+            write_json(json, content)
+        except MffcnLiteError as error:  # and what was measured is printed all the same
+            failure = error
     print(f"{data}, {split}: {len(faces)} photos of {len(people)} people. PSNR in dB, SSIM; factors {factors}.")
     print(evaluation.tables(rows, list(evaluation.MEASURES)).to_string())
     for row in rows:
@@ -153,6 +160,8 @@ def evaluate(
     print(f"Convention: {evaluation.CONVENTION}. Over wiener: the gain in PSNR over the best linear filter.")
     print(f"Consistency: {evaluation.CONSISTENCY}.")
     print(f"{reporter.seconds:.1f} s on {environment['device']}.")
+    if failure is not None:
+        raise failure
 
 
 @app.command()
@@ -180,23 +189,34 @@ def reconstruct(
     from mffcn_lite.progress import Reporter
 
     system = load_model(model, choose_device(device))
-    failures = []
+    targets = [out / f"{stem}-{called(model)}-x{times}.png" for stem in stems]
+    sources = {os.path.realpath(image) for image in images}
+    if taken := [target for target in targets if os.path.realpath(target) in sources]:
+        raise MffcnLiteError(f"{taken[0]} is one of the photos, and its place is a result's; name another --out")
+    failures, unsaid = [], None
     with Reporter("enlarging", len(images)) as reporter:
-        for image in images:
+        for image, target in zip(images, targets, strict=True):
             try:
-                target = out / f"{image.stem}-{called(model)}-x{times}.png"
                 inputs = {"model": system.name, "weights": system.card.get("weights_sha256"), "factor": times}
+                inputs["arguments"] = system.card["arguments"]
                 made_from = content_hash(inputs | {"picture": sha256(image) if image.is_file() else None})
                 check_replaceable(target, made_from, overwrite)
                 enlarge_file(system, image, target, times, made_from)
-                print(target)
             except MffcnLiteError as error:
                 failures.append(str(error))
             except OSError as error:
                 failures.append(f"cannot read {image}: {error.strerror or error}")
+            else:
+                try:
+                    print(target, flush=True)
+                except OSError as error:  # nobody reads it, or its disk is full: the photos are enlarged all the same
+                    unsaid = error
+                    silence(sys.stdout)
             reporter.update(reporter.done + 1)
     if failures:
         raise MffcnLiteError("; ".join(failures))
+    if unsaid is not None:
+        raise unsaid
 
 
 @app.command()
@@ -245,14 +265,14 @@ def show(
     from mffcn_lite.pictures import check_replaceable
 
     faces = load_faces(data)
-    folder = Path(data)
-    path = out or folder.absolute().with_name(f"{folder.absolute().name}.png")
+    folder = Path(data).resolve()
+    path = out or folder.with_name(f"{folder.name}.png")
     made_from = content_hash({"card": faces.card, "count": count, "columns": columns})
     check_replaceable(path, made_from, overwrite)
     shown = write_sheet(faces, [] if data in SETS else read_rows(folder), path, count, columns, made_from)
     print(f"{path}: {shown} of {len(faces)} photos")
     if "redistribution" in faces.card:
-        print(f"These photos {faces.card['redistribution']}: keep the sheet to yourself.")
+        print(f"These photos {printable(str(faces.card['redistribution']))}: keep the sheet to yourself.")
 
 
 def open_streams() -> None:
@@ -264,13 +284,24 @@ def open_streams() -> None:
     sys.stderr = sys.stderr or os.fdopen(2, "w")
 
 
+def on_signals(handler: Callable | int) -> None:
+    """What SIGINT and SIGTERM do."""
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, handler)
+
+
+def interrupt(*_) -> None:
+    """End the command; while it cleans up and says so, further signals change nothing."""
+    on_signals(signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def main(command: typer.Typer = app, name: str = "mffcn-lite") -> None:
     """Run the command; a mistake of the caller's is one line on standard error and status 2, one of ours status 1."""
     # Typer prints usage errors in a box of several lines; with standalone_mode off they arrive here as exceptions.
     open_streams()
-    if threading.current_thread() is threading.main_thread():
-        for number in (signal.SIGINT, signal.SIGTERM):  # both as Ctrl-C: nothing is left half-written
-            signal.signal(number, signal.default_int_handler)
+    on_signals(interrupt)  # both as Ctrl-C: nothing is left half-written
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # a file's name may be what a terminal cannot show
     status = 2
@@ -278,6 +309,7 @@ def main(command: typer.Typer = app, name: str = "mffcn-lite") -> None:
         done = command(standalone_mode=False) or 0
         sys.stdout.flush()
         if done != 130:
+            on_signals(signal.SIG_IGN)  # it is over
             sys.exit(done)
         message = "interrupted; nothing was left half-written"  # typer turns KeyboardInterrupt into this status
     except MffcnLiteError as error:
@@ -296,8 +328,10 @@ def main(command: typer.Typer = app, name: str = "mffcn-lite") -> None:
         else:
             status = 1
             message = f"this is a mistake of ours ({type(error).__name__}: {error}); MFFCN_LITE_DEBUG=1 shows where"
+    on_signals(signal.SIG_IGN)
     # One line, whatever a file is called, and none without an end: a word of over 500 letters is cut.
-    say(f"{name}: " + re.sub(r"(\S{60})\S{420,}(\S{20})", r"\1…\2", " ".join(message.splitlines())))
+    message = printable(" ".join(message.splitlines()))
+    say(f"{name}: " + re.sub(r"(\S{60})\S{420,}(\S{20})", r"\1…\2", message))
     sys.exit(status)
 
 

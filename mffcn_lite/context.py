@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 # Kinds of devices on which autocast can be on; torch refuses to be asked about others.
 AUTOCAST = tuple(kind for kind in ("cpu", "cuda", "mps", "xpu") if torch.amp.is_autocast_available(kind))
@@ -61,8 +61,8 @@ def kept(most: int) -> Callable[[Callable], Callable]:
             if found is None:
                 with own_context():
                     found = make(like, *key)
-                    fake = type(torch.empty(0)) is not Tensor
-                if not fake:
+                    plain = {type(like), type(torch.empty(0))} <= {Tensor, nn.Parameter}
+                if plain:  # of a fake one, or of another kind of tensor, it is of use to that alone
                     with lock:  # of two threads that make room
                         while len(store) >= most:
                             del store[next(iter(store))]

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mffcn_lite.context import full, full_precision, kept
-from mffcn_lite.errors import MffcnLiteError, check_images, check_number, check_word
+from mffcn_lite.errors import MffcnLiteError, check_floats, check_images, check_number, check_word
 
 # What annotations say of batches; in all tests each call is checked against them.
 Images = Float[Tensor, "batch channel height width"]  # N×C×H×W
@@ -26,11 +26,13 @@ BICUBIC_A = -0.5  # as PIL; torch without antialiasing has −0.75
 
 def triangle(x: Tensor) -> Tensor:
     """The bilinear kernel, `max(0, 1 − |x|)`."""
+    check_floats("x", x)
     return (1 - x.abs()).clamp(min=0)
 
 
 def cubic(x: Tensor, a: float = BICUBIC_A) -> Tensor:
     """Keys' cubic convolution kernel with parameter `a` (1981, eq. 4), zero beyond a distance of 2."""
+    check_floats("x", x)
     x = x.abs()
     inner = (a + 2) * x**3 - (a + 3) * x**2 + 1
     outer = a * (x**3 - 5 * x**2 + 8 * x - 4)
@@ -39,6 +41,7 @@ def cubic(x: Tensor, a: float = BICUBIC_A) -> Tensor:
 
 def lanczos3(x: Tensor) -> Tensor:
     """`sinc(x) · sinc(x/3)`, zero beyond a distance of 3."""
+    check_floats("x", x)
     return torch.where(x.abs() < 3, torch.sinc(x) * torch.sinc(x / 3), torch.zeros_like(x))
 
 
@@ -86,6 +89,10 @@ def check_size(size: tuple[int, int]) -> None:
     Raises:
         MffcnLiteError: if it is none.
     """
+    if isinstance(size, tuple | list) and any(isinstance(side, torch.SymInt | Tensor) for side in size):
+        raise MffcnLiteError(
+            f"size (={size}) must be fixed, as a matrix is made for it; trace or export with its numbers"
+        )
     whole = isinstance(size, tuple | list) and all(isinstance(side, Integral) for side in size)
     if not whole or len(size) != 2 or not 1 <= min(size) <= max(size) <= LONGEST:
         raise MffcnLiteError(f"size (={size}) must be a height and a width of at least 1 pixel, and at most {LONGEST}")

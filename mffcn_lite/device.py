@@ -37,6 +37,12 @@ def find_device(device: str | torch.device) -> torch.device:
     return found
 
 
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether that is what an error says: Python's, torch's or a GPU's."""
+    kinds = MemoryError, torch.cuda.OutOfMemoryError
+    return isinstance(error, kinds) or (isinstance(error, RuntimeError) and "allocate memory" in str(error))
+
+
 def free_bytes(device: torch.device) -> int | None:
     """What `device` has left; None where the system does not say."""
     if device.type == "cuda":

@@ -43,6 +43,8 @@ def enlarged_rows(model: SuperResolver, small: Tensor, factor: int, tile: int, h
     Raises:
         MffcnLiteError: as there.
     """
+    if not isinstance(getattr(model, "_orig_mod", model), SuperResolver):  # what torch.compile puts around one is one
+        raise MffcnLiteError(f"model must be a system, as load_model gives it, not {described(model)}")
     check_number("tile", tile, at_least=1, whole=True)
     trained = model.trained_factors()
     if trained and factor not in trained:
@@ -62,19 +64,36 @@ def check_memory(model: SuperResolver, size: tuple[int, int], factor: int, tile:
     Raises:
         MffcnLiteError: naming the largest picture of this shape that fits.
     """
-    free, pixels = free_bytes(torch.device("cpu")), size[0] * size[1] * factor**2
+    pixels = size[0] * size[1] * factor**2
     works = WORKS.get(model.name, MOST)
     at_once = pixels if model.radius is None else tile**2
     need = min(pixels * (held + works), pixels * held + at_once * works)
+
+    def fitting(free: float) -> float:
+        whole = free / (held + works)
+        return whole if model.radius is None else max(whole, (free - at_once * works) / held)
+
+    result = f"the result would have {size[1] * factor}×{size[0] * factor} pixels, which need"
+    refuse_beyond(result, need, size, lambda free: fitting(free) / factor**2)
+
+
+def refuse_beyond(what: str, need: float | int, size: tuple[int, int], fitting: Callable) -> None:
+    """Refuse work on a picture of `size` (height, width) that needs more bytes than are free.
+
+    Args:
+        what: needs them, for the message.
+        fitting: from free bytes to the pixels of the largest picture that they suffice for.
+
+    Raises:
+        MffcnLiteError: naming the largest picture of this shape that fits.
+    """
+    free = free_bytes(torch.device("cpu"))
     if free is None or need <= free:
         return
-    fitting = free / (held + works)
-    if model.radius is not None:
-        fitting = max(fitting, (free - at_once * works) / held)
-    height, width = (max(1, int(side * (fitting / pixels) ** 0.5)) for side in size)
+    height, width = (max(1, int(side * (fitting(free) / (size[0] * size[1])) ** 0.5)) for side in size)
     raise MffcnLiteError(
-        f"the result would have {size[1] * factor}×{size[0] * factor} pixels, which need {need / 2**30:,.1f} GB, and "
-        f"{free / 2**30:,.1f} GB of memory are free; a picture of at most {width}×{height} pixels would fit"
+        f"{what} {need / 2**30:,.1f} GB, and {free / 2**30:,.1f} GB of memory are free; "
+        f"a picture of at most {width}×{height} pixels would fit"
     )
 
 

@@ -56,6 +56,12 @@ def check_floats(name: str, tensor: object) -> None:
         remedy = "make a tensor of it, as torch.from_numpy does"
     elif not tensor.is_floating_point():
         remedy = "divide pixels of 0 to 255 by 255"
+    elif tensor.is_nested:
+        raise MffcnLiteError(f"{name} must be a tensor of one shape, not a nested one; give its parts one by one")
+    elif tensor.layout is not torch.strided:
+        remedy = f"it is laid out as {tensor.layout}: make it dense by to_dense()"
+    elif tensor.dtype.itemsize < 2:
+        remedy = "convert it by .float()"
     else:
         return
     raise MffcnLiteError(f"{name} must be a tensor of floats, not {described(tensor)}; {remedy}")
@@ -71,6 +77,17 @@ def check_images(name: str, images: object) -> None:
     if images.ndim != 4 or not all(images.shape[1:]):
         remedy = "a picture C×H×W becomes a batch of one by [None]" if images.ndim == 3 else "reshape it"
         raise MffcnLiteError(f"{name} must be N×C×H×W, with pixels, not {described(images)}; {remedy}")
+
+
+def check_some(name: str, tensor: object) -> None:
+    """Refuse a tensor that holds no photo, of the argument `name`: there is no mean over none.
+
+    Raises:
+        MffcnLiteError: if it is empty, or no tensor of floats with an axis for photos.
+    """
+    check_floats(name, tensor)
+    if not tensor.ndim or not tensor.numel():
+        raise MffcnLiteError(f"{name} must hold a photo at least, not {described(tensor)}")
 
 
 def check_alike(**tensors: object) -> None:
@@ -149,7 +166,8 @@ def check_word(name: str, value: object, choices: tuple[object, ...]) -> None:
     Raises:
         MffcnLiteError: if it is none of them.
     """
-    if value not in choices:
+    plain = isinstance(value, str | int | float | NoneType)  # of anything else, `in` may ask too much
+    if not plain or value not in choices:
         known = ", ".join(f'"{choice}"' if isinstance(choice, str) else str(choice) for choice in choices)
         raise MffcnLiteError(f"{name} (={brief(value)}) must be one of {known}")
 
@@ -186,6 +204,16 @@ def check_number(
     said = " and ".join(f"{words} {bound}" for words, bound in bounds.items() if abs(bound) != math.inf)
     kind = "whole number" if whole else "finite number"
     raise MffcnLiteError(f"{name} (={brief(value)}) must be a {kind} {said}".rstrip() + ", or None" * none)
+
+
+def check_flags(**flags: object) -> None:
+    """Refuse what is neither True nor False, by the names of the arguments: the word "no" would count as yes.
+
+    Raises:
+        MffcnLiteError: if one is another value.
+    """
+    for name, flag in flags.items():
+        check_type(name, flag, bool)
 
 
 def check_numbers(name: str, values: Sequence[object], **bounds: float | int) -> None:

@@ -1,7 +1,6 @@
 """Networks for other programs: ONNX, with any height, width and batch."""
 
 import logging
-import warnings
 from pathlib import Path
 
 import torch
@@ -11,6 +10,7 @@ from mffcn_lite.degrade import cubic
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import replacing
 from mffcn_lite.models import FSRCNN, MFFCN, SRCNN, SuperResolver
+from mffcn_lite.progress import quiet
 
 
 def enlarge_open(small: Tensor, factor: int) -> Tensor:
@@ -66,6 +66,9 @@ def export_onnx(model: SuperResolver, path: str | Path, factor: int | None = Non
         if str(factor) not in model.tails:
             tails = ", ".join(model.tails)
             raise MffcnLiteError(f"factor (={factor}) must be one of {tails}, for which fsrcnn has tails")
+        if factor not in (model.trained_factors() or [factor]):
+            trained = ", ".join(map(str, model.trained_factors()))
+            raise MffcnLiteError(f"factor (={factor}) must be one of {trained}, which this fsrcnn was trained for")
         written = _OneFactor(model, factor)
     elif factor is not None:
         raise MffcnLiteError(f"factor (={factor}) is for fsrcnn alone: {model.name} takes an enlarged photo")
@@ -76,7 +79,7 @@ def export_onnx(model: SuperResolver, path: str | Path, factor: int | None = Non
     training, logged = model.training, logging.root.manager.disable
     try:
         logging.disable(logging.WARNING)  # torch tells what it exports without: torchvision
-        with warnings.catch_warnings(action="ignore"), replacing(path) as temporary:
+        with quiet, replacing(path) as temporary:
             program = torch.onnx.export(
                 written.eval(),
                 (torch.zeros(2, 1, 24, 20, device=weights.device),),

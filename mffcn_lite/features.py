@@ -19,8 +19,10 @@ from mffcn_lite.context import full_precision, own_context
 from mffcn_lite.degrade import Images
 from mffcn_lite.errors import (
     MffcnLiteError,
+    brief,
     check_beside,
     check_images,
+    check_number,
     check_pair,
     check_values,
     check_word,
@@ -75,6 +77,16 @@ def check_shown(sr: Images, hr: Images) -> None:
     if not sr.requires_grad:
         check_values("sr", sr)
         check_values("hr", hr)
+
+
+def check_phi(features: nn.Module) -> None:
+    """Refuse what is no feature network.
+
+    Raises:
+        MffcnLiteError: if it is none; the message says what came.
+    """
+    if not isinstance(features, nn.Module):
+        raise MffcnLiteError(f"features must be a network, as create_features makes it, not {described(features)}")
 
 
 class FeatureNetwork(nn.Module):
@@ -179,14 +191,15 @@ def create_features(
     Raises:
         MffcnLiteError: for an unknown name or layer, or weights that are missing, broken, or not the expected ones.
     """
-    if name not in NETWORKS:
+    if not isinstance(name, str) or name not in NETWORKS:
         raise MffcnLiteError(f'unknown feature network "{name}"; choose one of {", ".join(NETWORKS)}')
+    check_number("seed", seed, at_least=0, whole=True)
     if weights is not None and name != "vgg19-imagenet":
         raise MffcnLiteError(f"{name} takes no weights file; only vgg19-imagenet does")
     kind = NETWORKS[name]
     layers = (f"conv5_{len(BLOCKS[kind][4])}",) if layer is None else (layer,) if isinstance(layer, str) else layer
-    if not layers:
-        raise MffcnLiteError("no layer is named; leave layer out for the last convolution")
+    if not isinstance(layers, Sequence) or not layers:
+        raise MffcnLiteError(f"layer (={brief(layer)}) names none; leave it out for the last convolution")
     network = FeatureNetwork(kind, layers, normalization)
     if name == "random":
         generator = torch.Generator().manual_seed(seed)

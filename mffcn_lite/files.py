@@ -16,51 +16,92 @@ MADE_FROM = "mffcn-lite"  # the keyword under which a PNG of ours says what it w
 
 
 @contextlib.contextmanager
+def _beside(given: str | Path) -> Iterator[tuple[Path, Path]]:
+    """(the file that `given` leads to, a place of its name in a hidden folder beside it, which is removed at the end).
+
+    Raises:
+        MffcnLiteError: if no file can be written there.
+    """
+    try:
+        path = Path(os.path.realpath(given))
+        if path.exists() and not path.is_file():
+            what = "folder" if path.is_dir() else "device or a pipe"
+            raise MffcnLiteError(f"cannot write {path}: it is a {what}; name a file")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent)
+    except (OSError, ValueError) as error:  # ValueError of a name that holds a NUL
+        raise _cannot_write(given, error) from error
+    try:
+        yield path, Path(folder, path.name)  # the suffix is kept: some writers choose the format by it
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _cannot_write(path: str | Path, error: Exception) -> MffcnLiteError:
+    reason = getattr(error, "strerror", None) or str(error)
+    return MffcnLiteError(f"cannot write {path}: {reason}; free the place or name another")
+
+
+@contextlib.contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success flush it to disk and rename it to `path`.
 
-    `path` may be a file or a folder that does not exist yet. If the body fails, the temporary is
+    `path` may be a file, or a folder that does not exist yet. If the body fails, the temporary is
     removed and whatever stood under `path` is untouched.
 
     A link is followed; a device or a pipe (/dev/null, /dev/stdout) is never replaced.
 
     Raises:
-        MffcnLiteError: if the folder cannot be made or written.
+        MffcnLiteError: if the place is taken by a folder, or cannot be made or written.
     """
-    path = Path(os.path.realpath(path))
-    beside = None
+    with _beside(path) as (path, temporary):
+        try:
+            yield temporary
+            for file in temporary.rglob("*") if temporary.is_dir() else [temporary]:
+                if file.is_file():
+                    with file.open("rb+") as handle:
+                        os.fsync(handle.fileno())
+            os.replace(temporary, path)
+        except OSError as error:
+            raise _cannot_write(path, error) from error
+
+
+def json_bytes(path: str | Path, content: object) -> bytes:
+    """`content` as indented JSON, for the file `path`.
+
+    Raises:
+        MffcnLiteError: if it is nothing that JSON has, or holds bytes that are no text, as an argument or a name may.
+    """
     try:
-        if path.exists() and not (path.is_file() or path.is_dir()):
-            raise MffcnLiteError(f"cannot write {path}: it is a device or a pipe; name a file")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # The suffix is kept: some writers choose the format by it.
-        beside = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
-        temporary = beside / path.name
-        yield temporary
-        for file in temporary.rglob("*") if temporary.is_dir() else [temporary]:
-            if file.is_file():
-                with file.open("rb+") as handle:
-                    os.fsync(handle.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise MffcnLiteError(f"cannot write {path}: {reason}; free the place or name another") from error
-    finally:
-        if beside is not None:
-            shutil.rmtree(beside, ignore_errors=True)
+        return (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8")
+    except UnicodeEncodeError as error:
+        wrong = error.object[max(0, error.start - 20) : error.end + 20].strip()
+        raise MffcnLiteError(f"cannot write {path}: {wrong!a} is not UTF-8; write it in UTF-8") from error
+    except (TypeError, ValueError, RecursionError) as error:
+        raise MffcnLiteError(
+            f"cannot write {path}: it cannot be stored as JSON ({error}); use plain numbers"
+        ) from error
+
+
+def check_place(path: str | Path, *contents: object) -> None:
+    """Refuse, before long work, a JSON file that could not be written at its end, or not with these parts of it.
+
+    Raises:
+        MffcnLiteError: as `write_json`.
+    """
+    for content in contents:
+        json_bytes(path, content)
+    with _beside(path):
+        pass
 
 
 def write_json(path: str | Path, content: object) -> None:
     """Write `content` as indented JSON, beside and renamed.
 
     Raises:
-        MffcnLiteError: if it cannot be written, or holds bytes that are no text, as an argument or a name may.
+        MffcnLiteError: if it cannot be written; see `json_bytes`.
     """
-    try:
-        text = (json.dumps(content, indent=1, ensure_ascii=False) + "\n").encode("utf-8")
-    except UnicodeEncodeError as error:
-        wrong = error.object[max(0, error.start - 20) : error.end + 20].strip()
-        raise MffcnLiteError(f"cannot write {path}: {wrong!a} is not UTF-8; write it in UTF-8") from error
+    text = json_bytes(path, content)
     with replacing(path) as temporary:
         temporary.write_bytes(text)
 
@@ -69,10 +110,13 @@ def read_json(path: str | Path) -> dict:
     """Read a JSON object.
 
     Raises:
-        MffcnLiteError: if the file is missing, cut short, or not a JSON object.
+        MffcnLiteError: if the file is missing, cut short, not a JSON object, or holds what is no text.
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
+        json.dumps(content, ensure_ascii=False).encode(
+            "utf-8"
+        )  # "\ud800" is half of a letter, and could not be written
     except OSError as error:
         raise MffcnLiteError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -14,15 +13,17 @@ from torch import Tensor
 
 from mffcn_lite.context import full_precision
 from mffcn_lite.data.prepare.sources import read_photo
+from mffcn_lite.device import is_out_of_memory
 from mffcn_lite.enlarging import RGB_TO_YCBCR as RGB_TO_YCBCR
-from mffcn_lite.enlarging import TILE, check_picture, enlarged_rows
-from mffcn_lite.errors import MffcnLiteError, check_finite
+from mffcn_lite.enlarging import TILE, check_picture, enlarged_rows, refuse_beyond
+from mffcn_lite.errors import MffcnLiteError, check_finite, check_values
 from mffcn_lite.files import MADE_FROM, replacing
 from mffcn_lite.models import SuperResolver
 from mffcn_lite.picturefiles.colour import srgb_profile
 from mffcn_lite.picturefiles.decoding import Picture
 from mffcn_lite.picturefiles.formats import Unusable
 from mffcn_lite.picturefiles.png import write_png
+from mffcn_lite.progress import quiet
 
 ROWS = 64  # of a picture that are rounded and packed at a time
 BEYOND = 1  # how far out of [0, 1] a picture may be; farther is no overshoot, but another range
@@ -34,7 +35,8 @@ def read_picture(path: str | Path) -> Float[Tensor, "1 channel height width"]:
     Raises:
         MffcnLiteError: if the file is missing, empty, no picture, cut short, too large, or holds several.
     """
-    return _floats(_read(path))
+    with memory_for(path):
+        return _floats(_read(path), path)
 
 
 def _read(path: str | Path) -> Picture:
@@ -42,16 +44,27 @@ def _read(path: str | Path) -> Picture:
         raise MffcnLiteError(f"{path} is a folder, not a picture" if os.path.isdir(path) else f"no such file: {path}")
     try:
         # Pillow warns of damaged EXIF data and of large pictures: the first is no matter, the second is refused.
-        with warnings.catch_warnings(action="ignore"):
+        with quiet:
             return read_photo(Path(path))
     except Unusable as reason:
         raise MffcnLiteError(f"{path} {str(reason).partition(': ')[2]}") from reason
-    except MemoryError as error:
-        raise MffcnLiteError(f"{path} is too large for the memory; make it smaller") from error
 
 
-def _floats(picture: Picture) -> Float[Tensor, "1 channel height width"]:
+@contextlib.contextmanager
+def memory_for(path: str | Path) -> Iterator[None]:
+    """Turn an error for want of memory into a sentence: others may have taken some since it was looked at."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise MffcnLiteError(f"{path} is too large for the memory that is free; make it smaller") from error
+
+
+def _floats(picture: Picture, path: str | Path) -> Float[Tensor, "1 channel height width"]:
     planes = [*picture.pixels.transpose(2, 0, 1), *([] if picture.alpha is None else [picture.alpha])]
+    size, each = planes[0].shape, 4 * (len(planes) + 2)  # bytes a pixel: two more planes for the one that is converted
+    refuse_beyond(f"{path} needs as floats", size[0] * size[1] * each, size, lambda free: free / each)
     floats = torch.empty(1, len(planes), *planes[0].shape, dtype=torch.float32, device="cpu")
     for i, plane in enumerate(planes):
         floats[0, i] = torch.from_numpy(plane.astype(np.float32)) / np.iinfo(plane.dtype).max
@@ -117,11 +130,15 @@ def enlarge(
     by its radius, on its own device; the result equals that of the whole picture at once. A system without a radius
     gets the whole. Not clamped, but for alpha and the luminance of a colour picture.
 
+    Warns:
+        UserWarning: if values lie outside [0, 1]: divide pixels of 0 to 255 by 255.
+
     Raises:
-        MffcnLiteError: if it is no single picture, the factor is not one of the model's, the picture is smaller than
-            it, or there is no memory for the result.
+        MffcnLiteError: if it is no single picture or holds what is not finite, the factor is not one of the model's,
+            the picture is smaller than it, or there is no memory for the result.
     """
     check_picture("small", small)
+    check_values("small", small)
     rows = enlarged_rows(model, small, factor, tile, 4 * small.shape[1])
     _, channels, height, width = small.shape
     result, top = torch.empty(1, channels, height * factor, width * factor, dtype=small.dtype, device="cpu"), 0
@@ -147,12 +164,13 @@ def enlarge_file(
     Raises:
         MffcnLiteError: see `read_picture`, `enlarge` and `write_picture`.
     """
-    picture = _read(source)
-    deep, srgb, small = picture.pixels.dtype == np.uint16, picture.tagged, _floats(picture)
-    del picture
-    _, channels, height, width = small.shape
-    try:
-        rows = enlarged_rows(model, small, factor, TILE, channels << deep)
-        _write(target, rows, (height * factor, width * factor, channels), deep, srgb, made_from)
-    except MffcnLiteError as error:
-        raise MffcnLiteError(f"{source}: {error}") from error
+    with memory_for(source):
+        picture = _read(source)
+        deep, srgb, small = picture.pixels.dtype == np.uint16, picture.tagged, _floats(picture, source)
+        del picture
+        try:
+            _, channels, height, width = small.shape
+            rows = enlarged_rows(model, small, factor, TILE, channels << deep)
+            _write(target, rows, (height * factor, width * factor, channels), deep, srgb, made_from)
+        except MffcnLiteError as error:
+            raise MffcnLiteError(f"{source}: {error}") from error

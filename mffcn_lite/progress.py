@@ -3,7 +3,9 @@
 import contextlib
 import os
 import sys
+import threading
 import time
+import warnings
 from collections.abc import Iterator
 from types import TracebackType
 from typing import TextIO
@@ -41,6 +43,36 @@ def say(text: str) -> None:
     """A line on standard error."""
     with unharmed():
         print(text, file=sys.stderr, flush=True)
+
+
+class Quiet:
+    """Within it, in any thread, nobody is warned. `warnings.catch_warnings` is not for threads: where two overlap, what
+    the first has set is put back by the second, for ever.
+    """
+
+    def __init__(self):
+        self.lock, self.within, self.catcher = threading.Lock(), 0, None
+
+    def __enter__(self) -> None:
+        with self.lock:
+            if not self.within:
+                self.catcher = warnings.catch_warnings(action="ignore")
+                self.catcher.__enter__()
+            self.within += 1
+
+    def __exit__(self, *_) -> None:
+        with self.lock:
+            self.within -= 1
+            if not self.within:
+                self.catcher.__exit__(None, None, None)
+
+
+quiet = Quiet()
+
+
+def printable(text: str) -> str:
+    """`text` without what a terminal would obey: as Python writes it."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
 class Reporter:

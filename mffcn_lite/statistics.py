@@ -1,7 +1,6 @@
 """How sure a comparison is: people are the sample, systems are paired, comparisons are one family (chapter 4)."""
 
 import itertools
-import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,6 +8,7 @@ import pandas as pd
 from scipy import stats
 
 from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.progress import quiet
 
 EXACT = 14  # people up to whom all 2ⁿ flips of signs are counted out
 SEED = 0  # of the bootstrap, and of flips that are drawn
@@ -33,7 +33,7 @@ def bca_interval(values: Sequence[float], confidence: float = 0.95, resamples: i
     if len(values) < 2 or np.ptp(values) == 0:
         return [float(values.mean())] * 2
     generator = np.random.default_rng(SEED)
-    with warnings.catch_warnings(action="ignore"):  # of tiny samples
+    with quiet:  # of tiny samples
         interval = stats.bootstrap(
             (values,), np.mean, confidence_level=confidence, n_resamples=resamples, method="BCa", rng=generator
         ).confidence_interval

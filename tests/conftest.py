@@ -63,6 +63,15 @@ def pytest_make_collect_report():
     return not_skipped((yield))
 
 
+@pytest.fixture(autouse=True)
+def signals():
+    """What the command does with signals ends with the test that called it."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 @pytest.fixture(scope="session")
 def orl():
     """The 400 photos, read once. Do not write into them."""

@@ -51,6 +51,8 @@ LEFT_OUT = {
     "enlarge_file": "of files; test_pictures.py",
     "check_replaceable": "of files; test_pictures.py",
     "check_memory": "of sizes alone; test_pictures.py",
+    "refuse_beyond": "of sizes alone; test_pictures.py",
+    "memory_for": "of errors; test_pictures.py",
     "enlarged_rows": "a part of enlarge, which guards it",
     "enlarged_part": "a part of enlarge, which guards it",
     "card_hash": "of words; test_checkpoint.py",

@@ -1,5 +1,6 @@
 """Networks on disk: what was saved comes back, and anything else is one sentence."""
 
+import functools
 import hashlib
 import json
 import math
@@ -415,3 +416,70 @@ def test_our_code_for_files_knows_no_pickle(module):
     assert "import" in names  # it does find names
     assert not names & {"pickle", "dill", "joblib", "Unpickler", "exec"}
     assert not re.search(r"(?<!safetensors\.)torch\.(load|save)\b", Path(module.__file__).read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        {"config": "fast"},
+        {"config": {"factors": 4}},
+        {"config": {"factors": None}},
+        {"config": {"factors": ["4"]}},
+        {"config": {"factors": [None]}},
+        {"config": {"factors": [[2]]}},
+        {"config": {"factors": [True, {}]}},
+        {"config": {"factors": [1]}},
+        {"config": {"factors": []}},
+        {"credit": "half a letter: \ud800"},
+        {"data": "/data/S\udcff"},
+        {"deep": functools.reduce(lambda inner, _: [inner], range(100_000), 0)},
+    ],
+    ids=lambda card: str(next(iter(card.items())))[:40] if "deep" not in card else "deep",
+)
+def test_a_card_that_could_not_be_read_again_is_refused_and_both_files_stay(tmp_path, refuses, card):
+    path = tmp_path / "m.safetensors"
+    save_model(create_model("srcnn"), path, {"data": "orl"})
+    before = [path.read_bytes(), path.with_suffix(".json").read_bytes()]
+    refuses(lambda: save_model(create_model("srcnn"), path, card), "m.json")
+    assert [path.read_bytes(), path.with_suffix(".json").read_bytes()] == before
+    assert sorted(found.name for found in tmp_path.iterdir()) == ["m.json", "m.safetensors"]
+    if "config" in card:  # and where somebody else wrote it, it is refused as well
+        stored = {**json.loads(before[1]), **card}
+        del stored["card_sha256"]
+        path.with_suffix(".json").write_text(json.dumps(stored))
+        refuses(lambda: load_model(path), "is not the card of a network")
+
+
+def test_where_the_card_cannot_lie_the_weights_stay_too(tmp_path, refuses):
+    path = tmp_path / "m.safetensors"
+    save_model(create_model("srcnn"), path)
+    before = path.read_bytes()
+    path.with_suffix(".json").unlink()
+    path.with_suffix(".json").mkdir()
+    refuses(lambda: save_model(create_model("srcnn"), path), "m.json", "folder")
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("path", ["", ".", "/", "a\0b", "\0"])
+def test_what_names_no_file_is_one_sentence(refuses, path):
+    refuses(lambda: save_model(create_model("srcnn"), path))
+
+
+def test_weights_that_share_their_memory_are_saved(tmp_path):
+    model = create_model("mffcn", width=4, depth=5)
+    first, second = model.layers[1].branches[0], model.layers[2].branches[0]
+    first.weight = second.weight
+    assert first.weight.shape == second.weight.shape
+    save_model(model, tmp_path / "m")
+    loaded = load_model(tmp_path / "m.safetensors").state_dict()
+    assert all(torch.equal(loaded[key], value) for key, value in model.state_dict().items())
+
+
+FLAGS = {"srcnn": ("residual", "zero_last"), "nie": ("residual", "zero_last"), "fsrcnn": ("residual", "zero_last")}
+FLAGS |= {"mffcn": ("reparameterize", "residual", "strided", "zero_last"), "sparse": ("back_projection",)}
+
+
+@pytest.mark.parametrize("value", ["no", "false", 0, 1.0, None, []])
+@pytest.mark.parametrize(("name", "flag"), [(name, flag) for name, flags in FLAGS.items() for flag in flags])
+def test_a_word_is_no_flag(refuses, name, flag, value):
+    refuses(lambda: create_model(name, **{flag: value}), flag, "true or false")

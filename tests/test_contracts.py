@@ -10,9 +10,19 @@ import torch
 from hypothesis import HealthCheck, settings
 from hypothesis import given as drawn
 from hypothesis import strategies as st
-from public_calls import ALL, CALLS, CLASSES, Each, In, given, marked, quiet
+from public_calls import ALL, CALLS, CLASSES, Each, In, given, marked, phi, quiet
 
+from mffcn_lite.degrade import cubic, degrade, lanczos3, triangle, upsample
 from mffcn_lite.errors import MffcnLiteError, described
+from mffcn_lite.features import create_features
+from mffcn_lite.losses import Objective, l2_tv_minimizer, perceptual_loss, texture_distance, texture_loss
+from mffcn_lite.metrics import band_energy_ratio, error_by_band, error_by_place, psnr
+from mffcn_lite.models import count_parameters, create_model, system_class
+from mffcn_lite.models.convex import project_data
+from mffcn_lite.models.patches import derivatives, mid_frequencies
+from mffcn_lite.models.reconstruction import ForwardModel, back_project
+from mffcn_lite.models.sparse import orthogonal_matching_pursuit
+from mffcn_lite.pictures import enlarge
 
 WRONG = {
     "a picture C×H×W": lambda x: x[0],
@@ -24,6 +34,9 @@ WRONG = {
     "int64": lambda x: x.long(),
     "bool": lambda x: x > 0.5,
     "complex": lambda x: x.to(torch.complex64),
+    "sparse": lambda x: x.to_sparse(),
+    "mkldnn": lambda x: x.to_mkldnn(),
+    "float8": lambda x: x.to(torch.float8_e4m3fn),
     "NumPy": lambda x: x.numpy(),
     "a list": lambda x: x.tolist(),
     "None": lambda x: None,
@@ -207,3 +220,107 @@ def test_any_settings_are_taken_or_refused_in_one_sentence(unchecked, place, val
     name, argument = place
     with quiet(), contextlib.suppress(MffcnLiteError):
         CALLS[name](given(), **firsts(name) | {argument: value})
+
+
+@pytest.mark.parametrize("measure", [error_by_band, band_energy_ratio])
+def test_no_photo_has_no_bands(measure):
+    assert measure(torch.zeros(0, 1, 8, 8), torch.zeros(0, 1, 8, 8)).shape[0] == 0
+
+
+def test_what_lies_elsewhere_is_named(refuses):
+    x = torch.rand(1, 1, 8, 8)
+    where = torch.ones(1, 8, 8, dtype=torch.bool, device="meta")
+    refuses(lambda: error_by_place(x, x, where), "where lies on meta")
+
+
+def test_a_size_that_is_not_fixed_is_said(refuses):
+    refuses(lambda: upsample(torch.rand(1, 1, 8, 8), (torch.tensor(16), torch.tensor(16))), "must be fixed")
+
+    class Twice(torch.nn.Module):
+        def forward(self, x):
+            return upsample(x, (2 * x.shape[2], 2 * x.shape[3]))
+
+    sides = {2: torch.export.Dim("h", min=4, max=64), 3: torch.export.Dim("w", min=4, max=64)}
+    with pytest.raises(Exception, match="must be fixed"):
+        torch.export.export(Twice(), (torch.rand(1, 1, 8, 9),), dynamic_shapes=(sides,))
+
+
+X = torch.rand(1, 1, 16, 16)
+MODEL = ForwardModel(X, (32, 32))
+
+
+def projected(x, small):
+    return project_data(x, small, MODEL, 0.1)
+
+
+def pushed_back(x, small):
+    return back_project(x, small, MODEL, MODEL.transpose, 1.0, 1)
+
+
+@pytest.mark.parametrize("function", [projected, pushed_back])
+@pytest.mark.parametrize(
+    "small",
+    [
+        torch.rand(1, 1, 9, 9),
+        torch.rand(2, 1, 16, 16),
+        torch.rand(1, 3, 16, 16),
+        X.double(),
+        X.to("meta"),
+        X.numpy(),
+        None,
+    ],
+)
+def test_a_small_photo_that_does_not_fit_its_model_is_named(unchecked, function, small):
+    refused(lambda: function(torch.rand(1, 1, 32, 32), small))
+
+
+def test_a_forward_model_computes_in_its_own_kind_of_floats(unchecked):
+    assert "float32" in refused(lambda: MODEL.shrink(torch.rand(1, 1, 32, 32).double()))
+    assert "float32" in refused(lambda: MODEL.transpose(X.double()))
+
+
+NO_NUMBERS = {
+    "minimizer": lambda x: l2_tv_minimizer(x, 0.1),
+    "forward model": lambda x: ForwardModel(x, (32, 32)),
+    "ibp": lambda x: create_model("ibp").upscale(x, (32, 32)),
+    "pocs": lambda x: create_model("pocs").upscale(x, (32, 32)),
+    "enlarge": lambda x: enlarge(create_model("bicubic"), x, 2),
+}
+
+
+@pytest.mark.parametrize("name", NO_NUMBERS)
+def test_pictures_without_numbers_are_said(unchecked, name):
+    assert "cannot be read" in refused(lambda: NO_NUMBERS[name](X.to("meta")))
+
+
+WORDS_AND_NUMBERS = {
+    "layer": lambda: create_features("random", layer=3),
+    "features": lambda: create_features(["x"]),
+    "seed": lambda: create_features("random", layer="conv1_1", seed=2**70),
+    "seed of words": lambda: create_features("random", layer="conv1_1", seed="a"),
+    "model": lambda: system_class(["a"]),
+    "count": lambda: count_parameters(None),
+    "kernel": lambda: upsample(X, (40, 40), np.array(["bicubic", "a"])),
+    "antialias": lambda: upsample(X, (40, 40), antialias=np.array([True, False])),
+    "nested": lambda: psnr(torch.nested.nested_tensor([X[0], X[0]]), X, data_range=1.0),
+    "nested degrade": lambda: degrade(torch.nested.nested_tensor([X[0], X[0]]), 2),
+    "phi": lambda: perceptual_loss(X, X, None),
+    "phi of texture": lambda: texture_loss(X, X, lambda x: x),
+    "maps": lambda: texture_distance(None, None),
+    "lists of maps": lambda: texture_distance([1], [2]),
+    "no maps": lambda: Objective(phi(), perceptual=1, texture=1)(X, X, hr_maps={}),
+    "signals": lambda: orthogonal_matching_pursuit(torch.rand(3, 4), torch.rand(5, 6), 2),
+    "NumPy signals": lambda: orthogonal_matching_pursuit(np.ones((3, 4)), torch.rand(5, 4), 2),
+    "two channels": lambda: mid_frequencies(torch.rand(1, 2, 8, 8), 2),
+    "two channels differ": lambda: derivatives(torch.rand(1, 2, 8, 8), 2),
+}
+WORDS_AND_NUMBERS |= {
+    f"{kernel.__name__} of {kind}": lambda kernel=kernel, x=x: kernel(x)
+    for kernel in (triangle, cubic, lanczos3)
+    for kind, x in {"uint8": torch.arange(4, dtype=torch.uint8), "NumPy": np.ones(3), "None": None}.items()
+}
+
+
+@pytest.mark.parametrize("name", WORDS_AND_NUMBERS)
+def test_what_is_of_another_kind_is_one_sentence(unchecked, name):
+    refused(WORDS_AND_NUMBERS[name])

@@ -1,10 +1,12 @@
 """The edge of the command: whatever it is given, and whoever stops listening, there is no traceback."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +15,11 @@ import torch
 from PIL import Image
 
 from mffcn_lite import cli
+from mffcn_lite.checkpoint import save_model
 from mffcn_lite.data import FaceSet, save_faces
 from mffcn_lite.errors import MffcnLiteError, brief, check_number
 from mffcn_lite.files import write_json
+from mffcn_lite.models import create_model
 from mffcn_lite.training import runs
 
 COMMAND = str(Path(sys.executable).with_name("mffcn-lite"))
@@ -253,3 +257,249 @@ def test_a_sheet_of_something_else_is_replaced_only_if_that_is_said(run, data):
     assert "--overwrite" in error
     assert run("show", data, "--out", "sheet.png", "--columns", "2", "--overwrite")[0] == 0
     assert Path("sheet.png").read_bytes() != before
+
+
+@pytest.mark.parametrize("where", ["folder", "file/r.json", "/proc/none/r.json"])
+def test_results_that_cannot_be_written_are_refused_before_anything_is_measured(run, data, monkeypatch, where):
+    Path("folder").mkdir()
+    Path("file").write_text("")
+    monkeypatch.setattr("mffcn_lite.evaluation.evaluate", None)
+    status, out, err = run("evaluate", "--data", data, "--models", "bicubic", "--factors", "2", "--json", where)
+    assert (status, out) == (2, "")
+    assert err.count("\n") == 1
+    assert "cannot write" in err
+
+
+def test_where_results_can_no_longer_be_written_they_are_printed_all_the_same(run, data, monkeypatch):
+    def fail(*_):
+        raise MffcnLiteError("cannot write r.json: No space left on device; free the place or name another")
+
+    monkeypatch.setattr("mffcn_lite.files.write_json", fail)
+    status, out, err = run("evaluate", "--data", data, "--models", "bicubic", "--factors", "2", "--json", "r.json")
+    assert status == 2
+    assert "PSNR" in out
+    assert "bicubic" in out
+    assert err.startswith("mffcn-lite: cannot write r.json")
+
+
+def test_where_the_names_of_results_cannot_be_said_no_photo_is_blamed(run, data, monkeypatch):
+    Image.new("L", (8, 8)).save("a.png")
+
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cli, "print", fail, raising=False)
+    status, _, err = run("reconstruct", "a.png", "--out", "new", "--model", "bicubic", "--factor", "2")
+    assert status == 2
+    assert "cannot read" not in err
+    assert Path("new/a-bicubic-x2.png").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_changes_nothing(number):
+    """While the command cleans up, says so, and ends."""
+    program = f"""
+import atexit, os, signal, sys, time
+from mffcn_lite import cli
+atexit.register(lambda: (os.kill(os.getpid(), {number}), time.sleep(0.2)))
+def work(**_):
+    try:
+        os.kill(os.getpid(), {number})
+        time.sleep(9)
+    finally:
+        os.kill(os.getpid(), {number})
+        time.sleep(0.2)
+cli.main(work)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, "mffcn-lite: interrupted; nothing was left half-written\n")
+
+
+def test_a_signal_after_the_end_changes_nothing():
+    program = f"""
+import atexit, os, signal
+from mffcn_lite import cli
+atexit.register(lambda: os.kill(os.getpid(), {signal.SIGINT}))
+cli.main(lambda **_: 0)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("value", ["abc", "nan", "inf", "1e400", "--"])
+@pytest.mark.parametrize("column", ["left_x", "left_y", "right_x", "right_y"])
+def test_eyes_that_are_no_numbers_are_one_sentence(data, refuses, column, value):
+    from mffcn_lite.data import load_faces
+    from mffcn_lite.data.prepare.sheet import write_sheet
+
+    row = {"name": "p0", "left_x": "1", "left_y": "1", "right_x": "9", "right_y": "1"} | {column: value}
+    refuses(lambda: write_sheet(load_faces(data), [row] * 10, "s.png"), column, "p0", "faces.csv")
+    empty = {**row, column: ""}
+    if column.endswith("y"):  # an eye that has one of two numbers
+        refuses(lambda: write_sheet(load_faces(data), [empty] * 10, "s.png"), column, "faces.csv")
+    assert not Path("s.png").exists()
+
+
+@pytest.mark.parametrize("place", ["..", ".", "../set", "sub/.."])
+def test_a_sheet_is_called_after_the_folder_that_is_meant(run, data, monkeypatch, place):
+    inside = Path(data) / "sub"
+    if place == "..":
+        inside.mkdir()
+        monkeypatch.chdir(inside)
+    else:
+        monkeypatch.chdir(data)
+        inside.mkdir()
+    assert run("show", place)[0] == 0
+    assert Path(data).with_name("set.png").is_file()
+
+
+def test_words_out_of_a_file_do_not_command_the_terminal(run, data):
+    path = Path(data) / "card.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"redistribution": "may\x1b[2J not\x07"}))
+    status, out, _ = run("show", data, "--out", "sheet.png")
+    assert status == 0
+    assert "\x1b" not in out
+    assert r"may\x1b[2J not\x07" in out
+    status, _, err = run("evaluate", "--data", "no\x1b[31mwhere")
+    assert status == 2
+    assert "\x1b" not in err
+
+
+def saved(path, residual, state=None):
+    model = create_model("srcnn", residual=residual, zero_last=False)
+    if state is not None:
+        model.load_state_dict(state)
+    save_model(model, path)
+    return model.state_dict()
+
+
+def test_another_network_of_the_same_weights_is_another(run):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 8), np.uint8)).save("a.png")
+    state = saved("A/net.safetensors", False)
+    saved("B/net.safetensors", True, state)
+    words = ["reconstruct", "a.png", "--out", "new", "--factor", "2", "--model"]
+    assert run(*words, "A/net.safetensors")[0] == 0
+    before = Path("new/a-net-x2.png").read_bytes()
+    status, _, err = run(*words, "B/net.safetensors")
+    assert status == 2
+    assert "--overwrite" in err
+    assert Path("new/a-net-x2.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("out", [".", "link"])
+def test_a_photo_of_the_same_call_is_never_replaced(run, out):
+    Path("link").symlink_to(".")
+    for name in ("i.png", "i-bicubic-x2.png"):
+        Image.new("L", (8, 8), 9).save(name)
+    before = Path("i-bicubic-x2.png").read_bytes()
+    words = ["--out", out, "--model", "bicubic", "--factor", "2", "--overwrite"]
+    status, _, err = run("reconstruct", "i.png", "i-bicubic-x2.png", *words)
+    assert status == 2
+    assert "is one of the photos" in err
+    assert Path("i-bicubic-x2.png").read_bytes() == before
+    assert not Path("i-bicubic-x2-bicubic-x2.png").exists()
+
+
+def test_where_the_first_name_cannot_be_said_the_other_photos_are_enlarged_too(run, monkeypatch):
+    for name in "abc":
+        Image.new("L", (8, 8)).save(f"{name}.png")
+
+    def fail(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(cli, "print", fail, raising=False)
+    words = ["a.png", "b.png", "c.png", "--out", "new", "--model", "bicubic", "--factor", "2"]
+    assert run("reconstruct", *words)[0] == 2
+    assert len(list(Path("new").iterdir())) == 3
+
+
+def test_a_tail_that_was_never_trained_is_not_exported(run, data):
+    words = ["train", "--data", data, "--model", "fsrcnn", "--steps", "1", "--set", "batch=1", "--set", "factors=2"]
+    assert run(*words, "--out", "rf")[0] == 0
+    status, _, err = run("export", "--model", "rf", "--factor", "3", "--out", "rf.onnx")
+    assert status == 2
+    assert "must be one of 2, which this fsrcnn was trained for" in err
+    assert not Path("rf.onnx").exists()
+
+
+IMPOSSIBLE = {
+    "crop": ["--model", "fsrcnn", "--set", "factors=4", "--set", "crop=2"],
+    "pool5": ["--model", "srcnn", "--set", "loss=objective", "--set", "objective.features=random"],
+}
+IMPOSSIBLE["pool5"] += ["--set", "objective.layer=pool5"]
+
+
+@pytest.mark.parametrize("word", IMPOSSIBLE)
+def test_what_cannot_be_trained_is_refused_before_it_has_a_folder(run, data, word):
+    words = ["train", "--data", data, "--steps", "2", "--set", "batch=1", "--out", "new", *IMPOSSIBLE[word]]
+    status, _, err = run(*words)
+    assert status == 2
+    assert word in err
+    assert not Path("new").exists()
+
+
+@pytest.mark.parametrize("script", ["prepare_folder", "prepare_feret", "prepare_lfw"])
+def test_a_script_is_interrupted_in_one_line_while_modules_are_imported(script):
+    program = f"""
+import os, signal, sys
+path = {str(Path(__file__).parent.parent / "data_scripts")!r}
+sys.path.insert(0, path)
+sys.argv = [path + "/{script}.py", "--help"]
+class Stop:
+    def find_spec(self, name, *_):
+        if name == "typer":
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Stop())
+import runpy
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (2, f"{script}: interrupted; nothing was left half-written\n")
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 8, 8), (4, 0, 8, 8), (4, 1, 0, 8), (4, 1, 8, 0), (4, 2, 8, 8)])
+def test_photos_that_cannot_be_shown_are_said(run, shape):
+    save_faces(FaceSet(np.zeros(shape, np.uint8), np.arange(4), list("abcd"), {}), "odd")
+    status, _, err = run("show", "odd")
+    assert status == 2
+    assert "cannot be shown" in err
+    assert not Path("odd.png").exists()
+
+
+def test_a_name_that_is_no_text_is_refused_and_nothing_is_left(refuses):
+    faces = FaceSet(np.zeros((2, 1, 8, 8), np.uint8), np.arange(2), ["a", "\ud800"], {})
+    refuses(lambda: save_faces(faces, "new"), "faces.csv", "UTF-8")
+    assert not [path for path in Path().iterdir() if "new" in path.name]
+
+
+def test_a_run_that_is_repeated_with_other_people_aside_says_why(run, data):
+    words = ["train", "--data", data, "--model", "srcnn", "--steps", "1", "--set", "batch=1", "--out", "r0"]
+    assert run(*words)[0] == 0
+    status, _, err = run("train", "--like", "r0", "--set", "validate_every=1", "--out", "r1")
+    assert status == 2
+    assert "validate_every (=1)" in err
+
+
+def test_one_of_several_processes_that_waits_can_be_interrupted(data):
+    env = {**os.environ, "WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "localhost", "MASTER_PORT": "0"}
+    words = ["train", "--data", data, "--model", "srcnn", "--steps", "1", "--set", "batch=2", "--out", "new"]
+    process = subprocess.Popen([COMMAND, *words], env=env, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stderr.readline() == "waiting for 2 processes to meet\n"
+        time.sleep(0.5)
+        process.terminate()
+        assert process.wait(20) != 0
+    finally:
+        process.kill()
+        process.stderr.close()
+    assert not Path("new").exists()
+
+
+def test_a_rank_beyond_the_processes_is_one_sentence(run, data, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "5")
+    words = ["train", "--data", data, "--model", "srcnn", "--steps", "1", "--set", "batch=2", "--out", "new"]
+    status, _, err = run(*words)
+    assert status == 2
+    assert err == "mffcn-lite: RANK (=5) must be below WORLD_SIZE (=2), as torchrun sets it\n"

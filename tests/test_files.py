@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from mffcn_lite.files import read_json, replacing, sha256, write_json
+from mffcn_lite.files import check_place, read_json, replacing, sha256, write_json
 
 
 def tree(folder):
@@ -157,3 +157,24 @@ def test_sha256_is_the_standards(tmp_path):
     content = bytes(range(256)) * 20_000
     (tmp_path / "a").write_bytes(content)
     assert sha256(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+
+
+def test_a_place_is_looked_at_without_touching_it(tmp_path, refuses):
+    path = tmp_path / "new" / "r.json"
+    check_place(path, "words", {"a": 1})
+    assert not list(path.parent.iterdir())
+    path.write_text("kept")
+    check_place(path)
+    assert path.read_text() == "kept"
+    refuses(lambda: check_place(tmp_path), "folder")
+    refuses(lambda: check_place(path / "below"), "cannot write")
+    refuses(lambda: check_place(path, "S\udcff"), "UTF-8")
+    refuses(lambda: check_place("a\0b"), "cannot write")
+
+
+@pytest.mark.parametrize("text", ['{"a": "\\ud800"}', '{"\\udc00": 1}', '{"a": [{"b": "x\\ud83dy"}]}'])
+def test_half_of_a_letter_is_refused_where_it_is_read(tmp_path, refuses, text):
+    (tmp_path / "card.json").write_text(text)
+    refuses(lambda: read_json(tmp_path / "card.json"), "card.json")
+    (tmp_path / "card.json").write_text('{"a": "\\ud83d\\ude00"}')  # both halves
+    assert read_json(tmp_path / "card.json") == {"a": "😀"}

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mffcn_lite.losses import l2_loss
+from mffcn_lite.losses import Objective, distance, l2_loss, nie_loss, total_variation
 
 
 def pair(shape, seed=0):
@@ -91,3 +91,28 @@ def test_integer_pixels_are_refused_and_never_wrap_around(refuses, reduction):
 def test_the_annotations_are_checked_in_this_suite():
     with pytest.raises(jaxtyping.TypeCheckError):
         l2_loss(torch.rand(1, 1, 4, 5), torch.rand(1, 1, 4, 4))
+
+
+EMPTY = {"no photo": (0, 1, 8, 8), "no maps": (2, 0), "no number": (0,), "a number": ()}
+
+
+@pytest.mark.parametrize("shape", EMPTY.values(), ids=EMPTY)
+@pytest.mark.parametrize("reduction", ["sum", "mean"])
+@pytest.mark.parametrize("norm", ["l1", "l2", "squared"])
+def test_there_is_no_distance_between_none(refuses, shape, reduction, norm):
+    none = torch.zeros(shape)
+    refuses(lambda: distance(none, none, norm, reduction), "a must hold a photo at least")
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [l2_loss, nie_loss, lambda sr, hr: total_variation(sr), lambda sr, hr: Objective(perceptual=0, texture=0)(sr, hr)],
+)
+def test_a_loss_of_no_photo_is_refused(refuses, loss):
+    none = torch.zeros(0, 1, 8, 8)
+    refuses(lambda: loss(none, none), "must hold a photo at least")
+
+
+def test_photos_of_one_number_have_distances():
+    a, b = torch.tensor([1.0, 2.0]), torch.tensor([4.0, -2.0])
+    assert distance(a, b, "l1").item() == distance(a[:, None], b[:, None], "l1").item() == 3.5

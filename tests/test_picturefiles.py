@@ -9,6 +9,7 @@ import zlib
 import numpy as np
 import pytest
 from picture_files import (
+    ADAM7,
     ADOBE_RGB,
     DISPLAY_P3,
     SRGB_CURVE,
@@ -530,3 +531,175 @@ def test_a_profile_of_another_kind_does_not_hurt():
     levels = noise(5, 4, 3)
     for icc in (profile("HSV ", {}), profile("RGB ", {}), profile("GRAY", {})):
         assert np.array_equal(decode(encoded(Image.fromarray(levels), icc_profile=icc)).pixels, levels)
+
+
+# ------------------------------------------------------------- found by two readers
+
+
+def as_plain(array):
+    return array.astype(int)
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+def test_a_grey_picture_under_a_table_for_colours_is_converted(depth):
+    icc, levels = table_profile("RGB "), np.arange(0, 256, dtype=np.uint8).reshape(16, 16)
+    rgb = by_littlecms(Image.fromarray(np.dstack([levels] * 3)), icc)
+    want = np.asarray(Image.fromarray(rgb.astype(np.uint8)).convert("L")).astype(int)
+    if depth == 8:
+        content = encoded(Image.fromarray(levels), icc_profile=icc)
+    else:
+        content = encoded(Image.fromarray(levels.astype(np.uint16) * 257), icc_profile=icc)
+    picture = decode(content)
+    assert picture.tagged
+    assert np.abs(want - levels).max() > 9  # the profile does something
+    assert np.abs(as_plain(picture.pixels[..., 0]) - want).max() <= 1
+
+
+def test_a_grey_profile_in_a_colour_picture_says_nothing():
+    levels = noise(8, 8, 3)
+    picture = decode(encoded(Image.fromarray(levels), icc_profile=grey_profile(gamma_curve(1.0))))
+    assert not picture.tagged
+    assert np.array_equal(picture.pixels, levels)
+
+
+@pytest.mark.parametrize("word", [b"nan", b"-4", b"1e3", b"1_0", b"0x1", b"4.0", b"+4", b"70000", b"9" * 400, b"\xb2"])
+def test_a_word_that_is_no_level_is_damage(word):
+    with pytest.raises(Unusable, match="damaged"):
+        decode(b"P2 2 2 65535 1 2 " + word + b" 4\n")
+    assert decode(b"P2 2 2 65535 1 2 3 # nan\n4\n").pixels.ravel().tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("interlaced", [0, 1])
+@pytest.mark.parametrize(("depth", "colour", "channels"), [(8, 0, 1), (8, 2, 3), (1, 0, 1), (16, 6, 4), (4, 3, 1)])
+def test_a_png_of_fewer_rows_than_it_says_is_cut_short(depth, colour, channels, interlaced):
+    width, height = 11, 9
+    passes = ADAM7 if interlaced else ((0, 0, 1, 1),)
+    rows = []
+    for x, y, across, down in passes:
+        columns = -(-(width - x) // across)
+        rows += [bytes(1 + -(-columns * depth * channels // 8))] * -(-(height - y) // down)
+    palette = [(b"PLTE", bytes(48))] if colour == 3 else []
+    whole = png(width, height, depth, colour, b"".join(rows), *palette, interlaced=interlaced)
+    assert decode(whole).pixels.shape[:2] == (height, width)
+    for lost in (1, 3, len(rows)):
+        short = png(width, height, depth, colour, b"".join(rows[:-lost]), *palette, interlaced=interlaced)
+        with pytest.raises(Unusable, match=r"cut short|damaged"):
+            decode(short)
+    longer = png(width, height, depth, colour, b"".join(rows) + bytes(10**6), *palette, interlaced=interlaced)
+    assert decode(longer).pixels.shape[:2] == (height, width)
+
+
+@pytest.mark.parametrize("kind", [b"zTXt", b"iTXt", b"iCCP"])
+def test_text_that_is_too_long_is_named(kind):
+    packed = zlib.compress(bytes(3 << 20))
+    inside = {b"zTXt": b"key\0\0" + packed, b"iTXt": b"key\0\1\0\0\0" + packed, b"iCCP": b"p\0\0" + packed}[kind]
+    content = png(2, 2, 8, 0, b"\0ab\0cd", (kind, inside))
+    with pytest.raises(Unusable, match="text or profile of over 1 MB; save it without"):
+        decode(content)
+
+
+# primaries, transfer: what a reader should see of (234, 51, 35) and of a grey of 128
+CICP = [
+    (1, 13, (234, 51, 35), 128),
+    (12, 13, (255, 0, 0), 128),
+    (1, 8, (246, 124, 104), 188),
+    (9, 13, (255, 0, 2), 128),  # by the matrix of BT.2087
+]
+
+
+@pytest.mark.parametrize(("primaries", "transfer", "red", "grey"), CICP)
+def test_the_code_for_colours_goes_before_a_profile(primaries, transfer, red, grey):
+    rows = b"\0" + bytes((234, 51, 35, 128, 128, 128))
+    code, icc = (b"cICP", bytes((primaries, transfer, 0, 1))), (b"iCCP", b"p\0\0" + zlib.compress(P3))
+    for others in ([], [icc], [(b"gAMA", struct.pack(">I", 100000))]):
+        picture = decode(png(2, 1, 8, 2, rows, code, *others))
+        assert picture.tagged
+        assert np.abs(picture.pixels[0].astype(int) - [red, (grey,) * 3]).max() <= 1
+
+
+@pytest.mark.parametrize("code", [(9, 16, 0, 1), (9, 18, 0, 1), (1, 13, 1, 1), (1, 13, 0, 0), (77, 13, 0, 1), (1,)])
+def test_a_range_beyond_srgbs_is_refused(code):
+    with pytest.raises(Unusable, match="save it as sRGB"):
+        decode(png(1, 1, 8, 2, b"\0abc", (b"cICP", bytes(code))))
+
+
+def test_signed_numbers_are_refused():
+    tifffile = pytest.importorskip("tifffile")
+    for dtype in (np.int8, np.int16):
+        tifffile.imwrite(file := io.BytesIO(), np.array([[-3, 3], [100, 0]], dtype))
+        with pytest.raises(Unusable, match="numbers"):
+            decode(file.getvalue())
+
+
+NETPBM = [b"P4 9 2 " + bytes(4), b"P5 3 2 255 " + bytes(6), b"P6 3 2 255 " + bytes(18), b"P5 3 2 65535 " + bytes(12)]
+NETPBM += [b"P6 3 2 65535 " + bytes(36), b"P5 3 2 100 " + bytes(6), b"P6 3 2 1023 " + bytes(36)]
+NETPBM += [b"P1 2 2 1 0 0 1\n", b"P2 2 2 255 1 2 3 4\n", b"P3 1 1 255 1 2 3\n", b"P2 2 2 65535 1 2 3 4\n"]
+
+
+@pytest.mark.parametrize("content", NETPBM, ids=lambda content: content[:12].decode().strip("\0"))
+def test_two_pictures_in_a_row_are_two(content):
+    decode(content + b"\n# the end\n")
+    for between in (b"", b"\n", b" \n\t"):
+        with pytest.raises(Unusable, match="another picture"):
+            decode(content + between + content)
+
+
+def nclx(primaries, transfer):
+    """An AVIF of a red and a grey whose own code for colours is this."""
+    levels = np.repeat(np.array([[[234, 51, 35], [128, 128, 128]]], np.uint8), 8, axis=0).repeat(8, axis=1)
+    content = bytearray(encoded(Image.fromarray(levels), "AVIF", quality=100, subsampling="4:4:4"))
+    place = content.find(b"nclx")
+    assert place > 0
+    content[place + 4 : place + 8] = struct.pack(">HH", primaries, transfer)
+    return bytes(content)
+
+
+@pytest.mark.skipif("AVIF" not in Image.SAVE, reason="this Pillow has no AVIF")
+@pytest.mark.parametrize(("primaries", "transfer", "red", "grey"), CICP)
+def test_an_avifs_own_code_for_colours_is_heeded(primaries, transfer, red, grey):
+    picture = decode(nclx(primaries, transfer))
+    assert picture.tagged
+    assert np.abs(picture.pixels[4, [4, 12]].astype(int) - [red, (grey,) * 3]).max() <= 4
+    assert not decode(nclx(2, 2)).tagged  # unspecified
+
+
+@pytest.mark.skipif("AVIF" not in Image.SAVE, reason="this Pillow has no AVIF")
+@pytest.mark.parametrize("code", [(9, 16), (9, 18), (300, 13), (1, 300)])
+def test_an_avif_of_a_wider_range_is_refused(code):
+    with pytest.raises(Unusable, match="save it as sRGB"):
+        decode(nclx(*code))
+
+
+@pytest.mark.parametrize("masks", [(0xF800, 0x07E0, 0x1F), (0x7C00, 0x03E0, 0x1F)], ids=["565", "555"])
+def test_a_bmp_of_16_bits_a_pixel_has_8_a_channel(masks):
+    rows = struct.pack("<HH", masks[0], masks[1])
+    header = struct.pack("<IiiHHIIiiII", 40, 2, 1, 1, 16, 3, len(rows), 0, 0, 0, 0) + struct.pack("<III", *masks)
+    start = 14 + len(header)
+    picture = decode(b"BM" + struct.pack("<IHHI", start + len(rows), 0, 0, start) + header + rows)
+    assert picture.pixels.dtype == np.uint8
+    assert picture.pixels.tolist() == [[[255, 0, 0], [0, 255, 0]]]
+
+
+BEYOND = [b"P2 2 2 255 1 2 3 999", b"P2 2 2 100 1 2 3 200", b"P5 2 2 100 " + bytes([1, 2, 3, 200])]
+BEYOND += [b"P6 1 1 100 " + bytes([1, 2, 101]), b"P5 2 1 1000 " + struct.pack(">HH", 1, 1001), b"P3 1 1 7 1 2 8"]
+
+
+@pytest.mark.parametrize("content", BEYOND)
+def test_netpbm_numbers_above_the_largest_are_damage(content):
+    with pytest.raises(Unusable, match="damaged"):
+        decode(content)
+
+
+@pytest.mark.parametrize("clear", [[], [(b"tRNS", b"\0\1")]])
+def test_a_colour_beyond_the_palette_is_damage(clear):
+    palette = (b"PLTE", bytes(range(6)))
+    assert decode(png(2, 1, 8, 3, b"\0\0\1", palette, *clear)).pixels.shape == (1, 2, 3)
+    with pytest.raises(Unusable, match="beyond its palette"):
+        decode(png(2, 1, 8, 3, b"\0\0\2", palette, *clear))
+
+
+def test_a_tiff_is_one_even_if_its_directory_is_not_there_yet():
+    content = encoded(Image.fromarray(noise(300, 400, 3)), "TIFF")
+    for head in (content, content[:1000], b"MM\0*" + bytes(9), b"II+\0" + bytes(9)):
+        assert is_picture(io.BytesIO(head))
+    assert not is_picture(io.BytesIO(b"II, the second part of a story"))

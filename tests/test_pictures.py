@@ -1,6 +1,7 @@
 """Picture files in and out, colour, and whole pictures in tiles, against Pillow and against the picture at once."""
 
 import io
+import math
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import torch
 from picture_files import encoded, noise, png
 from PIL import Image, ImageCms, ImageOps
 
-from mffcn_lite import enlarging
+from mffcn_lite import enlarging, pictures
 from mffcn_lite.checkpoint import load_model, save_model
 from mffcn_lite.degrade import upsample
 from mffcn_lite.errors import MffcnLiteError
@@ -479,3 +480,63 @@ def test_whatever_is_wrong_in_a_file_it_is_one_sentence(tmp_path):
             messages.append(str(error))
     assert 300 < len(messages) < 1500
     assert not any("\n" in message for message in messages)
+
+
+# Found by two readers -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_grey_levels_of_a_file_are_warned_of(channels):
+    small = torch.full((1, channels, 8, 8), 200.0)
+    with pytest.warns(UserWarning, match="small reaches from 200 to 200.*divide pixels of 0 to 255 by 255"):
+        enlarge(create_model("bicubic"), small, 2)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("channel", range(4))
+def test_what_is_not_finite_is_refused_in_every_channel(refuses, channel, value):
+    small = torch.rand(1, 4, 8, 8)
+    small[0, channel, 3, 3] = value
+    refuses(lambda: enlarge(create_model("bicubic"), small, 2), "small holds")
+
+
+@pytest.mark.parametrize("model", ["bicubic", None, torch.nn.Conv2d(1, 1, 3), {"model": "bicubic"}])
+def test_what_is_no_system_is_said(refuses, model):
+    refuses(lambda: enlarge(model, torch.rand(1, 1, 8, 8), 2), "model must be a system", "load_model")
+
+
+def test_a_picture_for_which_there_is_no_memory_as_floats_is_refused_with_a_size_that_fits(
+    tmp_path, monkeypatch, refuses
+):
+    Image.new("RGB", (400, 300)).save(path := tmp_path / "a.png")
+    need = 400 * 300 * 4 * 5
+    monkeypatch.setattr("mffcn_lite.enlarging.free_bytes", lambda device: need // 4)
+    refuses(lambda: read_picture(path), "a.png", "at most 200×150 pixels would fit")
+    monkeypatch.setattr("mffcn_lite.enlarging.free_bytes", lambda device: need)
+    assert read_picture(path).shape == (1, 3, 300, 400)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried 9 bytes")],
+)
+@pytest.mark.parametrize("where", ["_read", "_floats", "_write"])
+def test_memory_that_others_took_meanwhile_is_one_sentence(tmp_path, monkeypatch, refuses, where, error):
+    def fail(*_, **__):
+        raise error
+
+    Image.new("RGB", (40, 30)).save(path := tmp_path / "a.png")
+    monkeypatch.setattr(pictures, where, fail)
+    refuses(lambda: enlarge_file(create_model("bicubic"), path, tmp_path / "b.png", 2), "a.png", "memory")
+    if where != "_write":
+        refuses(lambda: read_picture(path), "a.png", "memory")
+
+
+def test_an_error_that_is_none_of_memory_is_not_called_one(tmp_path, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("another")
+
+    Image.new("RGB", (40, 30)).save(path := tmp_path / "a.png")
+    monkeypatch.setattr(pictures, "_floats", fail)
+    with pytest.raises(RuntimeError, match="another"):
+        read_picture(path)

@@ -7,10 +7,13 @@ import io
 import json
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
+import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +23,12 @@ import pytest
 from PIL import Image
 
 from mffcn_lite.data import FaceSet, load_faces
-from mffcn_lite.data.prepare import lfw, preparing, sources
+from mffcn_lite.data.prepare import lfw, photo, preparing, sources
 from mffcn_lite.data.prepare.alignment import Placement
 from mffcn_lite.data.prepare.feret import CARD, find_feret
 from mffcn_lite.data.prepare.folder import folder_photos, name_prefix
 from mffcn_lite.data.prepare.lfw import PLACEMENT, find_lfw, lfw_photos
+from mffcn_lite.data.prepare.photo import Photo
 from mffcn_lite.data.prepare.prepared import read_rows
 from mffcn_lite.data.prepare.sheet import write_sheet
 from mffcn_lite.data.prepare.sources import list_files
@@ -779,3 +783,61 @@ def test_a_contact_sheet_marks_the_eyes(tree, tmp_path, refuses):
     assert write_sheet(odd, [], tmp_path / "odd.png") == 2
     for options in ({"count": 0}, {"columns": 0}):
         refuses(lambda options=options: write_sheet(faces, rows, tmp_path / "x.png", **options), *options)
+
+
+# The hidden folder is ours alone --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("below", ["", "deep/er"])
+def test_photos_in_the_hidden_folder_are_refused_and_stay(tmp_path, refuses, below):
+    root = tmp_path / ".set.partial" / below
+    root.mkdir(parents=True)
+    Image.fromarray(picture_files.noise(40, 40)).save(root / "pixels", "PNG")  # a name that the journal has too
+    photos = [Photo(source="pixels", path=root / "pixels", name="p", person="0", find_eyes=None)]
+    before = content(tmp_path)
+    refuses(lambda: preparing.prepare(photos, tmp_path / "set", {}), ".set.partial", "removed at the end")
+    assert content(tmp_path) == before
+
+
+def test_photos_behind_a_link_into_the_hidden_folder_are_refused_and_stay(tmp_path, refuses):
+    (tmp_path / ".set.partial").mkdir()
+    Image.fromarray(picture_files.noise(40, 40)).save(tmp_path / ".set.partial" / "pixels", "PNG")
+    (tmp_path / "photos").symlink_to(tmp_path / ".set.partial")
+    photos = [Photo(source="pixels", path=tmp_path / "photos" / "pixels", name="p", person="0")]
+    before = content(tmp_path)
+    refuses(lambda: preparing.prepare(photos, tmp_path / "set", {}), "removed at the end")
+    assert content(tmp_path) == before
+
+
+def test_what_somebody_keeps_in_the_hidden_folder_is_refused_and_stays(tree, tmp_path, refuses):
+    (tmp_path / ".set.partial").mkdir()
+    (tmp_path / ".set.partial" / "thesis.txt").write_text("four years")
+    refuses(lambda: prepare(tree[0], tmp_path / "set"), "thesis.txt", "move it")
+    assert (tmp_path / ".set.partial" / "thesis.txt").read_text() == "four years"
+
+
+def test_want_of_memory_is_no_property_of_a_photo(tree, tmp_path, monkeypatch):
+    """Another run, with more of it, looks again."""
+    root, _ = tree
+    whole, there, failed = prepare(root, tmp_path / "whole"), photo.place, []
+
+    def scarce(*arguments):
+        if not failed:
+            failed.append(True)
+            raise MemoryError
+        return there(*arguments)
+
+    monkeypatch.setattr(photo, "place", scarce)
+    with pytest.raises(KeyboardInterrupt):
+        prepare(root, tmp_path / "set", workers=1, on_progress=lambda done: done == 9 and signal.raise_signal(2))
+    monkeypatch.setattr(photo, "place", there)
+    assert prepare(root, tmp_path / "set") == whole
+    assert content(tmp_path / "set") == content(tmp_path / "whole")
+
+
+def test_warnings_are_as_they_were_after_many_threads(tree, tmp_path):
+    before = list(warnings.filters)
+    with ThreadPoolExecutor(4) as pool:
+        for report in pool.map(lambda i: prepare(tree[0], tmp_path / f"set{i}", workers=2), range(6)):
+            assert report["skipped"] == []
+    assert warnings.filters == before

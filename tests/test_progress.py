@@ -2,8 +2,13 @@
 
 import io
 import sys
+import threading
+import warnings
+
+import pytest
 
 from mffcn_lite import progress
+from mffcn_lite.progress import quiet
 
 
 def test_a_plain_line_every_so_often_where_there_is_no_terminal(monkeypatch, capsys):
@@ -44,3 +49,32 @@ def test_a_bar_on_a_terminal(monkeypatch):
     with progress.Reporter("working", 3) as reporter:
         reporter.update(3, "nearly")
     assert "3/3" in sys.stderr.getvalue()
+
+
+def test_threads_that_overlap_leave_the_warnings_as_they_were():
+    """`warnings.catch_warnings` would leave them off here."""
+    before, first, second = list(warnings.filters), threading.Event(), threading.Event()
+
+    def early():
+        with quiet:
+            first.set()
+            second.wait(9)
+
+    def late():
+        first.wait(9)
+        with quiet:
+            second.set()
+            one.join(9)
+            warnings.warn("still within", stacklevel=1)
+
+    one, two = threading.Thread(target=early), threading.Thread(target=late)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        within = list(warnings.filters)
+        one.start(), two.start(), one.join(9), two.join(9)
+        assert warnings.filters == within
+        assert not heard
+        with pytest.raises(ValueError, match="out"), quiet:
+            raise ValueError("out")
+        assert warnings.filters == within
+    assert warnings.filters == before

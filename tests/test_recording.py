@@ -12,7 +12,7 @@ from mffcn_lite.data import split_by_person
 from mffcn_lite.degrade import degrade
 from mffcn_lite.models import create_model
 from mffcn_lite.training import RECIPES, TrainingConfig, recording
-from mffcn_lite.training.recording import Watch, strip
+from mffcn_lite.training.recording import Watch, read_line, strip
 from mffcn_lite.training.runs import run_training
 
 CONFIG = dataclasses.replace(RECIPES["fast"], steps=4, batch=2, crop=24, checkpoint_every=2, validate_every=2)
@@ -106,3 +106,9 @@ def test_a_strip_shows_each_photo_blurred_restored_and_sharp(orl):
     assert picture.shape == (1, 2 * 112, 2 * 3 * 92)
     torch.testing.assert_close(picture[0, 112:, 3 * 92 : 4 * 92], degrade(hr, 4)[1, 0].clamp(0, 1))
     torch.testing.assert_close(picture[0, :112, 2 * 92 : 3 * 92], hr[0, 0])
+
+
+@pytest.mark.parametrize("loss", ["1" + "0" * 400, "-1" + "0" * 400, "1e400", "NaN", '"1"', "true", "[]"])
+def test_a_loss_that_is_no_number_makes_a_line_damaged(loss):
+    assert read_line(f'{{"step": 1, "loss": {loss}}}') is None
+    assert read_line('{"step": 1, "loss": 2}') == (1, 2.0)

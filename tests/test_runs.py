@@ -24,9 +24,10 @@ from mffcn_lite.checkpoint import load_model, save_tensors
 from mffcn_lite.data import FaceSet, load_faces, save_faces, split_by_person
 from mffcn_lite.degrade import degrade
 from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.features import create_features
 from mffcn_lite.files import content_hash, sha256
 from mffcn_lite.models import create_model
-from mffcn_lite.training import TrainingConfig, TrainingState, runs, train
+from mffcn_lite.training import TrainingConfig, TrainingState, processes, runs, train
 from mffcn_lite.training.recording import validate
 from mffcn_lite.training.runs import read_description, run_training
 from mffcn_lite.training.states import restore_state, save_state
@@ -928,3 +929,126 @@ def test_an_error_is_no_end_of_the_run(data, whole, tmp_path):
         run_training(tmp_path / "run", data, "mffcn", CONFIG, on_progress=fail)
     assert run_training(tmp_path / "run", data, "mffcn", CONFIG, resume=True)
     assert_same_end(tmp_path / "run", whole)
+
+
+# What is finished, and what is not ------------------------------------------------------------------------------------
+
+
+def short(folder, data, **changes):
+    config = TrainingConfig(
+        **{"steps": 4, "batch": 2, "lr": 1e-3, "reduction": "mean", "checkpoint_every": 2} | changes
+    )
+    return lambda **options: run_training(folder, data, "srcnn", config, **options)
+
+
+def swap_network(run, other):
+    for name in ("model.safetensors", "model.json"):
+        shutil.copy(other / name, run / name)
+
+
+def test_another_runs_network_is_not_this_runs(data, tmp_path):
+    mine, other = tmp_path / "mine", tmp_path / "other"
+    short(mine, data)()
+    short(other, data, seed=1)()
+    before = (mine / "model.safetensors").read_bytes()
+    swap_network(mine, other)
+    assert short(mine, data)(resume=True)
+    assert (mine / "model.safetensors").read_bytes() == before  # written again, from the last checkpoint
+
+
+@pytest.mark.parametrize("fault", ["gone", "damaged"])
+def test_a_finished_run_is_finished_whatever_becomes_of_its_checkpoints(data, tmp_path, fault):
+    folder, seen = tmp_path / "run", []
+    short(folder, data)()
+    if fault == "gone":
+        shutil.rmtree(folder / "checkpoints")
+    else:
+        for path in (folder / "checkpoints").rglob("*.safetensors"):
+            path.write_bytes(path.read_bytes()[:-1])
+    before = (folder / "model.safetensors").read_bytes()
+    assert short(folder, data)(resume=True, on_progress=seen.append)
+    assert not seen
+    assert (folder / "model.safetensors").read_bytes() == before
+
+
+def test_a_run_whose_checkpoints_are_gone_says_that_it_begins_again(data, tmp_path, capsys):
+    folder, seen = tmp_path / "run", []
+    short(folder, data)(stop_after=3)
+    shutil.rmtree(folder / "checkpoints")
+    short(folder, data)(resume=True, on_progress=seen.append)
+    assert [line["step"] for line in seen] == [1, 2, 3, 4]
+    assert "begins again with the first step" in capsys.readouterr().err
+
+
+def test_a_changed_setting_finds_no_checkpoint_even_without_the_hash_beside_it(data, tmp_path, refuses):
+    folder = tmp_path / "run"
+    short(folder, data)(stop_after=3)
+    description = json.loads((folder / "run.json").read_text())
+    del description["settings_sha256"]
+    description["config"]["lr"] = 0.5
+    (folder / "run.json").write_text(json.dumps(description))
+    refuses(lambda: short(folder, data, lr=0.5)(resume=True), "none of the checkpoints", "its run")
+
+
+def test_a_card_that_cannot_be_stored_is_refused_before_the_first_step(tmp_path, refuses):
+    images = np.random.default_rng(0).integers(0, 256, (10, 1, 16, 16), dtype=np.uint8)
+    save_faces(FaceSet(images, np.arange(10), [f"p{i}" for i in range(10)], {}), tmp_path / "set")
+    card = json.loads((tmp_path / "set" / "card.json").read_text())
+    (tmp_path / "set" / "card.json").write_text(json.dumps({**card, "credit": "half a letter: \ud800"}))
+    refuses(short(tmp_path / "run", str(tmp_path / "set")), "card.json", "make it again")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["WORLD_SIZE", "RANK", "LOCAL_RANK"])
+@pytest.mark.parametrize("value", ["abc", "", "-1", "1.5", "9" * 400, "١"])
+def test_nonsense_in_the_environment_of_torchrun_is_one_sentence(monkeypatch, refuses, name, value):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv(name, value)
+    refuses(lambda: (processes._said("WORLD_SIZE", 1), processes._said("RANK"), processes._said("LOCAL_RANK")), name)
+
+
+@pytest.mark.parametrize(("rank", "size", "speaks"), [("1", None, True), ("1", "2", False), ("0", "2", True)])
+def test_a_process_is_silent_only_beside_others(monkeypatch, rank, size, speaks):
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    if size is not None:
+        monkeypatch.setenv("WORLD_SIZE", size)
+    assert processes.speaks() is speaks
+
+
+def with_weights(place):
+    objective = {"features": "vgg19-imagenet", "layer": "conv1_1", "texture": 0, "weights": str(place)}
+    return {"loss": "objective", "objective": objective, "factors": (2,)}
+
+
+def test_a_run_with_weights_of_its_loss_is_resumed_from_anywhere_and_after_they_moved(tmp_path, monkeypatch, refuses):
+    images = np.random.default_rng(0).integers(0, 256, (10, 1, 16, 16), dtype=np.uint8)
+    save_faces(FaceSet(images, np.arange(10), [f"p{i}" for i in range(10)], {}), tmp_path / "set")
+    data, here, there = str(tmp_path / "set"), tmp_path / "here", tmp_path / "there"
+    here.mkdir(), there.mkdir()
+    monkeypatch.chdir(here)
+    save_tensors(create_features("random", "conv1_1").state_dict(), "w.safetensors")
+    short("whole", data, **with_weights("w.safetensors"))()
+    short("run", data, **with_weights("w.safetensors"))(stop_after=3)
+    shutil.copytree("run", "moved")
+    monkeypatch.chdir(there)
+    _, _, _, config, _ = read_description(here / "run")
+    assert run_training(here / "run", data, "srcnn", config, resume=True)  # as the command does without options
+    (here / "w.safetensors").rename("elsewhere.safetensors")
+    assert short(here / "moved", data, **with_weights("elsewhere.safetensors"))(resume=True)
+    want = load_file(here / "whole" / "model.safetensors")
+    for name in ("run", "moved"):
+        found = load_file(here / name / "model.safetensors")
+        assert all(torch.equal(found[key], value) for key, value in want.items())
+    other = create_features("random", "conv1_1", seed=1).state_dict()
+    save_tensors(other, "elsewhere.safetensors")
+    again = short(here / "moved", data, **with_weights("elsewhere.safetensors"))
+    refuses(lambda: again(resume=True), "weights_hash")
+
+
+def test_a_folder_whose_name_is_no_text_can_be_resumed(data, tmp_path):
+    folder = tmp_path / "r\udcff"
+    short(tmp_path / "run", data)(stop_after=3)
+    (tmp_path / "run").rename(folder)
+    assert short(folder, data)(resume=True)
+    assert load_model(folder).name == "srcnn"

@@ -83,7 +83,8 @@ def try_end(end: str, version: str) -> dict:
     plain["PIP_CONFIG_FILE"] = os.devnull  # a constraint of this machine's pip would replace a version
     if subprocess.run([python, "-m", "book.build.run_outside"], check=False, cwd=ROOT, env=plain).returncode:
         sys.exit(f"{end}: a chapter failed; see the environment {folder}")
-    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", wheel], check=True)
+    # Without PYTHONPATH: pip would find the package there, and install nothing.
+    subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", wheel], check=True, env=plain)
     report = folder / "tests.xml"
     # The command and not python -m, which would find the package in the folder that it is called from.
     options = ["-m", "not release", "-o", "addopts=", "-p", "no:cacheprovider", f"--junitxml={report}"]

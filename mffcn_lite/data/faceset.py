@@ -13,7 +13,7 @@ from numpy.typing import DTypeLike
 from torch import Tensor
 
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.files import read_json, replacing, sha256, sha256_once, write_json
+from mffcn_lite.files import json_bytes, read_json, replacing, sha256, sha256_once, write_json
 from mffcn_lite.progress import say
 
 Index = int | np.integer | slice | list | np.ndarray | Tensor  # which photos, as NumPy takes it
@@ -134,6 +134,7 @@ def write_prepared(
     Raises:
         MffcnLiteError: if the folder cannot be written.
     """
+    json_bytes(out / "faces.csv", [list(row.values()) for row in rows])  # before the photos, a name that is no text
     with replacing(out) as temporary:
         temporary.mkdir()
         with (temporary / "images.npy").open("wb") as handle:

@@ -11,7 +11,17 @@ from mffcn_lite.context import full_precision
 from mffcn_lite.degrade import Images
 from mffcn_lite.errors import MffcnLiteError, check_number, check_word
 from mffcn_lite.features import FeatureNetwork, check_shown, create_features
-from mffcn_lite.losses.terms import FORMS, GRAMS, NORMS, Reduction, distance, l2_loss, texture_distance, total_variation
+from mffcn_lite.losses.terms import (
+    FORMS,
+    GRAMS,
+    NORMS,
+    Reduction,
+    check_layers,
+    distance,
+    l2_loss,
+    texture_distance,
+    total_variation,
+)
 
 # What can be said of an objective beside its terms' weights: `Objective`'s, then `create_features`'s.
 OPTIONS = ("reduction", "tv_reduction", "norm", "gram", "tv_form", "pixel_range")
@@ -155,6 +165,7 @@ class Objective(nn.Module):
                 with torch.no_grad():
                     hr_maps = self.maps(hr)
             sr_maps = self.maps(sr)
+            check_layers(sr_maps, hr_maps)
         on = {name: term for name, term in TERMS.items() if self.weights[name]}
         terms = {name: term.value(self, *((sr_maps, hr_maps) if term.features else pair)) for name, term in on.items()}
         weighted = {name: self.weights[name] * term for name, term in terms.items()}

@@ -16,8 +16,18 @@ from torch import Tensor, nn
 
 from mffcn_lite.context import full, full_precision
 from mffcn_lite.degrade import Images
-from mffcn_lite.errors import MffcnLiteError, check_alike, check_images, check_number, check_pair, check_word
-from mffcn_lite.features import FeatureNetwork, check_shown
+from mffcn_lite.errors import (
+    MffcnLiteError,
+    check_alike,
+    check_finite,
+    check_images,
+    check_number,
+    check_pair,
+    check_some,
+    check_word,
+    described,
+)
+from mffcn_lite.features import FeatureNetwork, check_phi, check_shown
 
 Reduction = Literal["sum", "mean"]
 NORMS, GRAMS, FORMS = ("l1", "l2", "squared"), ("none", "hw", "chw"), ("squared", "isotropic")
@@ -56,9 +66,11 @@ def distance(
         MffcnLiteError: for an unknown norm or reduction, or maps that cannot be compared.
     """
     check_alike(a=a, b=b)
+    check_some("a", a)
     check_word("norm", norm, NORMS)
     check_word("reduction", reduction, ("sum", "mean"))
-    apart, entries = full(a).flatten(1) - full(b).flatten(1), 1 if reduction == "sum" else a[0].numel()
+    apart = full(a).reshape(len(a), -1) - full(b).reshape(len(b), -1)
+    entries = 1 if reduction == "sum" else a[0].numel()
     if norm == "squared":
         return apart.square().mean() if reduction == "mean" else apart.square().sum() / len(a)
     # vector_norm, not a root of a sum: its gradient at 0 is defined.
@@ -83,6 +95,7 @@ def perceptual_loss(
         MffcnLiteError: see `l2_loss`, `distance` and `FeatureNetwork.forward`.
     """
     check_shown(sr, hr)
+    check_phi(features)
     return distance(features(sr), features(hr), norm, reduction)
 
 
@@ -124,6 +137,7 @@ def texture_loss(
     Arguments, warnings and errors: see `perceptual_loss` and `gram_matrix`.
     """
     check_shown(sr, hr)
+    check_phi(features)
     return texture_distance(features.maps(sr), features.maps(hr), normalize, norm, reduction)
 
 
@@ -139,12 +153,24 @@ def texture_distance(
     Raises:
         MffcnLiteError: if there are none, or not of the same layers; see `gram_matrix` and `distance` besides.
     """
+    check_layers(sr_maps, hr_maps)
+    grams = [(gram_matrix(sr_maps[layer], normalize), gram_matrix(hr_maps[layer], normalize)) for layer in sr_maps]
+    return torch.stack([distance(a, b, norm, reduction) for a, b in grams]).sum()
+
+
+def check_layers(sr_maps: Mapping[str, Tensor], hr_maps: Mapping[str, Tensor]) -> None:
+    """Refuse maps that are not of the same layers, or of none.
+
+    Raises:
+        MffcnLiteError: if they are not.
+    """
+    for name, maps in (("sr_maps", sr_maps), ("hr_maps", hr_maps)):
+        if not isinstance(maps, Mapping):
+            raise MffcnLiteError(f"{name} must be maps by the names of their layers, not {described(maps)}")
     if not sr_maps or set(sr_maps) != set(hr_maps):
         raise MffcnLiteError(
             f"sr_maps ({', '.join(sr_maps)}) and hr_maps ({', '.join(hr_maps)}) must have the same layers"
         )
-    grams = [(gram_matrix(sr_maps[layer], normalize), gram_matrix(hr_maps[layer], normalize)) for layer in sr_maps]
-    return torch.stack([distance(a, b, norm, reduction) for a, b in grams]).sum()
 
 
 def total_variation(x: Images, reduction: Reduction = "sum", form: str = "squared") -> Float[Tensor, ""]:
@@ -159,6 +185,7 @@ def total_variation(x: Images, reduction: Reduction = "sum", form: str = "square
         MffcnLiteError: if `x` holds integers, or a word is unknown.
     """
     check_images("x", x)
+    check_some("x", x)
     check_word("reduction", reduction, ("sum", "mean"))
     check_word("form", form, FORMS)
     x = full(x)
@@ -182,9 +209,10 @@ def l2_tv_minimizer(hr: Images, ratio: float) -> Images:
             a sum.
 
     Raises:
-        MffcnLiteError: if `hr` is no batch of pictures, or `ratio` below 0.
+        MffcnLiteError: if `hr` is no batch of pictures or holds what is not finite, or `ratio` is below 0.
     """
     check_images("hr", hr)
+    check_finite("hr", hr)
     check_number("ratio", ratio, at_least=0, at_most=1e30)
     height, width = hr.shape[-2:]
     waves = scipy.fft.dctn(hr.detach().cpu().double().numpy(), axes=(-2, -1), norm="ortho")

@@ -27,6 +27,8 @@ def band_energy_ratio(sr: Images, hr: Images, bands: int = 8) -> Float64[Tensor,
     check_number("bands", bands, at_least=1, at_most=MOST_BANDS, whole=True)
     check_finite("sr", sr)
     check_finite("hr", hr)
+    if not len(sr):  # of which there is no Fourier transform
+        return sr.new_zeros(0, bands, dtype=torch.float64)
     down, across = (torch.fft.fftfreq(side, device=sr.device, dtype=torch.float64) for side in sr.shape[-2:])
     frequency = (down[:, None] ** 2 + across**2).sqrt()
     inside = (frequency > 0) & (frequency < 0.5)

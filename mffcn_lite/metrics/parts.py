@@ -5,7 +5,7 @@ from jaxtyping import Bool, Float64
 from torch import Tensor
 
 from mffcn_lite.degrade import BICUBIC_A, Images, resampling_matrices, small_size
-from mffcn_lite.errors import MffcnLiteError, check_finite, check_number, check_pair, described
+from mffcn_lite.errors import MffcnLiteError, check_beside, check_finite, check_number, check_pair, described
 from mffcn_lite.metrics.detail import MOST_BANDS
 
 
@@ -54,7 +54,9 @@ def error_by_band(sr: Images, hr: Images, bands: int = 8) -> Float64[Tensor, "ba
     """
     check_number("bands", bands, at_least=1, at_most=MOST_BANDS, whole=True)
     error = _error(sr, hr)
-    power = torch.fft.fft2(error).abs().square().mean(1) / error[0, 0].numel() ** 2
+    if not len(error):  # of which there is no Fourier transform
+        return error.new_zeros(0, bands + 1)
+    power = torch.fft.fft2(error).abs().square().mean(1) / error.shape[2:].numel() ** 2
     down, across = (torch.fft.fftfreq(side, device=sr.device, dtype=torch.float64) for side in sr.shape[-2:])
     band = ((down[:, None] ** 2 + across**2).sqrt() * 2 * bands).long().clamp(max=bands).flatten()
     return power.new_zeros(len(sr), bands + 1).index_add_(1, band, power.flatten(1))
@@ -74,4 +76,5 @@ def error_by_place(
     if getattr(where, "dtype", None) != torch.bool or where.shape != square.shape:
         expected = f"where must be one plane an image, true or false for each pixel, {tuple(square.shape)}"
         raise MffcnLiteError(f"{expected}, not {described(where)}")
+    check_beside("where", where, "sr", sr)
     return (square * where).sum((1, 2)) / square.sum((1, 2)), where.double().mean((1, 2))

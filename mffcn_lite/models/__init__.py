@@ -39,7 +39,7 @@ def system_class(name: str) -> type[SuperResolver]:
     Raises:
         MffcnLiteError: for an unknown name.
     """
-    if name not in SYSTEMS:
+    if not isinstance(name, str) or name not in SYSTEMS:
         raise MffcnLiteError(f'unknown model "{name}"; choose one of {", ".join(SYSTEMS)}')
     return find(SYSTEMS[name])
 

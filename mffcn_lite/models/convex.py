@@ -50,7 +50,7 @@ def project_data(x: Images, small: SmallImages, forward: ForwardModel, slab: flo
     check_given("a projection", x)
     check_number("slab", slab, at_least=0, at_most=1e6)
     check_number("tolerance", tolerance, at_least=1e-15, below=1)
-    excess = forward.shrink(x) - small
+    excess = -forward.missing(small, x)
     condition = math.sqrt(forward.largest / forward.smallest)
     momentum, rate = (condition - 1) / (condition + 1), 1 - 1 / condition
     dual = ahead = torch.zeros_like(excess)

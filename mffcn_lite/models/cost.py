@@ -7,12 +7,18 @@ from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from mffcn_lite.degrade import small_size
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, described
 from mffcn_lite.models.base import SuperResolver
 
 
 def count_parameters(model: nn.Module) -> int:
-    """How many numbers `model` stores: its weights, and of a forest where its trees branch."""
+    """How many numbers `model` stores: its weights, and of a forest where its trees branch.
+
+    Raises:
+        MffcnLiteError: if it is none.
+    """
+    if not isinstance(model, nn.Module):
+        raise MffcnLiteError(f"model must be a network, not {described(model)}")
     return sum(tensor.numel() for tensor in model.state_dict().values())
 
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from mffcn_lite.context import full_precision
 from mffcn_lite.degrade import resample, upsample
-from mffcn_lite.errors import check_number, check_numbers, check_word
+from mffcn_lite.errors import check_flags, check_number, check_numbers, check_word
 from mffcn_lite.models.base import MOST_LAYERS, MOST_MAPS, SuperResolver, check_given, scale
 
 
@@ -48,6 +48,7 @@ class FSRCNN(SuperResolver):
         zero_last: bool = True,
     ):
         super().__init__()
+        check_flags(residual=residual, zero_last=zero_last)
         for argument, value, most in (
             ("maps", maps, MOST_MAPS),
             ("shrunk", shrunk, MOST_MAPS),

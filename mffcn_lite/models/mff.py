@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mffcn_lite.context import full_precision, own_context
-from mffcn_lite.errors import MffcnLiteError, check_number, check_word
+from mffcn_lite.errors import MffcnLiteError, check_flags, check_number, check_word
 from mffcn_lite.models.base import MOST_MAPS, check_given
 
 ACTIVATIONS = (None, "inside", "outside", "both")
@@ -67,6 +67,7 @@ class MFF(nn.Module):
         stride: int = 1,
     ):
         super().__init__()
+        check_flags(reparameterize=reparameterize)
         check_word("activation", activation, ACTIVATIONS)
         branch = out_channels if branch is None else branch
         numbers = {"in_channels": in_channels, "out_channels": out_channels, "branch": branch, "stride": stride}

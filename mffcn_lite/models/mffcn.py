@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mffcn_lite.context import own_context
-from mffcn_lite.errors import MffcnLiteError, check_number, check_word
+from mffcn_lite.errors import MffcnLiteError, check_flags, check_number, check_word
 from mffcn_lite.models.base import MOST_LAYERS, MOST_MAPS, SuperResolver, check_given
 from mffcn_lite.models.mff import MFF, plain
 
@@ -61,6 +61,7 @@ class MFFCN(SuperResolver):
         zero_last: bool = True,
     ):
         super().__init__()
+        check_flags(reparameterize=reparameterize, residual=residual, strided=strided, zero_last=zero_last)
         check_number("width", width, at_least=1, at_most=MOST_MAPS, whole=True)
         check_number("depth", depth, at_least=2, at_most=MOST_LAYERS, whole=True)
         check_number("branch", branch, at_least=1, at_most=MOST_MAPS, whole=True, none=True)

@@ -10,7 +10,7 @@ from torch.nn import functional
 from mffcn_lite.context import full_precision, own_context
 from mffcn_lite.data import FaceSet
 from mffcn_lite.degrade import LONGEST, Images, degrade
-from mffcn_lite.errors import MffcnLiteError, check_images, check_number, check_numbers
+from mffcn_lite.errors import MffcnLiteError, check_images, check_number, check_numbers, described
 from mffcn_lite.models.base import MOST_FACTOR, SuperResolver, check_given
 
 BATCH = 40  # photos at a time when pairs are drawn
@@ -21,6 +21,8 @@ AROUND = 1  # pixels by which the window that a patch is recognised by exceeds t
 def pad(images: Float[Tensor, "plane 1 height width"], by: int) -> Tensor:
     """`images` with their borders repeated, `by` pixels on each side."""
     check_images("images", images)
+    if images.shape[1] != 1:
+        raise MffcnLiteError(f"images must be planes, N×1×H×W, not {described(images)}; take the channels one by one")
     check_number("by", by, at_least=0, at_most=LONGEST, whole=True)
     return functional.pad(images, [by] * 4, mode="replicate")
 

@@ -13,7 +13,14 @@ from torch import Tensor
 
 from mffcn_lite.context import full_precision
 from mffcn_lite.degrade import BICUBIC_A, Images, SmallImages, check_size, resampling_matrices, upsample
-from mffcn_lite.errors import MffcnLiteError, check_number, check_word, described
+from mffcn_lite.errors import (
+    MffcnLiteError,
+    check_beside,
+    check_finite,
+    check_number,
+    check_word,
+    described,
+)
 from mffcn_lite.models.base import SuperResolver, check_given
 
 MOST_STEPS = 20_000
@@ -45,6 +52,7 @@ class ForwardModel:
     ):
         check_given("a forward model", small)
         check_size(size)
+        check_finite("small", small)
         self.small_size = tuple(small.shape[-2:])
         self.rows, self.columns = resampling_matrices(
             small.new_empty(1, 1, *size), self.small_size, kernel, antialias, a
@@ -58,8 +66,21 @@ class ForwardModel:
 
     def _check(self, images: Tensor, size: tuple[int, int]) -> None:
         check_given("a forward model", images)
-        if images.shape[-2:] != size:
-            raise MffcnLiteError(f"this forward model is one of {size} pixels there, not of {described(images)}")
+        check_beside("the photos", images, "the forward model", self.rows)
+        if images.shape[-2:] != size or images.dtype != self.rows.dtype:
+            wanted = f"this forward model is one of {size} pixels in {self.rows.dtype} there"
+            raise MffcnLiteError(f"{wanted}, not of {described(images)}")
+
+    def missing(self, small: Tensor, x: Tensor) -> Tensor:
+        """What x lacks, small − A·x, of as many photos on both sides.
+
+        Raises:
+            MffcnLiteError: if they do not fit together, or the model.
+        """
+        self._check(small, self.small_size)
+        if small.shape[:2] != x.shape[:2]:
+            raise MffcnLiteError(f"the small photos are {described(small)}, and the large ones {described(x)}")
+        return small - self.shrink(x)
 
     @full_precision
     def shrink(self, x: Tensor) -> Tensor:
@@ -96,12 +117,12 @@ def back_project(
     check_number("steps", steps, at_least=0, at_most=MOST_STEPS, whole=True)
     x = start.clone()
     for _ in range(steps):
-        residual = small - forward.shrink(x)
+        residual = forward.missing(small, x)
         if on_step is not None:
             on_step(residual)
         x = x + step * back(residual)
     if on_step is not None:
-        on_step(small - forward.shrink(x))
+        on_step(forward.missing(small, x))
     return x
 
 

@@ -1,6 +1,5 @@
 """Sparse-coding super-resolution (Yang et al. 2010; Zeyde et al. 2010): a pair of dictionaries (chapter 6)."""
 
-import warnings
 from collections.abc import Sequence
 
 import torch
@@ -9,9 +8,10 @@ from torch import Tensor
 
 from mffcn_lite.context import full_precision
 from mffcn_lite.degrade import Images, SmallImages
-from mffcn_lite.errors import MffcnLiteError, check_number
+from mffcn_lite.errors import MffcnLiteError, check_beside, check_flags, check_floats, check_number, described
 from mffcn_lite.models.patches import PatchModel, derivatives
 from mffcn_lite.models.reconstruction import BackProjection
+from mffcn_lite.progress import quiet
 
 MOST_ATOMS, MOST_NONZEROS = 4096, 16  # a patch holds as many rows of its atoms' likeness to all
 FLAT = 0.05  # patches of less contrast than this, root of the sum of squares, teach the dictionary nothing
@@ -30,8 +30,14 @@ def orthogonal_matching_pursuit(
         atoms: of length 1.
 
     Raises:
-        MffcnLiteError: if there are not `count` atoms.
+        MffcnLiteError: if there are not `count` atoms, or they do not fit the signals.
     """
+    check_floats("signals", signals)
+    check_floats("atoms", atoms)
+    check_beside("signals", signals, "atoms", atoms)
+    alike = signals.ndim == atoms.ndim == 2 and (signals.shape[1], signals.dtype) == (atoms.shape[1], atoms.dtype)
+    if not alike:
+        raise MffcnLiteError(f"signals ({described(signals)}) must have the components of atoms ({described(atoms)})")
     check_number("count", count, at_least=1, at_most=len(atoms), whole=True)
     gram, correlation = atoms @ atoms.T, signals @ atoms.T
     chosen = torch.zeros(len(signals), 0, dtype=torch.long, device=signals.device)
@@ -87,6 +93,7 @@ class SparseCoding(PatchModel):
         check_number("atoms", atoms, at_least=1, at_most=MOST_ATOMS, whole=True)
         check_number("nonzeros", nonzeros, at_least=1, at_most=min(MOST_NONZEROS, atoms, components), whole=True)
         check_number("sparsity", sparsity, above=0)
+        check_flags(back_projection=back_projection)
         self.arguments |= {"atoms": atoms, "nonzeros": nonzeros, "sparsity": sparsity}
         self.arguments |= {"back_projection": back_projection}
         self.nonzeros, self.sparsity, self.back_projection = nonzeros, sparsity, back_projection
@@ -98,7 +105,6 @@ class SparseCoding(PatchModel):
     def learn(self, i: int, features: Tensor, missing: Tensor) -> None:
         """Learn the first dictionary, then the second by least squares."""
         from sklearn.decomposition import MiniBatchDictionaryLearning  # takes a second to import
-        from sklearn.exceptions import ConvergenceWarning
 
         count = self.atoms.shape[1]
         length = features.norm(dim=1, keepdim=True)
@@ -108,8 +114,7 @@ class SparseCoding(PatchModel):
         learner = MiniBatchDictionaryLearning(
             count, alpha=self.sparsity, max_iter=5, batch_size=256, fit_algorithm="cd", random_state=self.seed
         )
-        # A code need not be exact to learn by.
-        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+        with quiet:  # a code need not be exact to learn by
             atoms = torch.from_numpy(learner.fit(signals).components_)
         atoms = atoms / atoms.norm(dim=1, keepdim=True)
         chosen, weights = orthogonal_matching_pursuit(features, atoms, self.nonzeros)

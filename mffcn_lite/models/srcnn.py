@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mffcn_lite.errors import MffcnLiteError, check_numbers
+from mffcn_lite.errors import MffcnLiteError, check_flags, check_numbers
 from mffcn_lite.models.base import MOST_MAPS, MOST_SIDE, SuperResolver, check_given
 
 
@@ -36,6 +36,7 @@ class SRCNN(SuperResolver):
         zero_last: bool = True,
     ):
         super().__init__()
+        check_flags(residual=residual, zero_last=zero_last)
         check_numbers("kernels", kernels, at_least=1, at_most=MOST_SIDE, whole=True)
         if len(kernels) != 3 or any(k % 2 == 0 for k in kernels):
             raise MffcnLiteError(f"kernels (={tuple(kernels)}) must be three odd sides")

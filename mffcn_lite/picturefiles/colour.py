@@ -42,6 +42,14 @@ def to_xyz(places: tuple[float, ...]) -> Float[np.ndarray, "3 3"]:
     return adapted @ (matrix * np.linalg.solve(matrix, white))
 
 
+# By the numbers of ITU-T H.273: BT.709's and sRGB's, BT.2020's, Display P3's primaries; and curves.
+PRIMARIES = {1: SRGB, 9: (0.3127, 0.329, 0.708, 0.292, 0.17, 0.797, 0.131, 0.046)}
+PRIMARIES[12] = (0.3127, 0.329, 0.68, 0.32, 0.265, 0.69, 0.15, 0.06)
+BT_709 = parametric(1 / 0.45, 1 / 1.099, 0.099 / 1.099, 1 / 4.5, 0.081, 0.0, 0.0)
+TRANSFERS = {1: BT_709, 4: power(2.2), 5: power(2.8), 6: BT_709, 8: power(1.0), 13: parametric(*SRGB_CURVE), 14: BT_709}
+TRANSFERS[15] = BT_709
+
+
 @dataclass(frozen=True)
 class Colours:
     """What stored numbers mean: a curve a channel, and `matrix` from their light to X, Y, Z (None for grey)."""
@@ -52,8 +60,6 @@ class Colours:
     def convert(self, pixels: Shaped[np.ndarray, "height width channel"]) -> Shaped[np.ndarray, "height width channel"]:
         """Grey or RGB pixels of 8 or 16 bits as sRGB of the same depth; as they are where that is what they are."""
         grey = pixels.shape[2] == 1
-        if not grey and self.matrix is None:  # a grey profile in a colour picture says nothing
-            return pixels
         ramp = np.repeat(np.arange(256, dtype=np.uint8)[:, None, None], pixels.shape[2], axis=2)
         corners = np.stack(np.meshgrid(*[np.arange(0, 256, 51, dtype=np.uint8)] * pixels.shape[2]), axis=-1)
         sample = np.concatenate([ramp, corners.reshape(-1, 1, pixels.shape[2])])
@@ -96,6 +102,14 @@ def from_png(gamma: float | None, places: tuple[float, ...] | None) -> Colours |
         except np.linalg.LinAlgError:
             return None
     return Colours((curve,) * 3, matrix) if np.isfinite(matrix).all() else None
+
+
+def from_code(code: bytes) -> Colours | None:
+    """What the four bytes of PNG's cICP say (ITU-T H.273); None where the range is wider than sRGB's, or unknown."""
+    primaries, transfer, matrix, full = code.ljust(4, b"\0")[:4]
+    if matrix != 0 or full != 1 or primaries not in PRIMARIES or transfer not in TRANSFERS:
+        return None
+    return Colours((TRANSFERS[transfer],) * 3, to_xyz(PRIMARIES[primaries]))
 
 
 def from_profile(profile: bytes) -> Colours | None:
@@ -150,6 +164,8 @@ def convert_by_tables(picture: Image.Image, profile: bytes | None) -> Image.Imag
     """
     try:
         lab = picture.mode == "LAB"
+        if picture.mode == "L" and profile and profile[16:20] == b"RGB ":  # a grey picture in colours of equal parts
+            picture = picture.convert("RGB")
         source = ImageCms.createProfile("LAB") if lab else ImageCms.ImageCmsProfile(io.BytesIO(profile or b""))
         return ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, TypeError, ValueError):

@@ -10,10 +10,11 @@ from scipy import ndimage
 
 from mffcn_lite.picturefiles import colour
 from mffcn_lite.picturefiles.deep import has_16_bits, read_16_bits
-from mffcn_lite.picturefiles.formats import Unusable, identify, layout
+from mffcn_lite.picturefiles.formats import Unusable, check_netpbm, find_nclx, identify, layout
+from mffcn_lite.picturefiles.png import check_rows, find_chunk
 
 MAX_PIXELS = 80_000_000
-TIFF_KIND, TIFF_PLANES = 254, 284  # numbers of TIFF's tags
+TIFF_KIND, TIFF_PLANES, TIFF_SIGNS = 254, 284, 339  # numbers of TIFF's tags
 TRANSPOSED = {  # by EXIF's orientation
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
@@ -61,10 +62,12 @@ def decode(content: bytes) -> Picture:
     try:
         file = identify(io.BytesIO(content))
         deep = has_16_bits(file)
-        _refuse(file, deep)
+        _refuse(file, deep, content)
         pixels, alpha, tagged = read_16_bits(file, content) if deep else _read_8_bits(file)
+        if file.format == "PNG":
+            check_rows(content)
         if tagged is None:
-            pixels, tagged = _to_srgb(file, pixels)
+            pixels, tagged = _to_srgb(file, pixels, content)
         if alpha is not None and pixels.dtype == np.uint8:
             alpha = to_8_bits(alpha)
         turn = TRANSPOSED.get(_orientation(file), lambda a: a)
@@ -75,6 +78,9 @@ def decode(content: bytes) -> Picture:
     except Image.DecompressionBombError as error:
         raise _too_large() from error
     except Exception as error:  # on a damaged file, its decoders raise whatever there is
+        # Pillow's bound on text and profiles, so that a small file is no bomb.
+        if content.startswith(b"\x89PNG") and "too large" in str(error).lower():
+            raise Unusable("too large inside: has a text or profile of over 1 MB; save it without") from error
         words = " ".join(str(error).split()) or type(error).__name__
         raise Unusable(f"damaged: cannot be read as a picture ({words}); copy or save it again") from error
 
@@ -83,7 +89,7 @@ def _too_large(size: str = "") -> Unusable:
     return Unusable(f"decompression bomb: is too large{size}; make it smaller than {MAX_PIXELS:,} pixels in all")
 
 
-def _refuse(file: Image.Image, deep: bool) -> None:
+def _refuse(file: Image.Image, deep: bool, content: bytes) -> None:
     """Raise for what cannot be read rightly, as far as it is known without decoding."""
     if file.width * file.height > MAX_PIXELS:
         raise _too_large(f" ({file.width}×{file.height} pixels)")
@@ -93,7 +99,10 @@ def _refuse(file: Image.Image, deep: bool) -> None:
     # The further ones of a telephone's MPO are the same photo, smaller or in depth.
     if file.format != "MPO" and (count := getattr(file, "n_frames", 1)) > 1:
         raise Unusable(f"several pictures: holds {count} pictures; save the one that you mean alone")
-    if (deep and tags.get(TIFF_PLANES) == 2) or (not deep and file.mode in ("I", "F")):
+    if file.format == "PPM":
+        check_netpbm(file, content)
+    signed = max(tags.get(TIFF_SIGNS, (1,))) > 1
+    if signed or (deep and tags.get(TIFF_PLANES) == 2) or (not deep and file.mode in ("I", "F")):
         raise Unusable(f"unknown numbers: holds numbers of the kind {file.mode}, not 8 bits or 16; save it with 8 bits")
 
 
@@ -104,6 +113,8 @@ def _read_8_bits(file: Image.Image) -> tuple[np.ndarray, np.ndarray | None, bool
     if file.mode in ("CMYK", "LAB"):
         converted = colour.convert_by_tables(file, file.info.get("icc_profile"))
         return np.asarray(converted or file.convert("RGB")), None, converted is not None
+    if file.mode == "P" and file.getextrema()[1] >= len(file.palette.palette) // len(file.palette.mode):
+        raise Unusable("damaged: has pixels of colours beyond its palette; copy or save it again")
     key = file.info.get("transparency")
     if file.mode in ("1", "L") and isinstance(key, int):
         # Pillow spreads the values of few bits over 0 to 255, but not the one that is transparent.
@@ -113,10 +124,18 @@ def _read_8_bits(file: Image.Image) -> tuple[np.ndarray, np.ndarray | None, bool
     return (pixels[..., :-1], pixels[..., -1], None) if clear else (pixels, None, None)
 
 
-def _to_srgb(file: Image.Image, pixels: np.ndarray) -> tuple[np.ndarray, bool]:
+def _to_srgb(file: Image.Image, pixels: np.ndarray, content: bytes) -> tuple[np.ndarray, bool]:
     """(grey or RGB pixels as sRGB, whether the file says what they are); a damaged profile says nothing."""
-    profile = file.info.get("icc_profile")
-    if profile:
+    profile, code = file.info.get("icc_profile"), None
+    if file.format == "PNG":
+        code = find_chunk(content, b"cICP")
+    elif file.format == "AVIF" and not profile:
+        code = find_nclx(content)
+    if code is not None:  # goes before all others
+        said = colour.from_code(code)
+        if said is None:
+            raise Unusable("high dynamic range: has colours of a wider range than sRGB's; save it as sRGB")
+    elif profile:
         said = colour.from_profile(profile)
         if said is None:
             converted = colour.convert_by_tables(Picture(pixels, None, True).image(), profile)
@@ -124,6 +143,8 @@ def _to_srgb(file: Image.Image, pixels: np.ndarray) -> tuple[np.ndarray, bool]:
                 return pixels, False
             converted = converted.convert("L" if pixels.shape[2] == 1 else "RGB")
             return np.asarray(converted).reshape(pixels.shape), True
+        if said.matrix is None and pixels.shape[2] == 3:  # a grey profile in a colour picture says nothing
+            return pixels, False
     elif file.format == "PNG" and "srgb" not in file.info and {"gamma", "chromaticity"} & file.info.keys():
         said = colour.from_png(file.info.get("gamma"), file.info.get("chromaticity"))
     else:

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8, UInt16
 from PIL import Image
 
-from mffcn_lite.picturefiles.formats import identify, layout
+from mffcn_lite.picturefiles.formats import Unusable, identify, layout
 
 TIFF_BITS, TIFF_WHITE_IS = 258, 262  # numbers of TIFF's tags
 OTHER_ORDER = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}  # of bytes, in Pillow's raw modes
@@ -20,7 +20,7 @@ def has_16_bits(file: Image.Image) -> bool:
     if file.format == "TIFF":
         return max(file.tag_v2.get(TIFF_BITS, (1,))) in (12, 16) and file.mode not in ("I", "F", "CMYK")
     _, raw, largest = layout(file)
-    return ";16" in raw or largest > 255
+    return (";16" in raw and not raw.startswith("BGR")) or largest > 255  # "BGR;16" has 16 bits a pixel
 
 
 def read_16_bits(file: Image.Image, content: bytes) -> tuple[np.ndarray, np.ndarray | None, None]:
@@ -71,7 +71,12 @@ def _read_ppm(
 ) -> UInt16[np.ndarray, "height width channel"]:
     """The numbers of a PPM or PGM whose largest value takes two bytes; `content` is what follows its header."""
     if decoder == "ppm_plain":
-        values = np.array(re.sub(rb"#[^\r\n]*", b"", content).split()[: math.prod(shape)], dtype=float)
+        words = re.sub(rb"#[^\r\n]*", b"", content).split()[: math.prod(shape)]
+        if not all(word.isdigit() and len(word) < 10 for word in words):
+            raise Unusable("damaged: holds words that are no numbers; copy or save it again")
+        values = np.array(words, dtype=float)
     else:
         values = np.frombuffer(content, ">u2", math.prod(shape))
+    if values.max(initial=0) > largest:
+        raise Unusable(f"damaged: holds numbers above its largest, {largest}; copy or save it again")
     return np.rint(values.reshape(shape) * (65535 / largest)).clip(0, 65535).astype(np.uint16)

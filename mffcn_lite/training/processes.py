@@ -6,12 +6,15 @@ process and two give the same curve, but for rounding.
 
 import atexit
 import os
+import signal
+import threading
 
 import torch
 from torch import Tensor, distributed, nn
 
 from mffcn_lite.device import choose_device
-from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.errors import MffcnLiteError, brief
+from mffcn_lite.progress import say
 
 
 def join(device: str = "auto") -> torch.device:
@@ -22,17 +25,45 @@ def join(device: str = "auto") -> torch.device:
     Raises:
         MffcnLiteError: as `choose_device`, or if the others cannot be reached.
     """
-    chosen, count = choose_device(device), int(os.environ.get("WORLD_SIZE", "1"))
+    chosen, count = choose_device(device), _said("WORLD_SIZE", 1)
     if count > 1 and chosen.type == "cuda":
-        chosen = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
+        chosen = torch.device("cuda", _said("LOCAL_RANK") % torch.cuda.device_count())
         torch.cuda.set_device(chosen)
     if count > 1 and not distributed.is_initialized():
+        if _said("RANK") >= count:
+            raise MffcnLiteError(f"RANK (={_said('RANK')}) must be below WORLD_SIZE (={count}), as torchrun sets it")
+        say(f"waiting for {count} processes to meet")
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        main = threading.current_thread() is threading.main_thread()
         try:
+            for number in before if main else ():  # Python's own handlers are not called while torch waits
+                signal.signal(number, signal.SIG_DFL)
             distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
             atexit.register(distributed.destroy_process_group)
         except (ValueError, RuntimeError) as error:
             raise MffcnLiteError(f"{count} processes did not find each other ({error}); see torchrun --help") from error
+        finally:
+            for number, handler in before.items() if main else ():
+                signal.signal(number, handler)
     return chosen
+
+
+def _said(name: str, otherwise: int = 0) -> int:
+    """A number that torchrun puts into the environment."""
+    text = os.environ.get(name, str(otherwise))
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) >= otherwise):
+        expected = f"must be a whole number of at least {otherwise}, as torchrun sets it"
+        raise MffcnLiteError(f"{name} (={brief(text)}) {expected}; unset it")
+    return int(text)
+
+
+def speaks() -> bool:
+    """Whether this process, of those that torchrun started, is the one that speaks; known before they meet.
+
+    Raises:
+        MffcnLiteError: if the environment says nonsense.
+    """
+    return _said("WORLD_SIZE", 1) == 1 or _said("RANK") == 0
 
 
 def rank() -> int:

@@ -87,9 +87,9 @@ def read_line(line: str) -> tuple[int, float] | None:
         step, loss = content["step"], content["loss"]
         check_number("step", step, at_least=1, whole=True)
         check_number("loss", loss)
-    except (ValueError, TypeError, LookupError, RecursionError, MffcnLiteError):
+        return step, float(loss)
+    except (ValueError, TypeError, LookupError, ArithmeticError, RecursionError, MffcnLiteError):
         return None
-    return step, loss
 
 
 class Log:

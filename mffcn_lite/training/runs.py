@@ -16,14 +16,16 @@ from torch import Tensor
 from mffcn_lite.checkpoint import card_hash, load_model, save_model
 from mffcn_lite.data import SETS, FaceSet, load_faces, people_for_training
 from mffcn_lite.degrade import small_size
+from mffcn_lite.device import is_out_of_memory
 from mffcn_lite.errors import MffcnLiteError, check_number, check_types
-from mffcn_lite.files import as_stored, read_json, sha256_once, write_json
+from mffcn_lite.files import as_stored, json_bytes, read_json, sha256_once, write_json
 from mffcn_lite.models import SuperResolver, create_model, system_class
+from mffcn_lite.progress import say
 from mffcn_lite.provenance import describe_environment
 from mffcn_lite.shipped import SYSTEMS
 from mffcn_lite.training import processes
 from mffcn_lite.training.config import TrainingConfig, read_config
-from mffcn_lite.training.loop import TrainingState, train
+from mffcn_lite.training.loop import TrainingState, create_loss, train
 from mffcn_lite.training.memory import check_memory
 from mffcn_lite.training.recording import Recorder, load_writer
 from mffcn_lite.training.sampling import check_fits
@@ -54,7 +56,9 @@ def describe_run(data: str, model: SuperResolver, config: TrainingConfig, faces:
 
     But for `data`, the place of the photos: their hashes say which they are.
     """
-    weights = config.objective.get("weights")
+    weights, said = config.objective.get("weights"), dataclasses.asdict(config)
+    if weights is not None:
+        said["objective"]["weights"] = os.path.abspath(weights)
     return {
         "data": data,
         "data_hash": faces.card.get("images_sha256") or faces.card.get("pixel_hash"),
@@ -62,7 +66,7 @@ def describe_run(data: str, model: SuperResolver, config: TrainingConfig, faces:
         "weights_hash": None if weights is None else sha256_once(weights),
         "model": model.name,
         "arguments": model.arguments,
-        "config": dataclasses.asdict(config),
+        "config": said,
         **people,
     }
 
@@ -78,8 +82,13 @@ DESCRIPTION = {
 
 
 def settings_hash(content: dict) -> str:
-    """As `card_hash`, but a field at its default is not stated: a version that has more of them finds the same hash."""
+    """As `card_hash`, but a field at its default is not stated: a version that has more of them finds the same hash.
+
+    Nor is the place of a file of weights that has a hash.
+    """
     config, defaults = as_stored([content["config"], dataclasses.asdict(TrainingConfig())])
+    if content.get("weights_hash") is not None:
+        config["objective"].pop("weights", None)
     return card_hash({**content, "config": {key: value for key, value in config.items() if value != defaults[key]}})
 
 
@@ -123,6 +132,11 @@ def check_likeness(settings: dict, like: dict) -> None:
     what |= {f"{group}_people": f"{group} people" for group in ("training", "validation", "test")}
     for key, said in what.items():
         if like.get(key) is not None and like[key] != settings[key]:
+            if key.endswith("_people") and like.get("faces_hash") == settings["faces_hash"] is not None:
+                every = settings["config"]["validate_every"]
+                raise MffcnLiteError(
+                    f"validate_every (={every}) puts others aside than the run did; leave it as it was"
+                )
             raise MffcnLiteError(f"{settings['data']} holds other {said} than the run had; name its own with --data")
     if like.get("threads") is not None:
         torch.set_num_threads(like["threads"])
@@ -176,9 +190,12 @@ def check_folder(folder: Path, settings: dict, resume: bool) -> None:
         plain.append("weights_hash")
     if stored.get("data_hash") is None:  # nothing but its name says which set it was
         plain.append("data")
-    before = [stored, arguments, dataclasses.asdict(config)]
-    now = [{key: settings[key] for key in plain}, settings["arguments"], settings["config"]]
-    for old, new in zip(as_stored(before), as_stored(now), strict=True):
+    before = as_stored([stored, arguments, dataclasses.asdict(config)])
+    now = as_stored([{key: settings[key] for key in plain}, settings["arguments"], settings["config"]])
+    if stored.get("weights_hash") is not None:  # which says more than their place
+        for side in (before, now):
+            side[2]["objective"].pop("weights", None)
+    for old, new in zip(before, now, strict=True):
         for key, value in new.items():
             if old.get(key) != value:
                 said = f"{folder} was started with {key} {old.get(key)}, not {value}"
@@ -219,14 +236,22 @@ def plan_run(
         raise MffcnLiteError(f"the networks work on grey photos, and those of {data} have {channels} channels")
     check_fits(faces, config)
     processes.share(config.batch)
+    largest = max(config.factors)
+    if config.crop is not None and model.works_on == "small" and config.crop < largest:
+        raise MffcnLiteError(f"crop (={config.crop}) must be at least the largest factor (={largest}) for {model_name}")
     for factor in config.factors:
         small_size(tuple(size), factor)
+    side = tuple(size) if config.crop is None else (config.crop, config.crop)
+    flat = torch.full((1, 1, *side), 0.5, device=chosen)
+    with torch.no_grad():
+        create_loss(config, chosen)(flat, flat)  # which says what does not fit the photos
     check_memory(model, config, tuple(size), chosen, processes.count())
     if config.compile is not None:
         check_compiler(config.compile, chosen)
     if board:
         load_writer()
     settings, environment = describe_run(data, model, config, faces, people), describe_environment(chosen)
+    json_bytes("run.json", settings | {"data_card": faces.card})  # what can't be stored is refused now, not at the end
     if like is not None:
         check_likeness(settings, like)
     return Run(model, faces, validation, config, chosen, settings, environment)
@@ -248,8 +273,8 @@ def check_compiler(mode: str, device: torch.device) -> None:
 
 
 @contextlib.contextmanager
-def enter_folder(folder: Path, run: Run, resume: bool) -> Iterator[TrainingState]:
-    """Put a run's folder in order and keep other runs out of it; the state to begin or to go on with.
+def enter_folder(folder: Path, run: Run, resume: bool) -> Iterator[TrainingState | None]:
+    """Put a run's folder in order and keep other runs out of it; the state to begin or to go on with, None at its end.
 
     Raises:
         MffcnLiteError: as `check_folder` and `locked`, or if no checkpoint is whole.
@@ -273,18 +298,25 @@ def enter_folder(folder: Path, run: Run, resume: bool) -> Iterator[TrainingState
         if not first:
             processes.wait()
             check_folder(folder, run.settings, resume=True)
-        state.run = read_json(folder / "run.json").get("settings_sha256")
-        restore_state(folder / "checkpoints", state)  # of a new run there is none
+        settings = {**run.settings, "threads": read_description(folder)[-1]["threads"] or torch.get_num_threads()}
+        state.run = settings_hash(settings)
+        if is_finished(folder, settings):  # whatever became of its checkpoints
+            state = None
+        elif not restore_state(folder / "checkpoints", state) and resume and first:
+            say(f"{folder} has no checkpoint: its run begins again with the first step")
         if first:
             processes.wait()
         yield state
 
 
-def is_finished(folder: Path) -> bool:
-    """Whether all that a run leaves is there, and its network can be loaded."""
+def is_finished(folder: Path, settings: dict) -> bool:
+    """Whether all that a run leaves is there, its network is whole, and its card says that it came of `settings`."""
     try:
-        load_model(folder)
+        card = load_model(folder).card
     except MffcnLiteError:
+        return False
+    said = {key: card[key] for key in settings if card.get(key) is not None}  # a card of before says less
+    if "config" not in said or settings_hash(said) != settings_hash({key: settings[key] for key in said}):
         return False
     return all((folder / name).is_file() for name in WRITTEN)
 
@@ -303,8 +335,6 @@ def train_in_folder(
         MffcnLiteError: as `run_training`, for what happens on the way.
     """
     config = run.config
-    if state.step >= config.steps and is_finished(folder):
-        return True
     recorder = Recorder(folder, config, state, run.faces, run.validation, run.device, board, on_progress)
     with StopSignal() as stop:
 
@@ -336,12 +366,11 @@ def train_in_folder(
 
 @contextlib.contextmanager
 def out_of_memory(config: TrainingConfig) -> Iterator[None]:
-    """Turn torch's error into a sentence; memory was looked at before, but others may have taken some since."""
+    """Turn the error into a sentence; memory was looked at before, but others may have taken some since."""
     try:
         yield
-    except RuntimeError as error:
-        text = str(error)
-        if not isinstance(error, torch.cuda.OutOfMemoryError) and "allocate memory" not in text:
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
             raise
         raise MffcnLiteError(
             f"out of memory with batch (={config.batch}); try --set batch={max(1, config.batch // 2)}"
@@ -386,4 +415,4 @@ def run_training(
     """
     run, folder = plan_run(data, model_name, config, arguments or {}, device, board, like), Path(folder)
     with enter_folder(folder, run, resume) as state:
-        return train_in_folder(folder, run, state, stop_after, board, on_progress)
+        return state is None or train_in_folder(folder, run, state, stop_after, board, on_progress)

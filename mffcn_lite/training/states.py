@@ -77,7 +77,7 @@ def _read_state(checkpoint: Path, run: str | None, parts: set[str]) -> tuple[dic
     if (
         digest not in (None, content_hash(content))
         or checkpoint.name != f"step-{content.get('step', -1):06d}"
-        or (run is not None and content.get("run", run) != run)
+        or (run is not None and content.get("run") not in (None, run))
         or hashes.keys() != {f"{part}.safetensors" for part in parts}
         or hashes != {name: sha256(checkpoint / name) for name in hashes}
     ):

@@ -45,7 +45,7 @@ def prepare_photo(photo: Photo, placement: Placement) -> tuple[dict, bytes]:
     except Unusable as problem:
         return row | {"reason": str(problem)}, b""
     except MemoryError:
-        return row | {"reason": "too large for the memory"}, b""
+        return row | {"reason": "unreadable: there was not enough memory"}, b""  # another run looks at it again
     pixels = placed.pixels.tobytes()
     row |= {"sha256": hashlib.sha256(pixels).hexdigest(), "source_pixels": source.hexdigest()}
     if placed.eyes is not None:

@@ -7,7 +7,6 @@ import hashlib
 import math
 import os
 import shutil
-import warnings
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,9 +18,10 @@ import filelock
 
 from mffcn_lite.data.faceset import write_prepared
 from mffcn_lite.data.prepare.alignment import Placement
-from mffcn_lite.data.prepare.journal import Journal
+from mffcn_lite.data.prepare.journal import JOURNAL, Journal
 from mffcn_lite.data.prepare.photo import Photo, prepare_photo
 from mffcn_lite.errors import MffcnLiteError, check_number
+from mffcn_lite.progress import quiet
 
 Problems = Sequence[tuple[str, str]]  # (place, reason)
 OnProgress = Callable[[int], None] | None  # called with the number of photos that are done
@@ -79,7 +79,7 @@ def prepare(
     hidden = out.parent / f".{out.name}.partial"
     journal = None
     try:
-        refuse_links(hidden)
+        refuse_foreign(hidden, photos)
         hidden.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(hidden / "lock", timeout=0):
             work = {"card": card, "placement": asdict(placement), "photos": _fingerprint(photos)}
@@ -98,15 +98,22 @@ def prepare(
             journal.close()
 
 
-def refuse_links(hidden: Path) -> None:
-    """Refuse a folder that is a link, or holds one: what is written would land where it leads, among the photos even.
+def refuse_foreign(hidden: Path, photos: list[Photo]) -> None:
+    """Refuse a hidden folder that is not ours alone: what lies in it is overwritten, and removed at the end.
 
     Raises:
-        MffcnLiteError: if it does.
+        MffcnLiteError: if it is a link or holds one, which leads elsewhere, among the photos even; if it holds anything
+            but a journal; or if a photo lies in it.
     """
     for path in (hidden, *(hidden.iterdir() if hidden.is_dir() else ())):
         if path.is_symlink():
             raise MffcnLiteError(f"{path} is a link, and what it leads to would be overwritten; remove it")
+        if path != hidden and path.name not in (*JOURNAL, "lock") and not path.name.startswith(f".{JOURNAL[0]}."):
+            raise MffcnLiteError(f"{path} is not ours, and {hidden} is removed at the end; move it elsewhere")
+    place = os.path.realpath(hidden)
+    for folder in {photo.path.parent for photo in photos}:
+        if Path(os.path.realpath(folder)).is_relative_to(place):
+            raise MffcnLiteError(f"{folder} holds photos and lies in {hidden}, which is removed at the end; move them")
 
 
 def _run(
@@ -115,7 +122,7 @@ def _run(
     """Look at the photos that the journal does not have yet."""
     kept = Kept(journal.rows, strict)
     # Pillow warns of large pictures and of damaged EXIF data; what cannot be used is named in the report.
-    with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor(workers) as pool:
+    with quiet, ThreadPoolExecutor(workers) as pool:
         try:
             for row, pixels in in_order(pool, photos[len(journal.rows) :], placement, 4 * workers):
                 row = kept.look_at(row)

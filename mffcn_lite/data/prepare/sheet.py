@@ -7,10 +7,11 @@ from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
 from mffcn_lite.data.faceset import FaceSet
-from mffcn_lite.errors import MffcnLiteError, check_number
+from mffcn_lite.errors import MffcnLiteError, brief, check_number
 from mffcn_lite.files import MADE_FROM, replacing
 
 SIDE, TEXT, GAP = 128, 14, 6  # pixels: of a photo's longer side at least, of its line of text, between photos
+LARGEST = 1e6  # pixels that an eye can lie away
 EYES, PAPER, INK = (230, 30, 60), (255, 255, 255), (20, 20, 20)
 
 
@@ -29,6 +30,9 @@ def write_sheet(
     check_number("columns", columns, at_least=1, at_most=50, whole=True)
     if not len(faces):
         raise MffcnLiteError("the set has no photo to show")
+    _, channels, *sides = faces.images.shape
+    if channels not in (1, 3) or not all(sides):
+        raise MffcnLiteError(f"photos of {channels} channels and {sides} pixels cannot be shown; grey or RGB ones can")
     which = np.unique(np.linspace(0, len(faces) - 1, min(count, len(faces))).round().astype(int))
     height, width = faces.images.shape[-2:]
     times = max(1, -(-SIDE // max(height, width)))  # small photos are shown larger, by whole pixels
@@ -44,7 +48,7 @@ def write_sheet(
         row = rows[index] if rows else {}
         for side in ("left", "right"):
             if row.get(f"{side}_x"):
-                x, y = (((float(row[f"{side}_{axis}"]) + 0.5) * times - 0.5) for axis in "xy")
+                x, y = ((_place(row, f"{side}_{axis}") + 0.5) * times - 0.5 for axis in "xy")
                 draw.line((left + x - 4, top + y, left + x + 4, top + y), EYES)
                 draw.line((left + x, top + y - 4, left + x, top + y + 4), EYES)
         name = " ".join(faces.names[index].encode("ascii", "replace").decode().split())  # a name may have line ends
@@ -58,3 +62,14 @@ def write_sheet(
     with replacing(path) as temporary:
         sheet.save(temporary, format="PNG", pnginfo=said)
     return len(which)
+
+
+def _place(row: dict, column: str) -> float:
+    """A pixel's place in a row of `faces.csv`."""
+    try:
+        place = float(row[column])
+        check_number(column, place, at_least=-LARGEST, at_most=LARGEST)
+    except (ValueError, MffcnLiteError) as error:
+        said = f"{column} (={brief(row[column])}) of {row['name']} in faces.csv must be a number of pixels"
+        raise MffcnLiteError(f"{said}; prepare the set again") from error
+    return place
