@@ -252,20 +252,19 @@ NET_WEIGHTS = {f"weights/{name}" for name in NETWORKS}
 FITTED = {f"weights/{name}" for name in ("wiener", "example", "sparse", "forest")}
 FULL = {"weights/mffcn-full"}
 GOALS = {f"speed_goals_{name}" for name in NETWORKS}
-TRAINED = NET_TRIALS | NET_WEIGHTS | FULL | GOALS
+SEARCH = {f"speed_trials_{name}" for name in NETWORKS}
+TRAINED = NET_TRIALS | NET_WEIGHTS | FULL | GOALS | SEARCH
 TRAINED |= {"ablations", "paper_recipe", "larger", "loss_arms", "starts", "srcnn_at_2", "folds", "leak", "recognition"}
 TRAINED |= {"bench_training", "bench_training_gpu", "bench_sharing"}
 MEASURED = {"tables", "distortion", "off_protocol", "systems", "seen_and_guessed", "failure"}
 TABLED = NET_WEIGHTS | FITTED | FULL | {"tables", "systems", "larger", "folds", "leak"}  # by `evaluate`
-SRCNN = {f"{kind}{name}" for kind in ("trials_", "weights/", "speed_goals_") for name in ("srcnn", "nie")}
+KINDS = ("trials_", "weights/", "speed_goals_", "speed_trials_")
+SRCNN = {f"{kind}{name}" for kind in KINDS for name in ("srcnn", "nie")}
 SRCNN |= MEASURED
 SRCNN |= {"ablations", "paper_recipe", "srcnn_at_2", "folds", "recognition", "bench_training", "bench_training_gpu"}
-MFFCN = {"trials_mffcn", "weights/mffcn", "ablations", "paper_recipe", "larger", "loss_arms", "starts", "folds", "leak"}
-MFFCN |= (
-    FULL
-    | MEASURED
-    | {"speed_goals_mffcn", "recognition", "bench_fusing", "bench_training", "bench_training_gpu", "bench_sharing"}
-)
+MFFCN = {f"{kind}mffcn" for kind in KINDS} | FULL | MEASURED
+MFFCN |= {"ablations", "paper_recipe", "larger", "loss_arms", "starts", "folds", "leak", "recognition"}
+MFFCN |= {"bench_fusing", "bench_training", "bench_training_gpu", "bench_sharing"}
 INTERVALS = TABLED | MEASURED | {"forensics", "recognition"}
 RUNS = NET_WEIGHTS | GOALS | {"larger", "bench_training", "bench_training_gpu"}  # trained by `run_training`
 OBJECTIVE = FULL | {"loss_arms", "costs"}
@@ -278,7 +277,7 @@ MUTATIONS = [
      TRAINED - {"folds", "recognition"} | PATCH_TRIALS | FITTED),
     ("mffcn_lite/training/recording.py", ".clamp(0, 1) for factor in config.factors}",
      ".mul(0.9) for factor in config.factors}",
-     NET_TRIALS | PATCH_TRIALS | RUNS | {"ablations", "paper_recipe", "starts"}),
+     NET_TRIALS | SEARCH | PATCH_TRIALS | RUNS | {"ablations", "paper_recipe", "starts"}),
     ("benchmarks/experiments/ablations.py", "steps=2000", "steps=20", {"ablations", "leak", "recognition"}),
     ("benchmarks/experiments/ablations.py", '"width": 27', '"width": 26', {"ablations"}),
     ("mffcn_lite/statistics.py", "0.5 + confidence / 2", "0.5 + confidence / 3", INTERVALS),
@@ -289,11 +288,11 @@ MUTATIONS = [
     ("mffcn_lite/training/config.py", "math.pi * done", "math.pi * 2 * done", TRAINED),
     ("mffcn_lite/training/config.py", "lr: float = 1e-4", "lr: float = 2e-4", TRAINED | PATCH_TRIALS),
     ("mffcn_lite/training/config.py", "steps=40_000", "steps=20_000",
-     NET_TRIALS | RUNS | {"paper_recipe", "srcnn_at_2", "folds", "bench_sharing"}),
+     NET_TRIALS | SEARCH | RUNS | {"paper_recipe", "srcnn_at_2", "folds", "bench_sharing"}),
     ("mffcn_lite/training/loop.py", "clip_grad_norm_(model", "clip_grad_value_(model", TRAINED),
     ("mffcn_lite/training/sampling.py", "generator=generator) < 0.5", "generator=generator) < 0.4", TRAINED),
     ("mffcn_lite/metrics/error.py", "10 * torch.log10(float", "20 * torch.log10(float",
-     TABLED | MEASURED | NET_TRIALS | PATCH_TRIALS | RUNS
+     TABLED | MEASURED | NET_TRIALS | SEARCH | PATCH_TRIALS | RUNS
      | {"ablations", "paper_recipe", "starts", "srcnn_at_2", "loss_arms", "bench_metrics"}),
     ("mffcn_lite/metrics/similarity.py", "similarity.mean((1, 2, 3))", "similarity.amax((1, 2, 3))",
      TABLED | {"distortion", "loss_arms", "forensics", "bench_metrics"}),
@@ -302,13 +301,14 @@ MUTATIONS = [
      {"distortion", "loss_arms"}),
     ("mffcn_lite/metrics/parts.py", "/ square.sum((1, 2))", "/ square.mean((1, 2))", {"failure"}),
     ("mffcn_lite/losses/terms.py", "return 0.5 * l2_loss", "return 0.6 * l2_loss",
-     {"trials_nie", "weights/nie", "speed_goals_nie"}),
+     {"trials_nie", "weights/nie", "speed_goals_nie", "speed_trials_nie"}),
     ("mffcn_lite/losses/terms.py", "rows @ (rows / by)", "rows @ (rows * by)", OBJECTIVE),
     ("mffcn_lite/losses/objective.py", "Term(0.0001, False", "Term(0.001, False", OBJECTIVE),
     ("mffcn_lite/features.py", "0.485", "0.5", OBJECTIVE),
     ("mffcn_lite/models/srcnn.py", "return blurred + out if", "return blurred - out if", SRCNN),
     ("mffcn_lite/models/fsrcnn.py", "if f >= wanted", "if f > wanted",
-     {"trials_fsrcnn", "weights/fsrcnn", "speed_goals_fsrcnn", "bench_training", "bench_training_gpu"} | MEASURED),
+     {"trials_fsrcnn", "weights/fsrcnn", "speed_goals_fsrcnn", "speed_trials_fsrcnn"}
+     | {"bench_training", "bench_training_gpu"} | MEASURED),
     ("mffcn_lite/models/mff.py", "FEW = ", "FEW = 1 + ", MFFCN),
     ("mffcn_lite/models/mffcn.py", '"conv3": 3', '"conv3": 7', MFFCN),
     ("mffcn_lite/models/wiener.py", "RIDGE = 1e-7", "RIDGE = 1e-6",
@@ -331,8 +331,9 @@ MUTATIONS = [
     ("benchmarks/experiments/recipe_trials.py", 'beta1=0.9,', "beta1=0.8,",
      NET_TRIALS | {"ablations", "loss_arms", "starts", "leak", "recognition"}),
     ("benchmarks/experiments/recipe_trials.py", "/ len(trial", "* len(trial",
-     NET_TRIALS | NET_WEIGHTS | GOALS | {"ablations", "paper_recipe", "loss_arms", "folds"}
+     NET_TRIALS | NET_WEIGHTS | GOALS | SEARCH | {"ablations", "paper_recipe", "loss_arms", "folds"}
      | {f"weights/{name}" for name in ("example", "sparse", "forest", "wiener")}),
+    ("benchmarks/experiments/speed_trials.py", '"muon": (2.5e-3,', '"muon": (1e-3,', SEARCH),
     ("benchmarks/experiments/patch_trials.py", '{"atoms": 256}', '{"atoms": 250}', {"trials_sparse"}),
     ("benchmarks/experiments/tables.py", '(2, 3, 4), ("psnr", "ssim")', '(2, 3, 4), ("ssim", "psnr")',
      {"tables", "larger", "folds"}),
