@@ -52,6 +52,8 @@ LEFT_OUT = {
     "check_replaceable": "of files; test_pictures.py",
     "check_memory": "of sizes alone; test_pictures.py",
     "refuse_beyond": "of sizes alone; test_pictures.py",
+    "check_phi": "guards perceptual_loss and texture_loss",
+    "check_layers": "guards texture_distance and Objective",
     "memory_for": "of errors; test_pictures.py",
     "enlarged_rows": "a part of enlarge, which guards it",
     "enlarged_part": "a part of enlarge, which guards it",

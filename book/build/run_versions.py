@@ -78,12 +78,12 @@ def try_end(end: str, version: str) -> dict:
     python, versions = make_environment(end, version)
     print(f"{end}:", ", ".join(f"{name} {number}" for name, number in versions.items()), flush=True)
     folder, wheel = python.parents[1], find_wheel()
-    subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", "mffcn-lite"], check=True)
+    # Without PYTHONPATH, where pip would find the package and neither remove nor install it.
     plain = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
     plain["PIP_CONFIG_FILE"] = os.devnull  # a constraint of this machine's pip would replace a version
+    subprocess.run([python, "-m", "pip", "uninstall", "--quiet", "--yes", "mffcn-lite"], check=True, env=plain)
     if subprocess.run([python, "-m", "book.build.run_outside"], check=False, cwd=ROOT, env=plain).returncode:
         sys.exit(f"{end}: a chapter failed; see the environment {folder}")
-    # Without PYTHONPATH: pip would find the package there, and install nothing.
     subprocess.run([python, "-m", "pip", "install", "--quiet", "--no-deps", wheel], check=True, env=plain)
     report = folder / "tests.xml"
     # The command and not python -m, which would find the package in the folder that it is called from.
