@@ -80,7 +80,7 @@ def test_looking_costs_no_time(monkeypatch, faces):
     start = time.process_time()
     found = raced(faces)
     whole, counted = time.process_time() - start, found["curve"][-1][1]
-    assert counted <= whole - 4 * 0.1
+    assert counted <= whole - 4 * 0.1 + 0.01  # as it is rounded
     assert counted > 0
 
 
