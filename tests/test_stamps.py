@@ -329,7 +329,7 @@ MUTATIONS = [
     ("mffcn_lite/evaluation.py", "log10()", "log2()", TABLED),
     ("benchmarks/experiments/recipe_trials.py", "RATES = (1e-3,", "RATES = (2e-3,", NET_TRIALS),
     ("benchmarks/experiments/recipe_trials.py", 'beta1=0.9,', "beta1=0.8,",
-     NET_TRIALS | {"ablations", "loss_arms", "starts", "leak", "recognition"}),
+     NET_TRIALS | SEARCH | {"ablations", "loss_arms", "starts", "leak", "recognition"}),
     ("benchmarks/experiments/recipe_trials.py", "/ len(trial", "* len(trial",
      NET_TRIALS | NET_WEIGHTS | GOALS | SEARCH | {"ablations", "paper_recipe", "loss_arms", "folds"}
      | {f"weights/{name}" for name in ("example", "sparse", "forest", "wiener")}),

@@ -14,25 +14,17 @@ import time
 
 import torch
 
+from benchmarks.experiments import recipe_trials
 from benchmarks.experiments.recipe_trials import mean_psnr
 from benchmarks.helpers.results import DEVICE, use_cores
 from benchmarks.helpers.storing import begun, store
 from mffcn_lite.data import FaceSet, load_faces, people_for_training, split_by_person
 from mffcn_lite.evaluation import load_results
 from mffcn_lite.models import create_model
-from mffcn_lite.training import TrainingConfig, recipe_for, train
+from mffcn_lite.training import recipe_for, train
 from mffcn_lite.training.recording import validate
 
-BASE = TrainingConfig(
-    steps=1000,
-    batch=3,
-    flip=True,
-    reduction="mean",
-    beta1=0.9,
-    schedule="linear",
-    warmup=50,
-    clip=0.02,
-)
+BASE = dataclasses.replace(recipe_trials.BASE, steps=1000, schedule="linear", warmup=50, ema=None)
 RATES = {"adam": (2e-3, 4e-3, 8e-3), "muon": (2.5e-3, 5e-3, 1e-2)}
 FIRST = [
     {"optimizer": optimizer, "lr": rate, "mixed": mixed}
