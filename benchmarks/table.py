@@ -154,6 +154,13 @@ def speed_trials(name: str, hours: float) -> Experiment:
     )
 
 
+def records(name: str, hours: float) -> Experiment:
+    """The log of records of a network."""
+    names = (name, "nie" if name == "nie" else "l2")
+    needs = f"trials_{name}", f"speed_goals_{name}"
+    return Experiment(f"speedrun_{name}", "experiments.records", hours, (name,), names=names, needs=needs)
+
+
 def measurement(name: str, hours: float, names: tuple[str, ...] = SYSTEMS, **more) -> Experiment:
     """Something measured on every shipped system."""
     needs = tuple(f"weights/{one}" for one in SHIPPED)
@@ -187,6 +194,14 @@ _ALL = (
     ),
     *(speed_goals(name, hours) for name, hours in {"mffcn": 1.3, "srcnn": 0.6, "nie": 0.6, "fsrcnn": 0.25}.items()),
     *(speed_trials(name, hours) for name, hours in {"mffcn": 0.8, "srcnn": 0.4, "nie": 0.4, "fsrcnn": 0.2}.items()),
+    *(records(name, hours) for name, hours in {"mffcn": 4.5, "srcnn": 2.5, "nie": 2.5, "fsrcnn": 1.2}.items()),
+    Experiment(
+        "speedrun",
+        "experiments.records",
+        0.01,
+        starts=("gather",),
+        needs=tuple(f"speedrun_{name}" for name in NETWORKS),
+    ),
     Experiment("larger", "experiments.larger", 0.1, names=("mffcn", "l2", "wiener", "bicubic"), alone=True, gpu=True),
     Experiment(
         "loss_arms",

@@ -83,8 +83,9 @@ def race(
     goals: dict[str, tuple[float, dict[str, float]]],
     device: torch.device,
     every: int = EVERY,
+    to_the_end: bool = False,
 ) -> dict:
-    """One training, until it has reached every goal (see `targets`) or its last step."""
+    """One training, until it has reached every goal (see `targets`), or to its last step."""
     clock, looks, reached = Clock(), [], {}
     clock.start()
     torch.manual_seed(config.seed)
@@ -104,10 +105,11 @@ def race(
                 reached[goal] |= {"seconds": round(clock.wall, 2), "core_seconds": round(clock.core, 2)}
                 reached[goal] |= {"validation_psnr": scores}
         clock.start()
-        return len(reached) == len(goals)
+        return len(reached) == len(goals) and not to_the_end
 
-    train(model, faces, config, on_step=on_step)
-    return {"seed": config.seed, "reached": reached, "curve": looks}
+    best = train(model, faces, config, on_step=on_step).best
+    end = validate(best, validation, config, device)
+    return {"seed": config.seed, "reached": reached, "validation_psnr": end, "curve": looks}
 
 
 def summarize(runs: list[dict], goal: str) -> dict:
