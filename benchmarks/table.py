@@ -146,12 +146,11 @@ def speed_goals(name: str, hours: float) -> Experiment:
     )
 
 
-def speed_trials(name: str, hours: float) -> Experiment:
-    """The search for a recipe that is quicker."""
+def speed_search(kind: str, name: str, hours: float) -> Experiment:
+    """A part of the search for a recipe that is quicker: "trials" or "lengths"."""
     names = (name, "nie" if name == "nie" else "l2")
-    return Experiment(
-        f"speed_trials_{name}", "experiments.speed_trials", hours, (name,), names=names, needs=(f"speed_goals_{name}",)
-    )
+    result = f"speed_{kind}_{name}"
+    return Experiment(result, f"experiments.speed_{kind}", hours, (name,), names=names, needs=(f"speed_goals_{name}",))
 
 
 def records(name: str, hours: float) -> Experiment:
@@ -193,7 +192,11 @@ _ALL = (
         gpu=True,
     ),
     *(speed_goals(name, hours) for name, hours in {"mffcn": 1.3, "srcnn": 0.6, "nie": 0.6, "fsrcnn": 0.25}.items()),
-    *(speed_trials(name, hours) for name, hours in {"mffcn": 0.8, "srcnn": 0.4, "nie": 0.4, "fsrcnn": 0.2}.items()),
+    *(
+        speed_search(kind, name, hours)
+        for kind in ("trials", "lengths")
+        for name, hours in {"mffcn": 0.8, "srcnn": 0.4, "nie": 0.4, "fsrcnn": 0.2}.items()
+    ),
     *(records(name, hours) for name, hours in {"mffcn": 4.5, "srcnn": 2.5, "nie": 2.5, "fsrcnn": 1.2}.items()),
     Experiment(
         "speedrun",
