@@ -1,6 +1,7 @@
 """Networks on disk: weights as safetensors, and a JSON card that says what they are. No pickle."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import safetensors
@@ -12,7 +13,7 @@ from mffcn_lite import shipped
 from mffcn_lite.context import own_context
 from mffcn_lite.device import find_device
 from mffcn_lite.errors import MffcnLiteError, check_numbers, check_types, described
-from mffcn_lite.files import as_stored, content_hash, json_bytes, read_json, replacing, sha256
+from mffcn_lite.files import content_hash, json_bytes, read_json, replacing, sha256
 from mffcn_lite.models import SuperResolver, count_parameters, create_model, system_class, weights_of
 from mffcn_lite.models.base import MOST_FACTOR
 from mffcn_lite.shipped import SYSTEMS, list_models, shipped_names
@@ -99,8 +100,7 @@ def save_model(model: nn.Module, path: str | Path, card: dict | None = None) -> 
     if restriction:
         content["redistribution"] = restriction
     card_path = path.with_suffix(".json")
-    json_bytes(card_path, content)
-    _check_card(card_path, as_stored(content))
+    _check_card(card_path, json.loads(json_bytes(card_path, content)))
     weights = _tensor_bytes(model.state_dict())
     hashes = {"weights_sha256": hashlib.sha256(weights).hexdigest(), "card_sha256": card_hash(content)}
     text = json_bytes(card_path, {**content, **hashes})

@@ -46,10 +46,7 @@ def enlarged_rows(model: SuperResolver, small: Tensor, factor: int, tile: int, h
     if not isinstance(getattr(model, "_orig_mod", model), SuperResolver):  # what torch.compile puts around one is one
         raise MffcnLiteError(f"model must be a system, as load_model gives it, not {described(model)}")
     check_number("tile", tile, at_least=1, whole=True)
-    trained = model.trained_factors()
-    if trained and factor not in trained:
-        choices = ", ".join(map(str, trained))
-        raise MffcnLiteError(f"factor (={factor}) must be one of {choices}, which {model.name} was trained for")
+    model.check_factor(factor)
     small_size(tuple(small.shape[-2:]), factor)  # a whole factor, and no picture smaller than it
     check_memory(model, tuple(small.shape[-2:]), factor, tile, held)
     return _compute(model, small, factor, tile)

@@ -66,9 +66,7 @@ def export_onnx(model: SuperResolver, path: str | Path, factor: int | None = Non
         if str(factor) not in model.tails:
             tails = ", ".join(model.tails)
             raise MffcnLiteError(f"factor (={factor}) must be one of {tails}, for which fsrcnn has tails")
-        if factor not in (model.trained_factors() or [factor]):
-            trained = ", ".join(map(str, model.trained_factors()))
-            raise MffcnLiteError(f"factor (={factor}) must be one of {trained}, which this fsrcnn was trained for")
+        model.check_factor(factor)
         written = _OneFactor(model, factor)
     elif factor is not None:
         raise MffcnLiteError(f"factor (={factor}) is for fsrcnn alone: {model.name} takes an enlarged photo")

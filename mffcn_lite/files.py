@@ -114,9 +114,7 @@ def read_json(path: str | Path) -> dict:
     """
     try:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
-        json.dumps(content, ensure_ascii=False).encode(
-            "utf-8"
-        )  # "\ud800" is half of a letter, and could not be written
+        json.dumps(content, ensure_ascii=False).encode()  # "\ud800" is half of a letter, and could not be written
     except OSError as error:
         raise MffcnLiteError(f"cannot read {path}: {error.strerror or error}") from error
     except (ValueError, RecursionError) as error:

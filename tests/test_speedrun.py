@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.experiments import speed_trials
+from benchmarks.experiments import records, speed_trials
+from benchmarks.experiments.train_shipped import fast_config
 from benchmarks.speed import speedrun
 from mffcn_lite.data import FaceSet, load_faces, people_for_training, split_by_person
 from mffcn_lite.evaluation import load_results
-from mffcn_lite.training import TrainingConfig, train
+from mffcn_lite.training import TrainingConfig, recipe_for, train
 
 CONFIG = TrainingConfig(steps=40, batch=2, crop=12, reduction="mean", lr=1e-3)
 GOALS = {"near": (30.5, {"2": 31.0, "3": 29.0}), "far": (32.0, {"2": 31.0, "3": 29.0})}
@@ -65,6 +66,14 @@ def test_a_race_ends_at_its_last_goal_and_says_when_each_was_reached(monkeypatch
         "far": (30, 60),
     }
     assert found["reached"]["near"]["validation_psnr"] == near
+
+
+def test_a_race_to_the_end_goes_on_after_its_goals(monkeypatch, faces):
+    scripted(monkeypatch, itertools.repeat({"2": 34.0, "3": 31.0}))
+    found = raced(faces, to_the_end=True)
+    assert [at["steps"] for at in found["reached"].values()] == [10, 10]
+    assert found["curve"][-1][0] == CONFIG.steps
+    assert found["validation_psnr"] == {"2": 34.0, "3": 31.0}
 
 
 def test_a_race_that_never_arrives_ends_with_its_last_step(monkeypatch, faces):
@@ -155,3 +164,80 @@ def test_each_optimizer_has_the_same_trials_and_each_sees_the_same_photos():
     for options in plan:
         config = dataclasses.replace(speed_trials.BASE, **options)
         assert config.steps * config.batch == 3000
+
+
+@pytest.mark.parametrize("name", ["srcnn", "nie", "fsrcnn", "mffcn"])
+def test_the_records_lead_from_the_recipe_fast_to_the_recipe_quick(name):
+    lines = list(records.RECORDS)
+    assert records.config_of(name, lines[0]) == fast_config(name)
+    assert records.config_of(name, lines[-1]) == recipe_for(name, "quick")
+    assert recipe_for(name) == recipe_for(name, "quick")  # which is the default
+
+
+def differences(one, other):
+    return {f.name for f in dataclasses.fields(one) if getattr(one, f.name) != getattr(other, f.name)}
+
+
+def test_each_line_changes_what_it_says_and_no_more():
+    configs = {line: records.config_of("mffcn", line) for line in records.LINES}
+    for before, line in itertools.pairwise(records.RECORDS):
+        assert differences(configs[before], configs[line]) == set(records.RECORDS[line])
+    for line, change in records.TRIED.items():
+        assert differences(configs[records.QUICK], configs[line]) == set(change)
+
+
+def made_up(*seconds):
+    """Runs that reached "quality" after these core-seconds, or had not after 300."""
+    at = ({"quality": {"seconds": s, "core_seconds": s, "photos": 1}} if s else {} for s in seconds)
+    return [{"reached": reached, "curve": [[100, 300.0, 30.0]]} for reached in at]
+
+
+def test_a_record_is_surely_faster_than_the_record_before_it(monkeypatch):
+    monkeypatch.setattr(records, "RECORDS", {line: {} for line in "abcdef"})
+    runs = {
+        "a": made_up(100.0, 101.0, 99.0),
+        "b": made_up(50.0, 51.0, 49.0),
+        "c": made_up(49.0, 58.0, 41.0),  # a little faster, within the noise
+        "d": made_up(70.0, 71.0, 69.0),  # slower than b, if faster than a
+        "e": made_up(20.0, None, 20.0),  # one did not arrive
+        "f": made_up(48.0, 47.0, 46.0),
+        "g": made_up(10.0, 11.0, 10.0),  # is no line of RECORDS
+    }
+    found = records.judge(runs, "quality")
+    assert [line for line in runs if found[line]["record"]] == ["a", "b", "f"]
+    assert found["b"]["ratio"] == pytest.approx(2.0)
+    assert found["f"]["ratio"] == pytest.approx(300 / 141)
+    assert found["f"]["p"] == pytest.approx(0.01066, abs=1e-5)  # against b: t = 3 / √(1/3 + 1/3), 4 degrees
+    assert (found["e"]["reached"], found["e"]["ratio"], found["e"]["p"]) == (2, None, None)
+    assert (found["a"]["ratio"], found["a"]["p"]) == (1.0, None)
+
+
+def test_a_recipe_that_did_not_arrive_took_as_long_as_it_was_given_at_least(monkeypatch):
+    monkeypatch.setattr(records, "RECORDS", {line: {} for line in "ab"})
+    found = records.judge({"a": made_up(200.0, None), "b": made_up(50.0, 50.1)}, "quality")
+    assert found["a"]["reached"] == 1
+    assert found["b"]["ratio"] == pytest.approx((200 + 300) / 100.1)
+
+
+def test_the_log_is_written_race_by_race_and_gone_on_with(monkeypatch):
+    """All lines of a seed before the next seed."""
+    done, stored = [], {}
+
+    def run(name, line, seed):
+        done.append((line, seed))
+        return made_up(10.0)[0] | {"seed": seed}
+
+    monkeypatch.setattr(records, "run", run)
+    monkeypatch.setattr(records, "MARGINS", {"quality": 0.05})
+    monkeypatch.setattr(records, "begun", lambda name: json.loads(json.dumps(stored)))
+    monkeypatch.setattr(records, "store", lambda name, content, unfinished: stored.update(content, left=unfinished))
+    records.main("mffcn")
+    plan = list(done)
+    assert plan == [(line, seed) for seed in range(3) for line in records.LINES]
+    assert stored["left"] == 0
+    assert stored["goals"]["quality"]["the recipe fast"]["of"] == 3
+    for line in records.LINES[5:]:
+        stored["runs"][line].pop()
+    done.clear()
+    records.main("mffcn")
+    assert done == plan[-len(records.LINES[5:]) :]

@@ -8,7 +8,6 @@ Keeps what is trained in benchmarks/networks/folds, goes on from there, and writ
 end. The networks are small and lie in the repository: what is measured with them need not wait for hours of training.
 """
 
-import dataclasses
 import statistics
 import time
 
@@ -16,7 +15,7 @@ import pandas as pd
 import torch
 
 from benchmarks.experiments.tables import FACTORS, MEASURES, PAIRS
-from benchmarks.experiments.train_shipped import best_trial
+from benchmarks.experiments.train_shipped import best_trial, fast_config
 from benchmarks.helpers.results import DEVICE, trainers
 from benchmarks.helpers.storing import is_made, made_with, store
 from benchmarks.helpers.timing import time_in_turn
@@ -27,17 +26,12 @@ from mffcn_lite.evaluation import CONVENTION, evaluate, people_means, summarize
 from mffcn_lite.files import read_json, write_json
 from mffcn_lite.models import SuperResolver, create_model
 from mffcn_lite.statistics import compare
-from mffcn_lite.training import TrainingConfig, TrainingState, recipe_for, train
+from mffcn_lite.training import TrainingState, train
 
 FOLDER, COUNT, STEPS = ROOT / "benchmarks" / "networks" / "folds", 5, 8000
 # name here: (system, whether it has the seconds of MFFCN's steps)
 NETWORKS = {"mffcn": ("mffcn", False), "srcnn-seconds": ("srcnn", True), "srcnn": ("srcnn", False)}
 CONTROLS = (("mffcn", "wiener"), ("srcnn", "wiener"), ("mffcn", "bicubic"))
-
-
-def config_of(system: str, steps: int) -> TrainingConfig:
-    """The recipe `fast` with the best options of the system's trials."""
-    return dataclasses.replace(recipe_for(system), steps=steps, **best_trial(system)["options"])
 
 
 def seconds_a_step() -> dict[str, float]:
@@ -46,7 +40,11 @@ def seconds_a_step() -> dict[str, float]:
     faces, states = load_faces("orl"), {}
     for system in ("mffcn", "srcnn"):
         model = create_model(system, **best_trial(system)["arguments"])
-        states[system] = (model, config_of(system, 10_000), TrainingState.start(model, config_of(system, 10_000)))
+        states[system] = (
+            model,
+            fast_config(system, steps=10_000),
+            TrainingState.start(model, fast_config(system, steps=10_000)),
+        )
 
     def ten_steps(system):
         model, config, state = states[system]
@@ -59,7 +57,7 @@ def seconds_a_step() -> dict[str, float]:
 def trained(system: str, fold: int, steps: int) -> tuple[SuperResolver, FaceSet]:
     """(a network that learnt from the people outside a fold, their photos)."""
     faces = folds_by_person(load_faces("orl"), COUNT)[fold][0]
-    config = config_of(system, steps)
+    config = fast_config(system, steps=steps)
     torch.manual_seed(config.seed)
     return train(create_model(system, **best_trial(system)["arguments"]).to(DEVICE), faces, config).best, faces
 

@@ -17,14 +17,14 @@ import sys
 from scipy import stats
 
 from benchmarks.experiments.speed_goals import MARGINS
-from benchmarks.experiments.train_shipped import best_trial
+from benchmarks.experiments.train_shipped import best_trial, fast_config
 from benchmarks.helpers.names import NETWORKS
 from benchmarks.helpers.results import DEVICE, use_cores
 from benchmarks.helpers.storing import begun, store
 from benchmarks.speed.speedrun import race, summarize, targets
 from mffcn_lite.data import load_faces, people_for_training
 from mffcn_lite.evaluation import load_results
-from mffcn_lite.training import TrainingConfig, recipe_for
+from mffcn_lite.training import TrainingConfig
 
 SEEDS = (0, 1, 2)
 SURE = 0.05  # the p below which a line is a record
@@ -49,8 +49,7 @@ def config_of(name: str, line: str) -> TrainingConfig:
     """How a line trains: as `fast` with the options of the network's best trial, but for what was changed."""
     until = LINES.index(line) + 1  # a line of TRIED has all records before it
     changes = [*itertools.islice(RECORDS.values(), until), TRIED.get(line, {})]
-    options = {key: value for change in (best_trial(name)["options"], *changes) for key, value in change.items()}
-    return dataclasses.replace(recipe_for(name, "fast"), **options)
+    return fast_config(name, **{key: value for change in changes for key, value in change.items()})
 
 
 def run(name: str, line: str, seed: int, **changes: object) -> dict:
@@ -62,25 +61,26 @@ def run(name: str, line: str, seed: int, **changes: object) -> dict:
     return race(name, config, arguments, faces, validation, goals, DEVICE, to_the_end=line in (FIRST, QUICK))
 
 
-def judge(runs: dict[str, list[dict]], goal: str) -> dict[str, dict]:
-    """Of each line how it arrived, how many times sooner than the first did, and whether that is a record.
+def core_seconds(runs: list[dict], goal: str) -> list[float]:
+    """Of each run until it reached the goal; of one that did not, of all that it took, which is too little."""
+    return [run["reached"].get(goal, {"core_seconds": run["curve"][-1][1]})["core_seconds"] for run in runs]
 
-    A record takes fewer core-seconds than the record before it, by Welch's t of one side; `p` is of that.
+
+def judge(runs: dict[str, list[dict]], goal: str) -> dict[str, dict]:
+    """Of each line how it arrived, how many times sooner than the first, and whether that is a record.
+
+    In a record every seed arrives, in fewer core-seconds than in the record before it; `p` is of Welch's t, one-sided.
     """
-    found, before = {}, None
-    for line, done in runs.items():
-        found[line] = {**summarize(done, goal), "ratio": None, "p": None, "record": False}
-        seconds = [one["reached"][goal]["core_seconds"] for one in done if goal in one["reached"]]
-        if len(seconds) < len(done):
-            continue  # some did not arrive
-        if before is None:
-            first = before = seconds
-            found[line]["ratio"] = 1.0
-            continue
-        found[line]["ratio"] = sum(first) / sum(seconds)
-        found[line]["p"] = float(stats.ttest_ind(before, seconds, equal_var=False, alternative="greater").pvalue)
-        if line in RECORDS and found[line]["p"] < SURE:
-            found[line]["record"], before = True, seconds
+    found, (first, *others) = {}, runs
+    start = before = core_seconds(runs[first], goal)
+    found[first] = {**summarize(runs[first], goal), "ratio": 1.0, "p": None, "record": True}
+    for line in others:
+        seconds, found[line] = core_seconds(runs[line], goal), summarize(runs[line], goal)
+        arrived = found[line]["reached"] == found[line]["of"] > 0
+        p = float(stats.ttest_ind(before, seconds, equal_var=False, alternative="greater").pvalue) if arrived else None
+        record = arrived and line in RECORDS and p < SURE
+        found[line] |= {"ratio": sum(start) / sum(seconds) if arrived else None, "p": p, "record": record}
+        before = seconds if record else before
     return found
 
 
@@ -93,13 +93,13 @@ def main(name: str) -> None:
             runs[line].append(run(name, line, seed))
             print(name, line, runs[line][-1]["reached"], flush=True)
             left = len(SEEDS) * len(LINES) - sum(map(len, runs.values()))
-            lines = {line: {goal: judge(runs, goal)[line] for goal in MARGINS} for line in runs}
-            store(f"speedrun_{name}", {"network": name, "lines": lines, "runs": runs}, unfinished=left)
+            verdicts = {} if left else {goal: judge(runs, goal) for goal in MARGINS}
+            store(f"speedrun_{name}", {"network": name, "goals": verdicts, "runs": runs}, unfinished=left)
 
 
 def gather() -> None:
     """What each line gained each network."""
-    found = {name: load_results(f"speedrun_{name}")["lines"] for name in NETWORKS}
+    found = {name: load_results(f"speedrun_{name}")["goals"] for name in NETWORKS}
     store("speedrun", {"networks": found})
 
 
@@ -108,7 +108,7 @@ def probe(name: str) -> list:
     ends = [run(name, line, 0, steps=2, warmup=1)["validation_psnr"] for line in LINES]
     times = {line: [20.0 - i, 20.2 - i, 20.1 - i] for i, line in enumerate(LINES)}
     made_up = {
-        line: [{"reached": {"quality": {"seconds": t, "core_seconds": t, "photos": 3}}} for t in row]
+        line: [{"reached": {"quality": {"seconds": t, "core_seconds": t, "photos": 3}}, "curve": [[1, t]]} for t in row]
         for line, row in times.items()
     }
     return [ends, judge(made_up, "quality")]

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from benchmarks.experiments.recipe_trials import mean_psnr
-from benchmarks.experiments.train_shipped import train_network
+from benchmarks.experiments.train_shipped import fast_config, train_network
 from benchmarks.helpers.storing import store
 
 EVERY = 500  # steps between two looks
@@ -22,7 +22,7 @@ MARGINS = {"quality": 0.05, "first": 0.3}  # dB below what `fast` reaches in the
 
 def run(name: str, folder: str, **changes: object) -> dict:
     """The training: what it was, the mean PSNR of each look, what it had in the end, and the goals."""
-    model = train_network(name, folder, **{"validate_every": EVERY} | changes)
+    model = train_network(name, folder, fast_config(name, **{"validate_every": EVERY} | changes))
     lines = [json.loads(line) for line in Path(folder, "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
     looks = [line for line in lines if "validation_psnr" in line]
     last = mean_psnr(looks[-1])

@@ -28,7 +28,7 @@ def work(barrier: Barrier, queue: Queue) -> None:
     """Train for a while, together with the others; the steps a second."""
     torch.set_num_threads(1)
     faces, _, _ = people_for_training(load_faces("orl"), hold_out=True)
-    model, config = create_model(SYSTEM).to(DEVICE), recipe_for(SYSTEM)
+    model, config = create_model(SYSTEM).to(DEVICE), recipe_for(SYSTEM, "fast")
     state = TrainingState.start(model, config)
 
     def go_on(count: int) -> None:
@@ -69,14 +69,14 @@ def main() -> None:
             subprocess.run(["nvidia-cuda-mps-control"], input="quit\n", text=True, timeout=60)
     for row in rows:
         print(row, flush=True)
-    store("bench_sharing", {"system": SYSTEM, "batch": recipe_for(SYSTEM).batch, "rows": rows})
+    store("bench_sharing", {"system": SYSTEM, "batch": recipe_for(SYSTEM, "fast").batch, "rows": rows})
 
 
 def probe() -> list:
     """What is timed: some steps."""
     faces, _, _ = people_for_training(load_faces("orl"), hold_out=True)
     torch.manual_seed(0)
-    return [train(create_model(SYSTEM), faces, recipe_for(SYSTEM), stop_after=3).best.state_dict()]
+    return [train(create_model(SYSTEM), faces, recipe_for(SYSTEM, "fast"), stop_after=3).best.state_dict()]
 
 
 if __name__ == "__main__":

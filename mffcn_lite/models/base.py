@@ -49,6 +49,17 @@ class SuperResolver(nn.Module):
         """The factors that it was trained for, where it serves no others."""
         return getattr(self, "card", {}).get("config", {}).get("factors")
 
+    def check_factor(self, factor: int | None) -> None:
+        """Refuse a factor that it was not trained for, where it serves no others.
+
+        Raises:
+            MffcnLiteError: which names those that it was trained for.
+        """
+        trained = self.trained_factors()
+        if trained and factor not in trained:
+            choices = ", ".join(map(str, trained))
+            raise MffcnLiteError(f"factor (={factor}) must be one of {choices}, which this {self.name} was trained for")
+
     def check(self) -> None:
         """Refuse what is no system: called when weights were read from a file.
 

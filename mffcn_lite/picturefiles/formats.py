@@ -10,18 +10,8 @@ from PIL import Image, UnidentifiedImageError
 FORMATS = ("PNG", "JPEG", "TIFF", "WEBP", "GIF", "BMP", "PPM", "AVIF")
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # what one begins with
 HEAD = 1 << 16  # bytes in which an AVIF says what it is
-HEIC = (
-    "heic",
-    "heix",
-    "heim",
-    "heis",
-    "hevc",
-    "hevm",
-    "hevs",
-    "hevx",
-    "mif1",
-    "msf1",
-)  # what stands behind "ftyp" in such a file
+# What stands behind "ftyp" in a HEIC.
+HEIC = ("heic", "heix", "heim", "heis", "hevc", "hevm", "hevs", "hevx", "mif1", "msf1")
 
 
 class Unusable(Exception):

@@ -94,10 +94,25 @@ RECIPES = {
         clip=0.02,
         ema=0.999,
     ),
+    # Chosen on other people, with as many trials for Adam as for Muon (experiments/speed_trials.py, records.py).
+    "quick": TrainingConfig(
+        steps=8000,
+        batch=3,
+        mixed=True,
+        flip=True,
+        reduction="mean",
+        lr=5e-3,
+        optimizer="muon",
+        beta1=0.9,
+        schedule="linear",
+        warmup=50,
+        clip=0.02,
+        ema=0.99,
+    ),
 }
 
 
-def recipe_for(model: str, recipe: str = "fast") -> TrainingConfig:
+def recipe_for(model: str, recipe: str = "quick") -> TrainingConfig:
     """The recipe by its name for the system `model`, with the system's own loss.
 
     Raises:

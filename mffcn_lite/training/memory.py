@@ -12,25 +12,24 @@ SIDES = 64, 128  # pixels of the squares on which a step is tried
 BACKWARD = 2.6  # a step's peak, as a multiple of what it keeps for its gradients: 1.0 to 2.6 as measured
 
 
-def kept_bytes(model: SuperResolver, config: TrainingConfig, side: int, device: torch.device) -> int:
-    """What the forward pass of one square photo keeps for the gradients."""
-    kept: dict[int, int] = {}
+def bytes_a_pixel(model: SuperResolver, config: TrainingConfig, device: torch.device) -> float:
+    """What a step needs for each pixel of its batch; weights, which do not grow with it, cancel."""
+    loss, factor, kept = create_loss(config, device), min(config.factors), {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
         kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
         return tensor
 
-    hr, factor = torch.full((1, 1, side, side), 0.5, device=device), min(config.factors)
-    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        given = model.take(hr[..., ::factor, ::factor], (side, side))
-        sr = model.restore_given(given, (side, side), factor)
-        create_loss(config, device)(sr, hr)
-    return sum(kept.values())
+    def kept_of(side: int) -> int:
+        """What the forward pass of one square photo keeps for the gradients."""
+        kept.clear()
+        hr = torch.full((1, 1, side, side), 0.5, device=device)
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            given = model.take(hr[..., ::factor, ::factor], (side, side))
+            loss(model.restore_given(given, (side, side), factor), hr)
+        return sum(kept.values())
 
-
-def bytes_a_pixel(model: SuperResolver, config: TrainingConfig, device: torch.device) -> float:
-    """What a step needs for each pixel of its batch; weights, which do not grow with it, cancel."""
-    less, more = (kept_bytes(model, config, side, device) for side in SIDES)
+    less, more = map(kept_of, SIDES)
     return BACKWARD * (more - less) / (SIDES[1] ** 2 - SIDES[0] ** 2)
 
 

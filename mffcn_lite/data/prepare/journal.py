@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mffcn_lite.files import write_json
 
-JOURNAL = ("work.json", "pixels", "rows.jsonl")  # its files
+WORK, PIXELS, ROWS = "work.json", "pixels", "rows.jsonl"  # its files
 
 
 class Journal:
@@ -19,16 +19,16 @@ class Journal:
         self.folder, self.size, self.rows = folder, size, []
         self.resumed = self._same_work(work)
         if not self.resumed:
-            for name in JOURNAL[1:]:
+            for name in (PIXELS, ROWS):
                 (folder / name).unlink(missing_ok=True)
-            write_json(folder / JOURNAL[0], work)
+            write_json(folder / WORK, work)
         # Opened for both, not for appending: where the last run was stopped within a photo, we go back.
-        self.pixels, self.lines = ((folder / name).open("a+b") for name in JOURNAL[1:])
+        self.pixels, self.lines = ((folder / name).open("a+b") for name in (PIXELS, ROWS))
         self._go_on()
 
     def _same_work(self, work: dict) -> bool:
         try:
-            return json.loads((self.folder / JOURNAL[0]).read_text(encoding="utf-8")) == json.loads(json.dumps(work))
+            return json.loads((self.folder / WORK).read_text(encoding="utf-8")) == json.loads(json.dumps(work))
         except (OSError, ValueError):
             return False
 

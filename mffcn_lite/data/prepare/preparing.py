@@ -18,7 +18,7 @@ import filelock
 
 from mffcn_lite.data.faceset import write_prepared
 from mffcn_lite.data.prepare.alignment import Placement
-from mffcn_lite.data.prepare.journal import JOURNAL, Journal
+from mffcn_lite.data.prepare.journal import PIXELS, ROWS, WORK, Journal
 from mffcn_lite.data.prepare.photo import Photo, prepare_photo
 from mffcn_lite.errors import MffcnLiteError, check_number
 from mffcn_lite.progress import quiet
@@ -108,7 +108,7 @@ def refuse_foreign(hidden: Path, photos: list[Photo]) -> None:
     for path in (hidden, *(hidden.iterdir() if hidden.is_dir() else ())):
         if path.is_symlink():
             raise MffcnLiteError(f"{path} is a link, and what it leads to would be overwritten; remove it")
-        if path != hidden and path.name not in (*JOURNAL, "lock") and not path.name.startswith(f".{JOURNAL[0]}."):
+        if path != hidden and path.name not in (WORK, PIXELS, ROWS, "lock") and not path.name.startswith(f".{WORK}."):
             raise MffcnLiteError(f"{path} is not ours, and {hidden} is removed at the end; move it elsewhere")
     place = os.path.realpath(hidden)
     for folder in {photo.path.parent for photo in photos}:
