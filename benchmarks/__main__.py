@@ -17,15 +17,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.stamps import ROOT
-from benchmarks.table import EXPERIMENTS, Ledger, in_words
+from benchmarks.table import EXPERIMENTS, WAITING, Ledger, in_words, read
 
 
 def list_states(check: bool, file: str | None) -> None:
     """A line a result; the file and the status where they are asked for."""
-    ledger = Ledger()
+    ledger, waiting = Ledger(), read(WAITING)
     states = {name: dict(zip(("state", "changed"), ledger.report(name), strict=True)) for name in EXPERIMENTS}
     for name, one in states.items():
-        print(f"{name:20} {in_words(**one)}")
+        print(f"{name:20} {in_words(**one)}" + (f" (waits: {waiting[name]})" if name in waiting else ""))
     if file is not None:
         Path(file).write_text(json.dumps(states, indent=1) + "\n", encoding="utf-8")
     if check and any(one["state"] != "up to date" for one in states.values()):

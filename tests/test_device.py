@@ -1,9 +1,12 @@
 """Devices by name."""
 
+import ctypes
+import resource
+
 import pytest
 import torch
 
-from mffcn_lite.device import choose_device
+from mffcn_lite.device import choose_device, kept_memory
 from mffcn_lite.errors import MffcnLiteError
 
 
@@ -22,3 +25,42 @@ def test_cuda_without_a_gpu_is_one_sentence(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(MffcnLiteError, match="no CUDA device"):
         choose_device("cuda")
+
+
+def new_pages():
+    """How many pages twenty blocks of 48 MB, one after the other, take from the system."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(20):
+        torch.ones(12 * 2**20)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+def resident():
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="no glibc")
+def test_freed_memory_is_used_again_and_given_back_at_the_end():
+    torch.ones(12 * 2**20)
+    usual, before = new_pages(), resident()
+    with kept_memory():
+        torch.ones(12 * 2**20)
+        assert new_pages() < usual / 10
+    assert resident() < before + 24 * 2**20
+    assert new_pages() > usual / 2
+
+
+def test_where_there_is_no_glibc_nothing_happens(monkeypatch):
+    def missing(name):
+        raise OSError(name)
+
+    monkeypatch.setattr(ctypes, "CDLL", missing)
+    with kept_memory():
+        assert torch.ones(3).sum() == 3
+
+
+def test_freed_memory_is_given_back_after_an_error():
+    with pytest.raises(ZeroDivisionError), kept_memory():
+        1 / 0  # noqa: B018
+    assert new_pages() > 10_000

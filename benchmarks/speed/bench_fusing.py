@@ -24,9 +24,9 @@ SHAPE = (10, 1, 128, 128)
 FORMATS = {"default": torch.contiguous_format, "channels_last": torch.channels_last}
 
 
-def matmul_rate() -> float:
+def matmul_rate(dtype: torch.dtype = torch.float32) -> float:
     """Multiplications a second of a large matrix product, the most that this machine's torch reaches."""
-    a, b = torch.rand(2048, 2048), torch.rand(2048, 2048)
+    a, b = torch.rand(2, 2048, 2048, dtype=dtype)
     seconds = time_in_turn({"product": lambda: a @ b})["product"]
     return 2048**3 / min(seconds)
 

@@ -1,13 +1,16 @@
 """Our training against the loop that one would write first; its memory with many photos; its start.
 
     python -m benchmarks.speed.bench_training    (make bench; about 20 minutes, leave the machine alone meanwhile)
-    python -m benchmarks.speed.bench_training speed start    (some of: speed, settings, quality, photos, start)
+    python -m benchmarks.speed.bench_training speed start    (some of it: speed, pipeline, kept, settings, quality, photos,
+                                                             start)
 
 The loop that one would write first: a Dataset that opens a PNG with PIL and degrades it with PIL, photo by photo; a
-DataLoader with two workers; float32, the branches of MFF as drawn, the default memory format.
+DataLoader with two workers; float32, the branches of MFF as drawn, the default memory format. "pipeline" has photos of
+the paper's size, ours in two precisions, and what share of the processor's rate a step reaches.
 Writes mffcn_lite/results/bench_training.json, or bench_training_gpu.json where there is a GPU.
 """
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -26,15 +29,17 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.helpers.results import DEVICE, in_a_process
 from benchmarks.helpers.storing import begun, store
 from benchmarks.helpers.timing import compare, peak_anonymous_megabytes
+from benchmarks.speed.bench_fusing import matmul_rate
 from mffcn_lite.data import FaceSet, load_faces, people_for_training, save_faces
 from mffcn_lite.losses import l2_loss
 from mffcn_lite.models import create_model
 from mffcn_lite.provenance import describe_environment
-from mffcn_lite.training import RECIPES, TrainingConfig, TrainingState, recipe_for, train
+from mffcn_lite.training import RECIPES, TrainingConfig, TrainingState, loop, recipe_for, train
 from mffcn_lite.training.recording import validate
 from mffcn_lite.training.runs import run_training
 
@@ -46,6 +51,7 @@ MODES = {None: "", "default": ", compiled"}  # of torch.compile
 if DEVICE.type == "cuda":
     MODES["reduce-overhead"] = ", compiled, CUDA graphs"
 PHOTOS = (400, 10_000, 100_000)
+PRECISIONS = {"float32": torch.float32, "bf16": torch.bfloat16}
 
 
 class Photos(Dataset):
@@ -136,6 +142,49 @@ def bench_speed(files: list[Path], faces: FaceSet) -> dict:
     return {"speed": rows}
 
 
+def bench_pipeline(faces: FaceSet) -> dict:
+    """As `bench_speed`, on photos of 128×128, with each precision; and a step against a large matrix product."""
+    faces, rows = FaceSet(of_128(faces), faces.people, faces.names, faces.card), []
+    with tempfile.TemporaryDirectory() as folder:
+        files = write_pngs(faces, Path(folder))
+        for name, precision in itertools.product(NETWORKS, PRECISIONS):
+            _, theirs = first_loop(name, files)
+            config = dataclasses.replace(recipe_for(name, "paper"), precision=precision)
+            seconds = in_turn(name, config, faces, theirs)
+            row = compare(f"training {name}, batch {config.batch}, {precision}", seconds["first"], seconds["ours"])
+            with FlopCounterMode(display=False) as counter:
+                train(create_model(name).to(DEVICE), faces, config, stop_after=1)
+            flops = counter.get_total_flops() / statistics.median(seconds["ours"]) * STEPS
+            row |= {"gflops": round(flops / 1e9), "share": round(flops / 2 / matmul_rate(PRECISIONS[precision]), 3)}
+            rows.append(row)
+    return {"pipeline": rows}
+
+
+def time_steps(name: str, side: str) -> None:
+    """In a process of its own: train on one thread, as ever or with freed memory as torch has it; print the seconds."""
+    torch.set_num_threads(1)
+    if side == "usual":
+        loop.kept_memory = contextlib.nullcontext
+    faces, config = load_faces("orl"), recipe_for(name, "fast")
+    state = TrainingState.start(create_model(name), config)
+    train(state.model, faces, config, state=state, stop_after=STEPS)
+    start = time.perf_counter()
+    train(state.model, faces, config, state=state, stop_after=4 * STEPS)
+    print(time.perf_counter() - start)
+
+
+def bench_kept() -> dict:
+    """What it brings that freed memory is kept for the next step (`mffcn_lite.device.kept_memory`)."""
+    rows = []
+    for name in NETWORKS:
+        seconds = {"usual": [], "kept": []}
+        for _ in range(ROUNDS):
+            for side, values in seconds.items():
+                values.append(float(in_a_process("benchmarks.speed.bench_training", "--steps", name, side)))
+        rows.append(compare(f"training {name}, freed memory kept", seconds["usual"], seconds["kept"]))
+    return {"kept": rows}
+
+
 def bench_settings(faces: FaceSet) -> dict:
     """Photos a second of ours by memory format, batch and, on a CPU, the count of threads: how the recipes were set."""
     rows, before = [], torch.get_num_threads()
@@ -192,12 +241,16 @@ def bench_quality(files: list[Path], faces: FaceSet, validation: FaceSet) -> dic
     return {"quality": rows}
 
 
+def of_128(faces: FaceSet) -> np.ndarray:
+    """The photos in the paper's size, N×1×128×128."""
+    return np.stack([np.asarray(Image.fromarray(image[0]).resize((128, 128)))[None] for image in faces.images])
+
+
 def many_photos(faces: FaceSet, count: int, folder: Path) -> None:
     """A prepared set of 128×128: the photos again and again, each time as another person, paler or not."""
-    small = np.stack([np.asarray(Image.fromarray(image[0]).resize((128, 128))) for image in faces.images])
-    names = [f"p{i}" for i in range(count)]
+    names, small = [f"p{i}" for i in range(count)], of_128(faces)
     levels = (np.arange(count) % 128).astype(np.uint8)
-    images = small[np.arange(count) % len(small), None] // 2 + levels[:, None, None, None]
+    images = small[np.arange(count) % len(small)] // 2 + levels[:, None, None, None]
     save_faces(FaceSet(images, np.arange(count), names, {"source": "ORL, repeated"}), folder)
 
 
@@ -257,6 +310,8 @@ def main(wanted: list[str]) -> None:
         files = write_pngs(faces, Path(folder))
         calls = {
             "speed": lambda: bench_speed(files, faces),
+            "pipeline": lambda: bench_pipeline(faces),
+            "kept": bench_kept,
             "settings": lambda: bench_settings(faces),
             "quality": lambda: bench_quality(files, faces, validation),
             "photos": lambda: bench_photos(faces),
@@ -294,5 +349,7 @@ def probe(part: str = "all") -> list:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--on"]:
         train_on(sys.argv[2])
+    elif sys.argv[1:2] == ["--steps"]:
+        time_steps(*sys.argv[2:])
     else:
         main(sys.argv[1:])

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mffcn_lite.data import FaceSet
+from mffcn_lite.device import kept_memory
 from mffcn_lite.losses import LOSSES
 from mffcn_lite.models import SuperResolver
 from mffcn_lite.training import processes
@@ -97,7 +98,7 @@ def train(
     half = torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16")
     last = config.steps if stop_after is None else min(stop_after, config.steps)
     model.train()
-    with torch.backends.cudnn.flags(enabled=True, allow_tf32=config.precision != "float32"):
+    with kept_memory(), torch.backends.cudnn.flags(enabled=True, allow_tf32=config.precision != "float32"):
         while state.step < last:
             given, hr = sampler.draw(state.generator)
             with half:
