@@ -1,7 +1,7 @@
 """Our training against the loop that one would write first; its memory with many photos; its start.
 
     python -m benchmarks.speed.bench_training    (make bench; about 20 minutes, leave the machine alone meanwhile)
-    python -m benchmarks.speed.bench_training kept start    (of: speed, pipeline, kept, settings, quality, photos, start)
+    python -m benchmarks.speed.bench_training kept start   (of: speed, pipeline, kept, settings, quality, photos, start)
 
 The loop that one would write first: a Dataset that opens a PNG with PIL and degrades it with PIL, photo by photo; a
 DataLoader with two workers; float32, the branches of MFF as drawn, the default memory format. "pipeline" has photos of
