@@ -50,8 +50,10 @@ def train(
     if repeated is not None and recipe is not None:
         raise MffcnLiteError("--recipe is part of the run that is repeated; leave it out, and change it with --set")
 
+    from mffcn_lite.device import choose_device
     from mffcn_lite.progress import Reporter
     from mffcn_lite.training import processes, recipe_for
+    from mffcn_lite.training.loop import compile_mode
     from mffcn_lite.training.runs import read_description, resume_command, run_training
 
     if repeated is None:
@@ -64,7 +66,7 @@ def train(
     config, arguments = apply_settings(config, arguments, [*given, *(settings or [])])
     first = processes.speaks()
     with Reporter(f"training {model}", config.steps) as reporter:
-        if config.compile is not None and first:
+        if first and compile_mode(config, choose_device(device)) is not None:
             reporter.say("compiling first; each factor takes half a minute")
 
         def on_progress(line: dict) -> None:

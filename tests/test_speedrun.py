@@ -170,7 +170,7 @@ def test_each_optimizer_has_the_same_trials_and_each_sees_the_same_photos():
 def test_the_records_lead_from_the_recipe_fast_to_the_recipe_quick(name):
     lines = list(records.RECORDS)
     assert records.config_of(name, lines[0]) == fast_config(name)
-    assert records.config_of(name, lines[-1]) == recipe_for(name, "quick")
+    assert records.config_of(name, lines[-1]) == dataclasses.replace(recipe_for(name, "quick"), compile=None)
     assert recipe_for(name) == recipe_for(name, "quick")  # which is the default
 
 

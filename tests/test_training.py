@@ -14,7 +14,7 @@ from torch import nn
 from mffcn_lite.data import FaceSet
 from mffcn_lite.losses import total_variation
 from mffcn_lite.models import SuperResolver, create_model
-from mffcn_lite.training import RECIPES, TrainingConfig, TrainingState, learning_rate, train
+from mffcn_lite.training import RECIPES, TrainingConfig, TrainingState, learning_rate, loop, recipe_for, train
 from mffcn_lite.training.config import read_config
 
 SMALL = TrainingConfig(
@@ -242,6 +242,28 @@ def test_bf16_is_the_same_training_but_for_rounding(faces):
 def test_a_compiled_training_is_the_same_but_for_rounding(faces, unchecked):
     plain, compiled = trained(faces, SMALL), trained(faces, dataclasses.replace(SMALL, compile="default"))
     torch.testing.assert_close(weights(compiled.model), weights(plain.model), rtol=0, atol=1e-4)
+
+
+def test_cuda_graphs_are_chosen_for_a_long_training_on_a_gpu_where_they_can_be_had(monkeypatch):
+    long, cuda, cpu = recipe_for("mffcn", "quick"), torch.device("cuda"), torch.device("cpu")
+    monkeypatch.setattr(loop, "compile_fault", lambda mode, device: None)
+    assert loop.compile_mode(long, cuda) == "reduce-overhead"
+    assert loop.compile_mode(long, cpu) is None
+    assert loop.compile_mode(dataclasses.replace(long, steps=loop.LONG - 1), cuda) is None
+    assert loop.compile_mode(dataclasses.replace(long, compile=None), cuda) is None
+    assert loop.compile_mode(dataclasses.replace(long, compile="default"), cpu) == "default"
+    monkeypatch.setattr(loop, "compile_fault", lambda mode, device: "no C++ compiler found")
+    assert loop.compile_mode(long, cuda) is None
+
+
+def test_where_compiling_fails_it_is_known_why(monkeypatch):
+    def broken(*_, **__):
+        raise RuntimeError("no C++ compiler found\nand much more")
+
+    monkeypatch.setattr(torch, "compile", broken)
+    assert loop.compile_fault("default", torch.device("cpu")) == "no C++ compiler found"
+    monkeypatch.setattr(torch, "compile", lambda function, mode: function)
+    assert loop.compile_fault("default", torch.device("cpu")) is None
 
 
 @pytest.mark.gpu

@@ -10,7 +10,7 @@ from mffcn_lite.losses import LOSSES
 from mffcn_lite.losses.objective import FEATURES, OPTIONS, TERMS
 from mffcn_lite.models import system_class
 
-COMPILE = (None, "default", "reduce-overhead", "max-autotune")
+COMPILE = (None, "auto", "default", "reduce-overhead", "max-autotune")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,8 @@ class TrainingConfig:
     # These change speed and rounding, not the algorithm.
     channels_last: bool = True  # memory format of the weights: up to 1.6 times faster on a CPU (make bench)
     precision: str = "tf32"  # of a GPU's convolutions, or "float32"; or "bf16" (autocast; the weights stay float32)
-    compile: str | None = None  # a mode of torch.compile: "default", or "reduce-overhead", which is CUDA graphs
+    compile: str | None = None  # a mode of torch.compile: "default", or "reduce-overhead", which is CUDA graphs;
+    # "auto" is CUDA graphs for a long training on a GPU, and else nothing
     seed: int = 0
     checkpoint_every: int = 1000  # steps
     validate_every: int = 0  # steps; above 0, an eighth of the training people is held out for it
@@ -108,6 +109,7 @@ RECIPES = {
         warmup=50,
         clip=0.02,
         ema=0.99,
+        compile="auto",
     ),
 }
 

@@ -16,6 +16,8 @@ from mffcn_lite.training.config import TrainingConfig, learning_rate
 from mffcn_lite.training.optimizers import Muon
 from mffcn_lite.training.sampling import Sampler
 
+LONG = 5000  # steps from which CUDA graphs earn the half minute that making them takes (make bench on a GPU)
+
 
 def create_loss(config: TrainingConfig, device: torch.device) -> Callable[[Tensor, Tensor], dict[str, Tensor]]:
     """A function of (sr, hr): the terms of the loss by name, each times its weight, whose sum is minimised.
@@ -37,6 +39,23 @@ def create_optimizer(model: SuperResolver, config: TrainingConfig) -> torch.opti
     if config.optimizer == "muon":
         return Muon(model, momentum=config.momentum, **options)
     return torch.optim.Adam(model.parameters(), **options)
+
+
+def compile_fault(mode: str, device: torch.device) -> str | None:
+    """Why not even the smallest function can be compiled; None where it can."""
+    try:
+        torch.compile(torch.sin, mode=mode)(torch.zeros(2, device=device))
+    except RuntimeError as error:
+        return str(error).partition("\n")[0]
+    return None
+
+
+def compile_mode(config: TrainingConfig, device: torch.device) -> str | None:
+    """What `torch.compile` is asked for: where `config` leaves it open, CUDA graphs if they pay and can be had."""
+    if config.compile != "auto":
+        return config.compile
+    graphs = device.type == "cuda" and config.steps >= LONG and compile_fault("reduce-overhead", device) is None
+    return "reduce-overhead" if graphs else None
 
 
 @dataclass
@@ -93,8 +112,8 @@ def train(
     state = state or TrainingState.start(model, config)
     device, restore = next(model.parameters()).device, model.restore_given
     sampler, loss_of = Sampler(faces, config, device, model.works_on), create_loss(config, device)
-    if config.compile is not None:
-        restore = torch.compile(restore, mode=config.compile)
+    if (mode := compile_mode(config, device)) is not None:
+        restore = torch.compile(restore, mode=mode)
     half = torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16")
     last = config.steps if stop_after is None else min(stop_after, config.steps)
     model.train()

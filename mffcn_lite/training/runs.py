@@ -25,7 +25,7 @@ from mffcn_lite.provenance import describe_environment
 from mffcn_lite.shipped import SYSTEMS
 from mffcn_lite.training import processes
 from mffcn_lite.training.config import TrainingConfig, read_config
-from mffcn_lite.training.loop import TrainingState, create_loss, train
+from mffcn_lite.training.loop import TrainingState, compile_fault, create_loss, train
 from mffcn_lite.training.memory import check_memory
 from mffcn_lite.training.recording import Recorder, load_writer
 from mffcn_lite.training.sampling import check_fits
@@ -246,7 +246,7 @@ def plan_run(
     with torch.no_grad():
         create_loss(config, chosen)(flat, flat)  # which says what does not fit the photos
     check_memory(model, config, tuple(size), chosen, processes.count())
-    if config.compile is not None:
+    if config.compile not in (None, "auto"):
         check_compiler(config.compile, chosen)
     if board:
         load_writer()
@@ -263,13 +263,10 @@ def check_compiler(mode: str, device: torch.device) -> None:
     Raises:
         MffcnLiteError: if there is no compiler that works, or this torch cannot use it.
     """
-    try:
-        torch.compile(torch.sin, mode=mode)(torch.zeros(2, device=device))
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0]
+    if (fault := compile_fault(mode, device)) is not None:
         raise MffcnLiteError(
-            f"compile (={mode!r}) does not work here ({reason}); install a C++ compiler, or set compile=none"
-        ) from error
+            f"compile (={mode!r}) does not work here ({fault}); install a C++ compiler, or set compile=none"
+        )
 
 
 @contextlib.contextmanager
