@@ -48,7 +48,6 @@ def test_freed_memory_is_used_again_and_given_back_at_the_end():
         new_pages()  # small things come to lie between, and the heap settles
         assert new_pages() < usual / 4
     assert resident() < before + 24 * 2**20
-    assert new_pages() > usual / 2
 
 
 def test_where_there_is_no_glibc_nothing_happens(monkeypatch):
@@ -60,7 +59,11 @@ def test_where_there_is_no_glibc_nothing_happens(monkeypatch):
         assert torch.ones(3).sum() == 3
 
 
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="no glibc")
 def test_freed_memory_is_given_back_after_an_error():
+    before = resident()
     with pytest.raises(ZeroDivisionError), kept_memory():
+        torch.ones(12 * 2**20)
+        assert resident() > before + 40 * 2**20  # freed, and kept
         1 / 0  # noqa: B018
-    assert new_pages() > 10_000
+    assert resident() < before + 24 * 2**20
