@@ -247,8 +247,10 @@ def as_letters(answer: object) -> list[str]:
 
 def as_text(answer: object) -> str | None:
     """The answer as a text, also where an array or a list holds that one text; None where it is none."""
-    if isinstance(answer, np.ndarray | list | tuple) and np.size(answer) == 1:
-        return as_text(answer.item() if isinstance(answer, np.ndarray) else answer[0])
+    if isinstance(answer, np.ndarray) and answer.size == 1:
+        return as_text(answer.item())
+    if isinstance(answer, list | tuple) and len(answer) == 1:
+        return as_text(answer[0])
     return str(answer) if isinstance(answer, str) else None
 
 
@@ -259,7 +261,7 @@ def one_of(answer: object, words: Collection[str]) -> str | None:
 
 
 def as_table(answer: object, lines: Collection[str]) -> dict[str, object] | None:
-    """A table by the names of its `lines`, however the answer writes them; None where one is missing, or there twice."""
+    """A table by the names of its `lines`, however they are written; None where one is missing, or there twice."""
     if not isinstance(answer, Mapping):
         return None
     names = [(one_of(name, lines), value) for name, value in answer.items()]

@@ -47,7 +47,7 @@ def _filter_row(answer: object, dice: Dice) -> str | None:
             return "you turn the kernel round; the equation does not: k at a meets x at i + a"
         inner = slice(width // 2, pixels - width // 2)
         if near(got[inner], want[inner]):
-            return "right inside, and wrong at the ends: what is beyond the row counts as 0"
+            return "right inside, and not at the two ends: what is beyond the row counts as 0"
         worst = (got - want).abs().argmax().item()
         return f"with a kernel of width {width}, pixel {worst} came out as {got[worst]:.4g} and not {want[worst]:.4g}"
     return None

@@ -8,8 +8,17 @@ from torch import Tensor
 
 from mffcn_lite.degrade import KERNEL_NAMES, downsample, resampling_matrices
 from mffcn_lite.exercises import Dice, exercise
-from mffcn_lite.exercises.answers import RELATIVE, as_tensor, as_text, count_words, fold, near, one_of, read_array
-from mffcn_lite.exercises.answers import read_number
+from mffcn_lite.exercises.answers import (
+    RELATIVE,
+    as_tensor,
+    as_text,
+    count_words,
+    fold,
+    near,
+    one_of,
+    read_array,
+    read_number,
+)
 
 __all__ = ["new_camera"]
 

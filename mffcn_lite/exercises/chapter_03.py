@@ -8,8 +8,19 @@ from torch import Tensor
 
 from mffcn_lite.data import load_faces
 from mffcn_lite.exercises import Dice, exercise
-from mffcn_lite.exercises.answers import RELATIVE, as_number, as_tensor, as_text, as_truth, count_words, fold
-from mffcn_lite.exercises.answers import read_array, read_number, read_parts, whole
+from mffcn_lite.exercises.answers import (
+    RELATIVE,
+    as_number,
+    as_tensor,
+    as_text,
+    as_truth,
+    count_words,
+    fold,
+    read_array,
+    read_number,
+    read_parts,
+    whole,
+)
 from mffcn_lite.metrics import psnr, ssim
 
 __all__ = ["unknown_measure"]
@@ -105,14 +116,17 @@ def _interrogate(answer: object) -> str | None:
 
 
 NEEDED = (  # what it is, the words of which one must occur
-    ("which photos they are, and how many", r"\b80\b|eighty|\b8 (test )?(people|persons|subjects)|eight (test )?(p|subj)"),
+    ("which photos they are, and how many", r"\b80\b|eighty|\b(8|eight) (test )?(people|persons|subj)"),
     (
         "whether a system could have learnt from these people",
         r"held.?out|unseen|never seen|aside|train|test (people|persons|set|subjects)|split|learnt|learned",
     ),
     ("the kernel that made the small photos, with its parameter", r"bicubic.*(0?[.,]5|1/2)|(0?[.,]5|1/2).*bicubic"),
     ("whether that kernel is widened when shrinking", r"anti[- ]?alias|widen|wider|stretched|low-?pass|pre-?filter"),
-    ("the data range, or what the pixels reach from and to", r"\brange|peak|\[0[,;] ?1(\.0)?\]|\b0 ?(to|and|-) ?1\b|255"),
+    (
+        "the data range, or what the pixels reach from and to",
+        r"\brange|peak|\[0[,;] ?1(\.0)?\]|\b0 ?(to|and|-) ?1\b|255",
+    ),
     ("what is done at the borders", r"border|crop|edge|margin"),
     (
         "whether results, or small photos, are rounded to 8 bits",
