@@ -4,12 +4,29 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 from book.mistakes.chapter_16 import review, sentences, word
 from book.solutions.chapter_16 import SOLUTIONS
 from mffcn_lite.exercises import check
 from mffcn_lite.exercises.chapter_16 import EVIDENCE
+
+
+def in_float32(column, candidates):
+    column = torch.tensor(column, dtype=torch.float32).diff()
+    return (name for name, own in candidates.items() if (torch.tensor(own).diff() - column).abs().max() <= 0.5)
+
+
+def rounded(arms, seeds, base_seeds):
+    return np.float32(2 * arms / math.comb(seeds + base_seeds, base_seeds))
+
+
+OTHERS = [
+    ("16.4", rounded),
+    ("16.5", in_float32),
+    ("16.5", lambda *given: np.array(list(in_float32(*given)), dtype=str)),
+]
 
 
 def test_the_reference_review_is_not_the_only_one():

@@ -213,8 +213,9 @@ def _stacked(answer: Iterable, truths: bool) -> np.ndarray:
         with contextlib.suppress(OverflowError):
             return np.array(parts, dtype=np.float64)
     rows = [_array(part, truths) for part in parts]
-    if all(row.size == 1 for row in rows) and len({row.shape for row in rows}) > 1:
-        rows = [row.reshape(()) for row in rows]
+    listed = any(isinstance(part, list | tuple) for part in parts)
+    if all(row.size == 1 for row in rows) and (not listed or len({row.shape for row in rows}) > 1):
+        rows = [row.reshape(()) for row in rows]  # numbers, of which some or all are arrays of one
     if len({row.shape for row in rows}) > 1:
         raise Unreadable("the parts of your list have different shapes")
     return np.stack(rows)

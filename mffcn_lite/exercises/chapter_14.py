@@ -190,28 +190,24 @@ def _rest(answer: object, dice: Dice) -> str | None:
     for a, p, b, q in torch.rand(40, 4, generator=generator, dtype=torch.float64).tolist():
         cases.append((a + 0.1, 4 * p - 2, 3 * b + 0.05, 4 * q - 2))
     for a, p, b, q in cases:
-        got = read_number(answer(a, p, b, q), "return one number")
-
-        def is_at(place: float | int, got: float = got, scale: float | int = max(1, abs(p), abs(q))) -> bool:
-            return near(got, place, scale=scale)
-
+        got, scale = read_number(answer(a, p, b, q), "return one number"), max(1, abs(p), abs(q))
         reach = b / (2 * a)  # how far the rope can stretch the spring
         free = p + math.copysign(reach, q - p)
         want = q if abs(q - p) <= reach else free
-        if is_at(want):
+        if near(got, want, scale=scale):
             continue
         told = f"a = {a:.2g}, p = {p:.2g}, b = {b:.2g}, q = {q:.2g}"
-        if is_at((a * p + b * q) / (a + b)):
+        if near(got, (a * p + b * q) / (a + b), scale=scale):
             return f"{told}: a weighted mean is where two springs come to rest; a rope pulls equally hard everywhere"
-        if is_at(free):
+        if near(got, free, scale=scale):
             return f"{told}: you went past q, and from there the rope pulls back"
-        if is_at(q):
+        if near(got, q, scale=scale):
             return f"{told}: q is out of reach; at q the spring would pull harder than the rope"
-        if is_at(p):
+        if near(got, p, scale=scale):
             return f"{told}: at p the spring does not pull at all, and the rope does"
-        if is_at(p + math.copysign(min(2 * reach, abs(q - p)), q - p)):
+        if near(got, p + math.copysign(min(2 * reach, abs(q - p)), q - p), scale=scale):
             return f"{told}: the slope of a square has a 2 in it"
-        if is_at(p - math.copysign(reach, q - p)):
+        if near(got, p - math.copysign(reach, q - p), scale=scale):
             return f"{told}: the wrong direction; the rope pulls towards q"
         return f"{told}: V is lower somewhere else; where is its slope zero, and where does it jump"
     return None
