@@ -70,6 +70,8 @@ def _pursuit(answer: object, dice: Dice) -> str | None:
                 "the rest is the signal without all atoms chosen so far"
             )
         if not near(weights, how_much[0]):
+            if count == 1:
+                return "the first atom is right, and its weight is not: how much of it comes nearest to the signal?"
             return f"the {count} atoms are right, and their weights are not: fit all of them anew in each round"
     return None
 
