@@ -36,6 +36,16 @@ def test_the_reference_review_is_not_the_only_one():
     assert check("16.6", review(findings=tuple(review()["findings"]))) is True
 
 
+def test_a_network_may_invent_details_and_a_set_may_be_made_up_of_people():
+    for words in (
+        "results hold details that are invented by the network",
+        "the set is made up of eight people, and the network fabricates what it has not seen",
+    ):
+        assert check("16.6", review(("findings", 0, "does_not_follow"), f"It does not follow that {words}.")) is True
+    for words in ("the authors invented numbers", "The figures must have been manipulated", "it is a fraud"):
+        assert check("16.6", review(("findings", 0, "does_not_follow"), f"It does not follow that {words}.")) is False
+
+
 def test_what_was_not_filled_in_was_not_attempted():
     assert check("16.2", sentences(*[...] * 6)) is None
     assert check("16.6", dict.fromkeys(("summary", "strength", "findings", "recommendation"), ...)) is None

@@ -19,10 +19,10 @@ def with_other_words():
     because = ["It’s no proof: other faces shrink to this one too.", "Most of it would be a guess, and nobody’s face."]
     evidence = [np.array("Chapter 5"), (" Recognition", np.float32(0.92))]
     reasons = [*zip(because, evidence, strict=True), ("A crowd is not a laboratory of forty.", ["recognition", "0.92"])]
-    return found | {"ANSWER": "We don’t build this.", "REASONS": iter(reasons)}
+    return found | {"ANSWER": "We don’t build this.", "REASONS": tuple(reasons)}
 
 
-OTHERS = [("17.2", by_beta)]
+OTHERS = [("17.2", by_beta), ("17.5", with_other_words())]
 
 
 @pytest.mark.parametrize("identifier", ["17.1", "17.3"])

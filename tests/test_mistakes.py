@@ -30,7 +30,7 @@ def test_a_wrong_answer_gets_its_hint(identifier, answer, hint, hints):
     ("identifier", "answer", "hint"), RANDOM, ids=[f"{identifier}-{hint}" for identifier, _, hint in RANDOM]
 )
 def test_a_wrong_answer_gets_its_hint_on_other_numbers_too(identifier, answer, hint, capsys, unchecked):
-    """Refused on all; with another hint on few, where by chance a part of an answer is right that is always the same."""
+    """Refused on all; with another hint on few: an answer that is always the same is right by chance in a part."""
     sets = range(1, 3 if identifier == "5.4" else 10)
     assert not any(check(identifier, answer, numbers) for numbers in sets)
     assert capsys.readouterr().out.count(hint) > len(sets) / 2

@@ -115,13 +115,14 @@ def _interrogate(answer: object) -> str | None:
     return None
 
 
+_HALF = r"((?<!\d)0?[.,]5\b|(?<!\d)1/2\b)"
 NEEDED = (  # what it is, the words of which one must occur
     ("which photos they are, and how many", r"\b80\b|eighty|\b(8|eight) (test )?(people|persons|subj)"),
     (
         "whether a system could have learnt from these people",
         r"held.?out|unseen|never seen|aside|train|test (people|persons|set|subjects)|split|learnt|learned",
     ),
-    ("the kernel that made the small photos, with its parameter", r"bicubic.*(0?[.,]5|1/2)|(0?[.,]5|1/2).*bicubic"),
+    ("the kernel that made the small photos, with its parameter", rf"bicubic.*{_HALF}|{_HALF}.*bicubic"),
     ("whether that kernel is widened when shrinking", r"anti[- ]?alias|widen|wider|stretched|low-?pass|pre-?filter"),
     (
         "the data range, or what the pixels reach from and to",

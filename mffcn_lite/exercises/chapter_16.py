@@ -259,12 +259,13 @@ def _line_up(answer: object) -> str | None:
 _FIELDS = ("summary", "strength", "findings", "recommendation")
 _PARTS = ("claim", "evidence", "does_not_follow", "ask", "weight")
 _DECISIONS = ("accept", "minor revision", "major revision", "reject")
-# A network may invent a detail; numbers and authors are another matter.
-_PRINTED = r"\b(authors?|numbers?|results?|tables?|cells?|columns?|values?|data|they|he|she)\b"
-_DONE = r"(fake[ds]?|faking|invented|manipulated|made up)"
+# A network may invent details, and that is no accusation; that somebody invented numbers is one.
+_WHOSE = r"\b(authors?|they|he|she|numbers?|results?|tables?|cells?|columns?|values?|data|figures?|images?|pictures?)"
+_DONE = r"(fabricated|faked?|invented|manipulated|made up(?! of))"
 _ACCUSING = re.compile(
-    rf"\b(fraud\w*|fabricat\w+|cheat\w*|dishonest\w*|liars?|lied)\b|{_PRINTED} [^.]{{0,40}}?\b{_DONE}\b|"
-    rf"\b{_DONE} [^.]{{0,20}}?\b(numbers?|results?|tables?|data)\b"
+    r"\b(fraud\w*|cheat\w*|dishonest\w*|liars?|lied)\b|"
+    rf"{_WHOSE}( of \w+)?( \d+)?( (is|are|was|were|be|been|has|have|seems?|looks?|may|must|might|could|to))* {_DONE}\b|"
+    rf"\b{_DONE} (the |their |these |some )?(numbers?|results?|tables?|data)\b"
 )
 
 

@@ -170,9 +170,8 @@ def _wrong_evidence(evidence: object) -> str | None:
     return f'{number:g} does not stand in "{name}", neither as it is nor as a percentage'
 
 
-def _reasons_hint(reasons: object) -> str | None:
+def _reasons_hint(pairs: list | None) -> str | None:
     """What is wrong with the reasons, their evidence apart, or None."""
-    pairs = as_list(reasons)
     if pairs is None or any(len(as_list(pair) or []) != 2 for pair in pairs):
         return '"reasons" is a list of pairs (because, evidence)'
     if len(pairs) < 3:
@@ -189,13 +188,14 @@ def _memo(answer: object) -> str | None:
         return f"keep the seven parts: {', '.join(PARTS)}"
     memo = {part: as_text(value) or "" for part, value in table.items()}
     for part in PARTS:
-        if part != "reasons" and count_words(memo[part]) < (1 if part == "to" else 5):
+        if part != "reasons" and count_words(memo[part]) < (1 if part == "to" else 3):
             return f'"{part}" is missing, or shorter than a sentence'
     if not re.search(_NO, fold(memo["answer"])):
         return '"answer" does not say no; whoever reads one line of a memo reads this one'
-    if hint := _reasons_hint(table["reasons"]):
+    pairs = as_list(table["reasons"])
+    if hint := _reasons_hint(pairs):
         return hint
-    reasons = [(as_text(because), evidence) for because, evidence in as_list(table["reasons"])]
+    reasons = [(as_text(because), evidence) for because, evidence in pairs]
     mind = fold(memo["what would change my mind"])
     said = [fold(memo["answer"]), *(fold(because) for because, _ in reasons)]
     blurred = [t for t in said if re.search(_BLURRED, t)]
