@@ -88,7 +88,7 @@ NONE = [
     (-math.inf, "yours is infinite"),
     (1 + 0j, "complex"),
     (torch.tensor([1j]), "complex"),
-    ("about a half", 'text, and no number: "about a half"'),
+    ("about a half", 'yours is text, "about a half"'),
     (np.array([1.0, 2.0]), "yours has 2 numbers"),
     ([], "yours has 0 numbers"),
     ([[1], [2, 3]], "different shapes"),
@@ -188,7 +188,7 @@ def test_a_table_is_read_by_the_names_of_its_lines():
 
 
 def test_letters_are_read_from_texts_and_lists():
-    for answer in ("C, D", "cd", "C and D.", ["c", "D"], ("C", np.str_("d")), np.array(["C", "D"]), "C & D"):
+    for answer in ("C, D", "cd", "C and D.", ["c", "D"], ("C", np.str_("d")), np.array(["C", "D"]), "C & D", "c vs D"):
         assert answers.as_letters(answer) == ["C", "D"]
     assert set(answers.as_letters({"C", "D"})) == {"C", "D"}
     assert answers.as_letters(["C", 1]) == ["C", "?"]

@@ -37,8 +37,7 @@ def _filter_row(answer: object, dice: Dice) -> str | None:
         row, kernel = row.double(), kernel.double()
         want = functional.conv1d(row[None, None], kernel[None, None], padding=width // 2).flatten()
         if got.shape != want.shape:
-            many = got.numel() != pixels
-            remedy = "pad half the kernel on each side" if many else "a row has one dimension"
+            remedy = "pad half the kernel on each side" if got.ndim == 1 else "a row has one dimension"
             return f"a row of {pixels} pixels came out with the shape {tuple(got.shape)}; {remedy}"
         if near(got, want):
             continue

@@ -177,7 +177,7 @@ def _reasons_hint(pairs: list | None) -> str | None:
     if len(pairs) < 3:
         return "give at least three reasons; one that is answered must not bring the memo down"
     texts = [as_text(because) or "" for because, _ in pairs]
-    if any(count_words(text) < 6 for text in texts) or len({fold(text) for text in texts}) < len(texts):
+    if any(count_words(text) < 4 for text in texts) or len({fold(text) for text in texts}) < len(texts):
         return "each reason is a sentence of its own"
     return None
 
