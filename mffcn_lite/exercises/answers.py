@@ -200,8 +200,7 @@ def _number_in(text: str) -> float:
     try:
         return float(fold(text))
     except ValueError:
-        shown = text if len(text) < 40 else f"{text[:36]} ..."
-        shown = " ".join(shown.split())
+        shown = " ".join((text if len(text) < 40 else f"{text[:36]} ...").split())
         raise Unreadable(f'yours is text, "{shown}"; write numbers, without quotes or units') from None
 
 
@@ -242,7 +241,7 @@ def as_list(answer: object) -> list | None:
 def as_letters(answer: object) -> list[str]:
     """The letters, as capitals, of a text such as "C, D" or "CD", or of a list or a set of letters."""
     if (text := as_text(answer)) is not None:
-        words = [word for word in re.split(r"\W+", fold(text)) if word not in ("", "and", "vs", "versus", "with", "against")]
+        words = [word for word in re.split(r"\W+", fold(text)) if word not in ("and", "vs", "versus", "against")]
         return list("".join(words).upper())
     return [letter for part in as_list(answer) or [] for letter in as_letters(part) or "?"]
 
