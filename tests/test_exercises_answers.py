@@ -103,6 +103,7 @@ NONE = [
     (10**400, "larger than any float"),
     ([10**400], "larger than any float"),
     (np.array([None]), "holds None"),
+    (torch.empty(1, device="meta"), "holds no numbers"),
 ]
 
 
@@ -114,7 +115,9 @@ def test_what_is_no_number_is_called_what_it_is(answer, said):
 
 
 def test_a_picture_of_true_and_false_is_one_of_ones_and_zeros():
-    assert answers.read_array(np.eye(2) > 0, "").tolist() == [[1, 0], [0, 1]]
+    assert answers.read_array(np.eye(2) > 0, "", truths=True).tolist() == [[1, 0], [0, 1]]
+    with pytest.raises(Unreadable, match="True or False"):
+        answers.read_array(np.eye(2) > 0, "return a matrix")
 
 
 def test_parts_are_in_an_order():

@@ -84,7 +84,8 @@ def check(identifier: str, answer: object, numbers: int = 0) -> bool | None:
         verdict, hint = False, str(why)
     except (Exception, SystemExit) as error:  # the reader's own code: whatever it raises is an answer to report on
         verdict, hint = False, f"your answer stopped with {type(error).__name__}: {error}"
-    print(f"Exercise {identifier}: {'correct' if verdict else hint}.")
+    said = f"Exercise {identifier}: {'correct' if verdict else hint}"
+    print(said if said.endswith(("?", ".")) else f"{said}.")
     return verdict
 
 

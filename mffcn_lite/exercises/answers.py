@@ -33,26 +33,29 @@ class Unreadable(Exception):
 # ------------------------------------------------------------------------------------------------------------- numbers
 
 
-def read_array(answer: object, wanted: str, shape: tuple[int, ...] | None = None, finite: bool = True) -> Tensor:
-    """The answer as a float64 tensor of its own, without gradient. True and False count as 1 and 0.
+def read_array(
+    answer: object, wanted: str, shape: tuple[int, ...] | None = None, finite: bool = True, truths: bool = False
+) -> Tensor:
+    """The answer as a float64 tensor of its own, without gradient.
 
     Args:
         answer: an array of any kind, or a list of numbers, nested or not.
         wanted: what is asked for, such as "return a picture"; a hint begins with it.
         shape: of the array, where only one is right.
         finite: whether NaN and infinity are refused.
+        truths: whether True and False count as 1 and 0, as in a picture.
 
     Raises:
         Unreadable: if it is something else, with a hint.
     """
-    found = _numbers(answer, wanted, finite, truths=True)
+    found = _numbers(answer, wanted, finite, truths)
     if shape is not None and found.shape != shape:
         raise Unreadable(f"{wanted} of the shape {tuple(shape)}; yours has {tuple(found.shape)}")
     return torch.from_numpy(found)
 
 
 def read_numbers(answer: object, count: int, wanted: str, finite: bool = True) -> list[float]:
-    """The answer as `count` floats, with the arguments and errors of `read_array`. True is no number here."""
+    """The answer as `count` floats, with the arguments and errors of `read_array`; True is none."""
     found = _numbers(answer, wanted, finite)
     if found.size != count:
         raise Unreadable(f"{wanted}; yours has {found.size} number{'s' * (found.size != 1)}")
@@ -95,7 +98,7 @@ def as_numbers(answer: object, count: int) -> list[float] | None:
 
 def as_tensor(given: object) -> Tensor:
     """What a reader gives to a function of ours: a tensor as it is, anything else as one of float64."""
-    return given if isinstance(given, Tensor) else read_array(given, "give a tensor")
+    return given if isinstance(given, Tensor) else read_array(given, "give a tensor", truths=True)
 
 
 def as_truth(answer: object) -> bool | None:
@@ -153,15 +156,13 @@ def _array(answer: object, truths: bool = False) -> np.ndarray:
     """
     if isinstance(answer, str):
         return np.array(_number_in(answer))
-    if isinstance(answer, Tensor):
-        answer = _plain(answer)
-    elif isinstance(answer, Iterable) and not hasattr(answer, "__array__"):
+    if isinstance(answer, Iterable) and not isinstance(answer, Tensor) and not hasattr(answer, "__array__"):
         return _stacked(answer, truths)
-    elif answer is None or answer is ... or callable(answer):
+    if answer is None or answer is ... or callable(answer):
         is_function = "yours is a function, which is still to be called"
         raise Unreadable(is_function if callable(answer) else "yours is None" if answer is None else "a `...` is left")
     try:
-        found = np.asarray(answer)
+        found = np.asarray(_plain(answer) if isinstance(answer, Tensor) else answer)
         if found.dtype.kind in "OSUV":
             return np.array([_of_object(value) for value in found.ravel().tolist()]).reshape(found.shape)
         if found.dtype.kind == "b" and not truths:

@@ -62,7 +62,7 @@ def _area_matrix(answer: object) -> str | None:
 
 @exercise("1.3")
 def _vanishing(answer: object) -> str | None:
-    picture = read_array(answer(), "return a picture", shape=(1, 1, 60, 60))
+    picture = read_array(answer(), "return a picture", shape=(1, 1, 60, 60), truths=True)
     if abs(picture.min().item()) > RELATIVE or abs(picture.max().item() - 1) > RELATIVE:
         return f"it reaches from {picture.min().item():g} to {picture.max().item():g}; let it reach from 0 to 1"
     small = downsample(picture, 3, kernel="area")
