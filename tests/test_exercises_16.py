@@ -11,6 +11,7 @@ from book.mistakes.chapter_16 import review, sentences, word
 from book.solutions.chapter_16 import SOLUTIONS
 from mffcn_lite.exercises import check
 from mffcn_lite.exercises.chapter_16 import EVIDENCE
+from mffcn_lite.statistics import t_interval
 
 
 def in_float32(column, candidates):
@@ -18,11 +19,20 @@ def in_float32(column, candidates):
     return (name for name, own in candidates.items() if (torch.tensor(own).diff() - column).abs().max() <= 0.5)
 
 
+def in_arrays(a, b, claim):
+    """Makes arrays of the lists, where they are."""
+    for side in (a, b):
+        for person in side:
+            side[person] = np.array(side[person])
+    return word(claim, *t_interval([float((a[person] - b[person]).mean()) for person in a])).upper()
+
+
 def rounded(arms, seeds, base_seeds):
     return np.float32(2 * arms / math.comb(seeds + base_seeds, base_seeds))
 
 
 OTHERS = [
+    ("16.3", in_arrays),
     ("16.4", rounded),
     ("16.5", in_float32),
     ("16.5", lambda *given: np.array(list(in_float32(*given)), dtype=str)),

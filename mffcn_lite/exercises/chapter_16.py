@@ -126,6 +126,11 @@ def _intervals(a: dict, b: dict) -> list[tuple[float, float]]:
     ]
 
 
+def _holds(given: dict, numbers: dict) -> bool:
+    """Whether a dict that was given still holds its numbers, be it in other lists or arrays."""
+    return set(given) == set(numbers) and all(np.array_equal(given[name], numbers[name]) for name in numbers)
+
+
 def _word(claim: float, ends: tuple) -> str:
     return "held" if ends[0] <= claim <= ends[1] else "too large" if claim > ends[1] else "too small"
 
@@ -138,9 +143,9 @@ def _was_found(answer: object) -> str | None:
         intervals = _intervals(a, b)
         ends = sorted({float(end) for interval in intervals for end in interval})
         for claim in [ends[0] - 1, *((x + y) / 2 for x, y in itertools.pairwise(ends)), ends[-1] + 1]:
-            kept = copy.deepcopy((a, b))
-            got.append(one_of(answer(a, b, claim), ("held", "too large", "too small")))
-            if (a, b) != kept:
+            given = copy.deepcopy((a, b))
+            got.append(one_of(answer(*given, claim), ("held", "too large", "too small")))
+            if not (_holds(given[0], a) and _holds(given[1], b)):
                 return "your function changes the dicts that it was given"
             if got[-1] is None:
                 return 'return "held", "too large" or "too small"'
@@ -215,13 +220,14 @@ def _line_up(answer: object) -> str | None:
     for column, candidates in _line_ups():
         kept = dict(candidates)
         names = as_list(answer(column, candidates))
-        if candidates != kept:
+        if not _holds(candidates, kept):
             return "your function changes the dict that it was given"
         if names is None:
             return "return a set of names, which may have one name, many, or none"
-        got.append({one_of(name, candidates) for name in names})
+        got.append({one_of(name, kept) for name in names})
         if None in got[-1]:
             return "return names out of the candidates"
+        candidates = kept
         wanted = _within(column, candidates, lambda x, y: _two_falls(x, y).max())
         nearest = {min(candidates, key=lambda n: _two_falls(np.array(column), np.array(kept[n])).max())}
         for hint, answers in (
