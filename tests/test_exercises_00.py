@@ -1,9 +1,32 @@
 """Chapter 0's checks, beside what they say to wrong answers: right ones in other forms, and what they stand on."""
 
+import numpy as np
 import torch
 
 from book.mistakes.chapter_00 import convolved
 from mffcn_lite.exercises import check, hidden_valley
+
+
+def in_numpy(row, kernel):
+    return np.correlate(np.pad(row.numpy(), len(kernel) // 2), kernel.numpy(), "valid")
+
+
+def in_loops(row, kernel):
+    half, n = len(kernel) // 2, len(row)
+    inside = [[(i + a - half, kernel[a].item()) for a in range(len(kernel)) if 0 <= i + a - half < n] for i in range(n)]
+    return [sum(weight * row[j].item() for j, weight in pairs) for pairs in inside]
+
+
+def by_population(batch):
+    x = batch.numpy()
+    return (x - x.mean((1, 2, 3), keepdims=True)) / x.std((1, 2, 3), keepdims=True)
+
+
+def photo_by_photo(batch):
+    return torch.stack([(photo - photo.mean()) / photo.std() for photo in batch.float()])
+
+
+OTHERS = [("0.2", in_numpy), ("0.2", in_loops), ("0.3", by_population), ("0.3", photo_by_photo)]
 
 
 def bisection(slope):

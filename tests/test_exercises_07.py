@@ -1,5 +1,6 @@
 """Chapter 7's checks, beside what they say to wrong answers: right ones in other forms, and what they stand on."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -7,6 +8,44 @@ from book.mistakes.chapter_07 import descent, folded, numbers
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.exercises import check, patient
 from mffcn_lite.exercises.chapter_07 import CAUSES, Patient
+
+
+def in_numpy(first, second):
+    """Each tap of the second kernel lays the first one down, weighted."""
+    first, second = first.numpy(), second.numpy()
+    k, m = first.shape[-1], second.shape[-1]
+    made = np.zeros((k + m - 1, k + m - 1), dtype=np.float32)
+    for u in range(m):
+        for v in range(m):
+            made[u : u + k, v : v + k] += np.einsum("c,cij->ij", second[0, :, u, v], first[:, 0])
+    return made[None, None]
+
+
+def by_an_optimiser(network, blurred, hr, steps, rate):
+    optimiser = torch.optim.SGD(network.parameters(), lr=rate)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        torch.nn.functional.mse_loss(network(blurred), hr).backward()
+        optimiser.step()
+
+
+def by_grad(network, blurred, hr, steps, rate):
+    network.double()
+    for _ in range(steps):
+        weights = list(network.parameters())
+        slopes = torch.autograd.grad(((network(blurred.double()) - hr.double()) ** 2).mean(), weights)
+        for weight, slope in zip(weights, slopes, strict=True):
+            weight.data -= rate * slope
+
+
+OTHERS = [
+    ("7.3", "B, A, C"),
+    ("7.3", np.array(["b", "a", "c"])),
+    ("7.4", in_numpy),
+    ("7.5", by_an_optimiser),
+    ("7.5", by_grad),
+]
+SETS = {"7.6": 3}
 
 
 def test_slopes_of_zero_at_the_first_step_are_not_taken_for_death(capsys):

@@ -1,11 +1,34 @@
 """Chapter 11's checks, beside what they say to wrong answers: right ones in other forms, and what they stand on."""
 
+import itertools
+
+import numpy as np
 import pytest
 import torch
 
 from book.mistakes.chapter_11 import grey_and_board, probe, table
 from mffcn_lite.exercises import check, unknown_program
 from mffcn_lite.losses import Objective, l2_tv_minimizer
+
+
+def in_numpy(x):
+    x = x.numpy().astype(np.float32)
+    return (np.square(np.diff(x, axis=-1)).sum() + np.square(np.diff(x, axis=-2)).sum()) / np.float32(len(x))
+
+
+def in_loops(x):
+    total = 0.0
+    for plane in x.flatten(0, 1).tolist():
+        lines = [*plane, *map(list, zip(*plane, strict=True))]  # rows, and columns
+        total += sum((b - a) ** 2 for line in lines for a, b in itertools.pairwise(line))
+    return [total / len(x)]
+
+
+def probed_in_numpy(program, height, width):
+    return 1 / (1 + 8 * probe(lambda sr, hr: program(sr.numpy(), hr.tolist()), height, width))
+
+
+OTHERS = [("11.2", in_numpy), ("11.2", in_loops), ("11.5", probed_in_numpy)]
 
 
 def test_the_misconception_is_named_and_the_answer_is_not(capsys):

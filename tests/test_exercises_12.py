@@ -1,5 +1,6 @@
 """Chapter 12's checks, beside what they say to wrong answers: right ones in other forms, and what they stand on."""
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -7,6 +8,25 @@ from book.mistakes.chapter_12 import CLAIMS, SYMPTOMS, controls, loss_with, norm
 from mffcn_lite.exercises import check, downloaded_network
 from mffcn_lite.features import FeatureNetwork
 from mffcn_lite.losses import perceptual_loss
+
+
+def in_numpy(photos, white):
+    x = np.repeat(photos.numpy(), 3 // photos.shape[1], axis=1) / np.float32(white)
+    return (x - np.array([0.485, 0.456, 0.406]).reshape(3, 1, 1)) / np.array([0.229, 0.224, 0.225]).reshape(3, 1, 1)
+
+
+def photo_by_photo(network):
+    """In float64, each photo by itself, and by distances of torch's."""
+    network = network.double().eval().requires_grad_(False)
+
+    def loss(sr, hr):
+        maps = [[network[:-1](normalized(x[None].double())) for x in photos] for photos in (sr, hr)]
+        return torch.stack([torch.dist(a, b) for a, b in zip(*maps, strict=True)]).mean()
+
+    return loss
+
+
+OTHERS = [("12.2", in_numpy), ("12.4", controls("b, a", ["R", "B"], {"s", "a"}, "B & W")), ("12.5", photo_by_photo)]
 
 
 def test_a_table_with_nothing_in_it_was_not_attempted():

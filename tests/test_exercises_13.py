@@ -1,5 +1,6 @@
 """Chapter 13's checks, beside what they say to wrong answers: right ones in other forms, and what they stand on."""
 
+import numpy as np
 import pytest
 import torch
 
@@ -7,6 +8,26 @@ from book.mistakes.chapter_13 import CHANGES, RIGHT, own_orders, ranks, scale, t
 from mffcn_lite.exercises import check
 from mffcn_lite.features import create_features
 from mffcn_lite.losses import gram_matrix, texture_distance
+
+
+def in_numpy(maps):
+    rows = maps.numpy().reshape(*maps.shape[:2], -1).astype(np.float32)
+    return rows @ rows.swapaxes(1, 2)
+
+
+def in_loops(maps):
+    return [[[(a.double() * b.double()).sum() for b in photo] for a in photo] for photo in maps]
+
+
+def householder(maps):
+    n, x = maps.shape[2] * maps.shape[3], maps.numpy()
+    axis = np.linspace(1, 2, n, dtype=np.float32)
+    mirror = np.eye(n) - 2 * np.outer(axis, axis) / (axis @ axis)
+    return (x.reshape(-1, n) @ mirror).reshape(x.shape)
+
+
+OTHERS = [("13.1", {name.replace("×", "x"): rank for name, rank in ranks(256, 256, 64, 143, 512).items()})]
+OTHERS += [("13.2", in_numpy), ("13.2", in_loops), ("13.5", householder)]
 
 
 @pytest.mark.parametrize("identifier", ["13.1", "13.3"])

@@ -2,12 +2,38 @@
 
 import statistics
 
+import numpy as np
 import pytest
 import torch
 
 from book.mistakes.chapter_15 import PIECES, adam, budget
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.exercises import check, virtual_machine
+
+
+def in_numpy(weight, slope, m, v, step, rate, beta1, beta2):
+    weight, slope, m, v = (np.asarray(x, dtype=np.float32) for x in (weight, slope, m, v))
+    m, v = beta1 * m + (1 - beta1) * slope, beta2 * v + (1 - beta2) * slope**2
+    return weight - rate * (m / (1 - beta1**step)) / (np.sqrt(v / (1 - beta2**step)) + 1e-8), m, v
+
+
+def by_an_optimiser(weight, slope, m, v, step, rate, beta1, beta2):
+    """Torch's own Adam, with its state written by hand, in float32."""
+    mine = torch.nn.Parameter(weight.float())
+    adam = torch.optim.Adam([mine], lr=rate, betas=(beta1, beta2))
+    adam.state[mine] = {"step": torch.tensor(step - 1.0), "exp_avg": m.float(), "exp_avg_sq": v.float()}
+    mine.grad = slope.float()
+    adam.step()
+    return mine, adam.state[mine]["exp_avg"], adam.state[mine]["exp_avg_sq"]
+
+
+def in_loops(validation, test):
+    sums = [sum(row) for row in validation.tolist()]
+    which = sums.index(max(sums))
+    return np.float32(which), test[which].astype(np.float32).mean()
+
+
+OTHERS = [("15.2", in_numpy), ("15.2", by_an_optimiser), ("15.5", in_loops)]
 
 
 def test_the_misconception_is_named_and_the_answer_is_not(capsys):

@@ -4,12 +4,39 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 
 from book.mistakes.chapter_16 import review, sentences, word
 from book.solutions.chapter_16 import SOLUTIONS
 from mffcn_lite.exercises import check
 from mffcn_lite.exercises.chapter_16 import EVIDENCE
+from mffcn_lite.statistics import t_interval
+
+
+def in_float32(column, candidates):
+    column = torch.tensor(column, dtype=torch.float32).diff()
+    return (name for name, own in candidates.items() if (torch.tensor(own).diff() - column).abs().max() <= 0.5)
+
+
+def in_arrays(a, b, claim):
+    """Makes arrays of the lists, where they are."""
+    for side in (a, b):
+        for person in side:
+            side[person] = np.array(side[person])
+    return word(claim, *t_interval([float((a[person] - b[person]).mean()) for person in a])).upper()
+
+
+def rounded(arms, seeds, base_seeds):
+    return np.float32(2 * arms / math.comb(seeds + base_seeds, base_seeds))
+
+
+OTHERS = [
+    ("16.3", in_arrays),
+    ("16.4", rounded),
+    ("16.5", in_float32),
+    ("16.5", lambda *given: np.array(list(in_float32(*given)), dtype=str)),
+]
 
 
 def test_the_reference_review_is_not_the_only_one():
@@ -17,6 +44,16 @@ def test_the_reference_review_is_not_the_only_one():
     del short["findings"][-1]
     assert check("16.6", short) is True
     assert check("16.6", review(findings=tuple(review()["findings"]))) is True
+
+
+def test_a_network_may_invent_details_and_a_set_may_be_made_up_of_people():
+    for words in (
+        "results hold details that are invented by the network",
+        "the set is made up of eight people, and the network fabricates what it has not seen",
+    ):
+        assert check("16.6", review(("findings", 0, "does_not_follow"), f"It does not follow that {words}.")) is True
+    for words in ("the authors invented numbers", "The figures must have been manipulated", "it is a fraud"):
+        assert check("16.6", review(("findings", 0, "does_not_follow"), f"It does not follow that {words}.")) is False
 
 
 def test_what_was_not_filled_in_was_not_attempted():

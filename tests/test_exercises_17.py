@@ -2,10 +2,27 @@
 
 import numpy as np
 import pytest
+import torch
 from scipy import optimize, stats
 
 from book.mistakes.chapter_17 import evidence, memo, review
 from mffcn_lite.exercises import check
+
+
+def by_beta(errors, people):
+    low = torch.tensor(stats.beta.ppf(0.025, errors, people - errors + 1)) if errors else torch.zeros(())
+    return [[low.float()], [np.float32(stats.beta.ppf(0.975, errors + 1, people - errors)) if errors < people else 1]]
+
+
+def with_other_words():
+    found = {part.upper(): text for part, text in memo().items()}
+    because = ["It’s no proof: other faces shrink to this one too.", "Most of it would be a guess, and nobody’s face."]
+    evidence = [np.array("Chapter 5"), (" Recognition", np.float32(0.92))]
+    reasons = [*zip(because, evidence, strict=True), ("A crowd is not a laboratory of forty.", ["recognition", "0.92"])]
+    return found | {"ANSWER": "We don’t build this.", "REASONS": tuple(reasons)}
+
+
+OTHERS = [("17.2", by_beta), ("17.5", with_other_words())]
 
 
 @pytest.mark.parametrize("identifier", ["17.1", "17.3"])

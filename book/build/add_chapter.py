@@ -69,14 +69,13 @@ def checks(number: int, title: str) -> str:
     """What a right answer is, and hints for others."""
     return f'''"""Checks of chapter {number}, "{title}"."""
 
-from mffcn_lite.exercises import as_number, exercise
+from mffcn_lite.exercises import exercise
+from mffcn_lite.exercises.answers import read_number, whole
 
 
 @exercise("{number}.1")
 def _pixels(answer: object) -> str | None:
-    guess = as_number(answer)
-    if guess is None:
-        return "give a number of pixels"
+    guess = whole(read_number(answer, "give a number of pixels"))
     return None if guess == 112 * 92 else "rows times columns"
 '''
 

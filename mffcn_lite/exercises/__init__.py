@@ -1,17 +1,24 @@
 """Instant checks of a reader's answers, a module a chapter. The solutions are in `book/solutions`, and not here.
 
-What a chapter's text shows beside `check`, such as `new_camera`, is in `__all__` of its module, and so here too.
+What a chapter's text shows beside `check`, such as `new_camera`, is in `__all__` of its module, and so here too. All
+checks read and compare answers by `answers`.
 """
 
+import contextlib
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Collection, Iterable
+import warnings
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 import torch
 
 from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.exercises.answers import Unreadable, as_number, as_numbers, as_table, count_words, one_of
+
+__all__ = ["Dice", "as_number", "as_numbers", "check", "count_words", "exercise", "first_hint", "list_exercises"]
+__all__ += ["wrong_line"]
 
 _CHECKS: dict[str, Callable[..., str | None]] = {}
 
@@ -68,39 +75,35 @@ def check(identifier: str, answer: object, numbers: int = 0) -> bool | None:
     try:
         if _is_empty(answer):
             raise NotImplementedError
-        hint = function(answer, *dice)
+        with _warnings_that_only_warn():
+            hint = function(answer, *dice)
         verdict = hint is None
     except NotImplementedError:
         verdict, hint = None, "not attempted yet"
-    except Exception as error:  # the reader's own code: whatever it raises is an answer to report on
+    except Unreadable as why:
+        verdict, hint = False, str(why)
+    except (Exception, SystemExit) as error:  # the reader's own code: whatever it raises is an answer to report on
         verdict, hint = False, f"your answer stopped with {type(error).__name__}: {error}"
-    print(f"Exercise {identifier}: {'correct' if verdict else hint}.")
+    said = f"Exercise {identifier}: {'correct' if verdict else hint}"
+    print(said if said.endswith(("?", ".")) else f"{said}.")
     return verdict
+
+
+@contextlib.contextmanager
+def _warnings_that_only_warn() -> Iterator[None]:
+    """Where somebody made errors of warnings, they are warnings again: they say nothing of an answer."""
+    if not any(action == "error" for action, *_ in warnings.filters):
+        yield
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("default")
+        yield
 
 
 def _is_empty(answer: object) -> bool:
     """Whether it is `...`, or a table or a list of nothing else."""
     values = list(answer.values()) if isinstance(answer, dict) else answer
     return values is ... or (isinstance(values, list | tuple) and len(values) > 0 and all(map(_is_empty, values)))
-
-
-def as_number(answer: object) -> float | None:
-    """The answer as a float, or None where it is none."""
-    try:
-        return float(answer)
-    except (TypeError, ValueError):
-        return None
-
-
-def as_numbers(answer: object, count: int) -> list[float] | None:
-    """The answer as a list of floats, or None where it is not `count` numbers."""
-    numbers = [as_number(value) for value in answer] if isinstance(answer, Iterable) else []
-    return None if len(numbers) != count or None in numbers else numbers
-
-
-def count_words(text: object) -> int:
-    """How many words there are; none where it is no text."""
-    return len(text.split()) if isinstance(text, str) else 0
 
 
 def first_hint(
@@ -128,14 +131,15 @@ def wrong_line(
         all_alike: a hint for who wrote this word into every line.
     """
     choice = ", ".join(f'"{word}"' for word in words)
-    if not isinstance(answer, dict) or set(answer) != set(lines):
+    if (table := as_table(answer, lines)) is None:
         return f"keep the {len(lines)} lines, and write one of these into each: {choice}"
-    if any(word not in words for word in answer.values()):
+    written = {line: one_of(value, words) for line, value in table.items()}
+    if None in written.values():
         return f"write one of these into each line: {choice}"
     for word, hint in (all_alike or {}).items():
-        if set(answer.values()) == {word}:
+        if set(written.values()) == {word}:
             return hint
-    wrong = (f'"{line}" is not right: {hint}' for line, (word, hint) in lines.items() if answer[line] != word)
+    wrong = (f'"{line}" is not right: {hint}' for line, (word, hint) in lines.items() if written[line] != word)
     return next(wrong, None)
 
 

@@ -7,7 +7,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from mffcn_lite.degrade import triangle, upsample
-from mffcn_lite.exercises import as_number, exercise, first_hint
+from mffcn_lite.exercises import exercise, first_hint
+from mffcn_lite.exercises.answers import Unreadable, as_tensor, near, read_array, read_number
 
 __all__ = ["shifted_enlarger"]
 
@@ -15,19 +16,24 @@ __all__ = ["shifted_enlarger"]
 @exercise("2.1")
 def _positions(answer: object) -> str | None:
     for source, target in ((4, 8), (31, 92), (9, 3)):
-        want = [(i + 0.5) * source / target - 0.5 for i in range(target)]
-        got = [float(x) for x in answer(source, target)]
+        pixels = torch.arange(target).double()
+        want = (pixels + 0.5) * source / target - 0.5
+        got = read_array(answer(source, target), "return a list of positions").flatten()
         if len(got) != target:
             return f"for {target} new pixels you returned {len(got)} positions"
-        if max(abs(g - w) for g, w in zip(got, want, strict=True)) < 1e-6:
+        if near(got, want):
             continue
-        if max(abs(g - i * source / target) for i, g in enumerate(got)) < 1e-6:
+        if near(got, pixels * source / target):
             return "you put pixel 0 of both grids at position 0; but pixels are squares, and their borders line up"
-        if max(abs(g - i * (source - 1) / (target - 1)) for i, g in enumerate(got)) < 1e-6:
+        if near(got, pixels * (source - 1) / (target - 1)):
             return "you line up the centres of the corner pixels; line up the outer borders of the photo instead"
-        if max(abs(g - w - 0.5) for g, w in zip(got, want, strict=True)) < 1e-6:
+        if near(got, want + 0.5):
             return "you measure from the photo's border; measure from the centre of its first pixel"
-        return f"with {source} and {target} pixels, new pixel 0 should lie at {want[0]:.4f}, not {got[0]:.4f}"
+        worst = (got - want).abs().argmax().item()
+        return (
+            f"with {source} and {target} pixels, new pixel {worst} should lie at {want[worst]:.4f}, "
+            f"not {got[worst]:.4f}"
+        )
     return None
 
 
@@ -35,9 +41,8 @@ def _positions(answer: object) -> str | None:
 def _overshoot(answer: object) -> str | None:
     step = (torch.arange(16) >= 8).double().view(1, 1, 1, 16)
     largest = upsample(step, (1, 1600), a=-0.75).max().item() - 1
-    if (guess := as_number(answer)) is None:
-        return "give a number: how far above 1 the largest value lies"
-    if guess == 0:
+    guess = read_number(answer, "give a number: how far above 1 the largest value lies")
+    if abs(guess) < 1e-4:
         return "values need not stay between their neighbours: the outer parts of the kernel are negative"
     return first_hint(
         lambda number: abs(guess - number) < 0.004,
@@ -49,18 +54,37 @@ def _overshoot(answer: object) -> str | None:
     )
 
 
+def _bicubic(a: float | int | None) -> Callable:
+    """An enlarger with this `a`, or torch's own."""
+
+    def enlarge(small: object, size: tuple) -> Tensor:
+        small, size = as_tensor(small), tuple(int(side) for side in size)
+        if a is None:
+            return functional.interpolate(small, size=size, mode="bicubic")
+        return upsample(small, size, a=a)
+
+    return enlarge
+
+
+def _found(returned: object, what: str) -> float:
+    """The number that somebody found for an enlarger."""
+    if returned is None:
+        raise Unreadable(f"for {what} you found None; does each way through your function end in a return?")
+    return read_number(returned, f"for {what}, return one number")
+
+
 @exercise("2.3")
 def _which_a(answer: object) -> str | None:
     for a in (-0.5, -0.75, -1.0, -0.6):
-        guess = as_number(answer(lambda small, size, a=a: upsample(small, size, a=a)))
-        if guess is None or abs(guess - a) > 0.01:
+        guess = _found(answer(_bicubic(a)), f"an enlarger with a = {a}")
+        if abs(guess - a) > 0.01:
             return (
-                f"for an enlarger with a = {a} you found {guess}; enlarge the columns alone, by a large factor, "
+                f"for an enlarger with a = {a} you found {guess:.4g}; enlarge the columns alone, by a large factor, "
                 "keep away from the borders, and compare the overshoot of two known values of a"
             )
-    torch_guess = as_number(answer(lambda small, size: functional.interpolate(small, size=size, mode="bicubic")))
-    if torch_guess is None or abs(torch_guess + 0.75) > 0.01:
-        return f"for torch's own bicubic you found {torch_guess}; keep away from the borders, where libraries differ"
+    guess = _found(answer(_bicubic(None)), "torch's own bicubic")
+    if abs(guess + 0.75) > 0.01:
+        return f"for torch's own bicubic you found {guess:.4g}; keep away from the borders, where libraries differ"
     return None
 
 
@@ -71,7 +95,8 @@ def shifted_enlarger(shift: float) -> Callable:
         position = (torch.arange(target).double() + 0.5 - shift) * source / target - 0.5
         return triangle(position.clamp(0, source - 1)[:, None] - torch.arange(source))
 
-    def enlarge(small: Tensor, size: tuple[int, int]) -> Tensor:
+    def enlarge(small: object, size: tuple) -> Tensor:
+        small, size = as_tensor(small), tuple(int(side) for side in size)
         height, width = small.shape[-2:]
         return matrix(height, size[0]).to(small) @ small @ matrix(width, size[1]).to(small).T
 
@@ -81,8 +106,8 @@ def shifted_enlarger(shift: float) -> Callable:
 @exercise("2.4")
 def _shift(answer: object) -> str | None:
     for factor, want in ((3, 0.0), (3, -1.0), (2, 0.5), (4, 1.5)):
-        if (guess := as_number(answer(shifted_enlarger(want), factor))) is None:
-            return "return one number, in pixels of the enlarged photo"
+        returned = answer(shifted_enlarger(want), factor)
+        guess = read_number(returned, "return one number, in pixels of the enlarged photo")
         if abs(guess - want) < 0.02:
             continue
         if abs(abs(guess - want) - (factor - 1) / 2) < 0.02:

@@ -7,7 +7,20 @@ import torch
 from torch import Tensor
 
 from mffcn_lite.data import load_faces
-from mffcn_lite.exercises import Dice, as_number, exercise
+from mffcn_lite.exercises import Dice, exercise
+from mffcn_lite.exercises.answers import (
+    RELATIVE,
+    as_number,
+    as_tensor,
+    as_text,
+    as_truth,
+    count_words,
+    fold,
+    read_array,
+    read_number,
+    read_parts,
+    whole,
+)
 from mffcn_lite.metrics import psnr, ssim
 
 __all__ = ["unknown_measure"]
@@ -17,8 +30,7 @@ __all__ = ["unknown_measure"]
 def _rise(answer: object) -> str | None:
     half = torch.full((1, 1, 1, 1), 0.5)
     want = (psnr(half / 2, 0 * half, data_range=1.0) - psnr(half, 0 * half, data_range=1.0)).item()
-    if (guess := as_number(answer)) is None:
-        return "give a number, in dB"
+    guess = read_number(answer, "give a number, in dB")
     if abs(guess - want) < 0.05:
         return None
     if abs(guess - want / 2) < 0.05:
@@ -42,8 +54,7 @@ def _careful(answer: object, dice: Dice) -> str | None:
         ("noise against noise", noise[0], noise[1]),
     ):
         want = psnr(a[None, None].double(), b[None, None].double(), data_range=255).item()
-        if (guess := as_number(answer(a, b))) is None:
-            return "return one number, in dB"
+        guess = read_number(answer(a.clone(), b.clone()), "return one number, in dB", finite=False)
         if abs(guess - want) < 0.01:
             continue
         if abs(guess - want + 48.13) < 0.01:
@@ -60,13 +71,13 @@ def _refute(answer: object) -> str | None:
     faces = load_faces("orl")
     for index in (0, 155, 390):
         hr = faces[index].floats()
-        pair = answer(hr.clone())
-        if not (isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(p, Tensor) for p in pair)):
-            return "return two pictures, a and b"
+        wanted = "return two pictures, a and b"
+        pair = [read_array(part, wanted, hr.shape, truths=True) for part in read_parts(answer(hr.clone()), 2, wanted)]
         for name, picture in zip("ab", pair, strict=True):
-            if picture.shape != hr.shape or picture.min() < 0 or picture.max() > 1:
-                return f"{name} must have the shape of hr and values in [0, 1]: clamp it"
-        a, b = (picture.float() for picture in pair)
+            low, high = picture.min().item(), picture.max().item()
+            if low < -RELATIVE or high > 1 + RELATIVE:
+                return f"{name} reaches from {low:.4g} to {high:.4g}, and must stay in [0, 1]: clamp it"
+        a, b = (picture.clamp(0, 1).float() for picture in pair)
         more = (ssim(a, hr, data_range=1.0) - ssim(b, hr, data_range=1.0)).item()
         fewer = (psnr(b, hr, data_range=1.0) - psnr(a, hr, data_range=1.0)).item()
         if more < 0.2:
@@ -81,8 +92,8 @@ def _refute(answer: object) -> str | None:
 def unknown_measure(border: int, rounded: bool) -> Callable[[Tensor, Tensor], float]:
     """Somebody's PSNR for floats in [0, 1], one photo at a time: cuts `border` pixels, and rounds to 8 bits if told."""
 
-    def measure(sr: Tensor, hr: Tensor) -> float:
-        return psnr(sr, hr, data_range=1.0, border=border, rounded=rounded).item()
+    def measure(sr: object, hr: object) -> float:
+        return psnr(as_tensor(sr), as_tensor(hr), data_range=1.0, border=border, rounded=rounded).item()
 
     return measure
 
@@ -90,39 +101,49 @@ def unknown_measure(border: int, rounded: bool) -> Callable[[Tensor, Tensor], fl
 @exercise("3.4")
 def _interrogate(answer: object) -> str | None:
     for border, rounded in ((0, False), (3, False), (0, True), (4, True), (2, False), (8, True)):
-        try:
-            got_border, got_rounded = answer(unknown_measure(border, rounded))
-        except (TypeError, ValueError):
-            return "return a pair: how many pixels it cuts on each side, and True or False for rounding"
+        wanted = "return a pair: how many pixels it cuts on each side, and True or False for rounding"
+        got_border, got_rounded = read_parts(answer(unknown_measure(border, rounded)), 2, wanted)
+        if (found := as_truth(got_rounded)) is None or as_number(got_border) is None:
+            return f"{wanted}; yours is ({got_border!r}, {got_rounded!r})"
         wrong = []
-        if as_number(got_border) != border:
+        if whole(as_number(got_border)) != border:
             wrong.append(f"you found a border of {got_border}; let two pictures differ in one row alone, and move it")
-        if bool(got_rounded) != rounded:
-            wrong.append(f"you found rounded = {got_rounded}; which difference is too small for 8 bits?")
+        if found != rounded:
+            wrong.append(f"you found rounded = {found}; which difference is too small for 8 bits?")
         if wrong:
             return f"it cuts {border} pixels, rounded = {rounded}: " + "; and ".join(wrong)
     return None
 
 
+_HALF = r"((?<!\d)0?[.,]5\b|(?<!\d)1/2\b)"
 NEEDED = (  # what it is, the words of which one must occur
-    ("which photos they are, and how many", r"\b80\b|eighty|\b8 people|eight people"),
-    ("whether a system could have learnt from these people", r"held.out|unseen|aside|train|test people|split"),
-    ("the kernel that made the small photos, with its parameter", r"bicubic.*0\.5|0\.5.*bicubic"),
-    ("whether that kernel is widened when shrinking", r"anti-?alias|widened"),
-    ("the data range, or what the pixels reach from and to", r"data.?range|peak|\[0, ?1\]|255"),
-    ("what is done at the borders", r"border|crop"),
-    ("whether results, or small photos, are rounded to 8 bits", r"round|8[- ]bit|floats?\b"),
+    ("which photos they are, and how many", r"\b80\b|eighty|\b(8|eight) (test )?(people|persons|subj)"),
+    (
+        "whether a system could have learnt from these people",
+        r"held.?out|unseen|never seen|aside|train|test (people|persons|set|subjects)|split|learnt|learned",
+    ),
+    ("the kernel that made the small photos, with its parameter", rf"bicubic.*{_HALF}|{_HALF}.*bicubic"),
+    ("whether that kernel is widened when shrinking", r"anti[- ]?alias|widen|wider|stretched|low-?pass|pre-?filter"),
+    (
+        "the data range, or what the pixels reach from and to",
+        r"\brange|peak|\[0[,;] ?1(\.0)?\]|\b0 ?(to|and|-) ?1\b|255",
+    ),
+    ("what is done at the borders", r"border|crop|edge|margin"),
+    (
+        "whether results, or small photos, are rounded to 8 bits",
+        r"round|quanti[sz]|(8|eight)[- ]bit|float|uint8|integer",
+    ),
     ("whether PSNR is averaged over photos, or the error first", r"averag|\bmean"),
-    ("SSIM's window, its shape and side", r"gaussian|11 ?[×x] ?11|uniform"),
+    ("SSIM's window, its shape and side", r"gauss|11 ?(x|by) ?11|uniform"),
 )
 
 
 @exercise("3.5")
 def _methods(answer: object) -> str | None:
-    if not isinstance(answer, str):
+    if (paragraph := as_text(answer)) is None:
         return "write a paragraph, between quotes"
-    words = len(answer.split())
-    missing = [what for what, pattern in NEEDED if not re.search(pattern, answer, re.IGNORECASE | re.DOTALL)]
+    words = count_words(paragraph)
+    missing = [what for what, pattern in NEEDED if not re.search(pattern, fold(paragraph))]
     if missing:
         return f"{len(NEEDED) - len(missing)} of {len(NEEDED)} are there; a stranger still asks for {missing[0]}"
     if words < 40:

@@ -4,15 +4,16 @@ import itertools
 
 import numpy as np
 import pandas as pd
+import torch
 
-from mffcn_lite.exercises import as_number, as_numbers, exercise
+from mffcn_lite.exercises import exercise
+from mffcn_lite.exercises.answers import as_table, near, one_of, read_number, read_numbers, whole
 from mffcn_lite.statistics import paired_differences, t_interval
 
 
 @exercise("4.1")
 def _people_needed(answer: object) -> str | None:
-    if (number := as_number(answer)) is None:
-        return "give a number of people"
+    number = whole(read_number(answer, "give a number of people"))
     needed = next(n for n in itertools.count(1) if 12 * 2 / 2**n < 0.05)
     if number == needed:
         return None
@@ -25,17 +26,18 @@ def _people_needed(answer: object) -> str | None:
 def _coverage(answer: object) -> str | None:
     cases = [([0.0, 1.0], 1.0), ([1.0, 2.0], 0.0), ([-2.0, -1.0], 0.0)]
     for given, want in cases:
-        if (share := as_number(answer(lambda values, given=given: given, lambda: [0.0, 1.0], 0.5, 20))) is None:
-            return "return one number"
-        if share == 20 * want and want:
+        share = answer(lambda values, given=given: list(given), lambda: [0.0, 1.0], 0.5, 20)
+        share = read_number(share, "return one number")
+        if want and (near(share, 20 * want) or near(share, 100 * want)):
             return "return a share, between 0 and 1, not a count or a percentage"
-        if share != want:
+        if not near(share, want, scale=1):
             return (
                 f"the interval {given} {'holds' if want else 'does not hold'} 0.5, and you found a share of {share:g}"
             )
     numbers = itertools.count()
-    share = as_number(answer(lambda values: [values[0] % 4, 9], lambda: [next(numbers)], 0.5, 40))
-    if share != 0.25:
+    share = answer(lambda values: [values[0] % 4, 9], lambda: [next(numbers)], 0.5, 40)
+    share = read_number(share, "return one number")
+    if not near(share, 0.25, scale=1):
         return f"a new study must be drawn for each trial, once; the share should be 0.25, and you found {share:g}"
     return None
 
@@ -57,19 +59,19 @@ def _table() -> pd.DataFrame:
 def _compare_fairly(answer: object) -> str | None:
     table = _table()
     for a, b, factor in (("new", "old", 2), ("old", "new", 3)):
-        if (got := as_numbers(answer(table.copy(), a, b, factor), 3)) is None:
-            return "return three numbers: the mean and both ends of the interval"
+        wanted = "return three numbers: the mean and both ends of the interval"
+        got = read_numbers(answer(table.copy(), a, b, factor), 3, wanted)
         d = paired_differences(table, a, b, factor)
         want = [d.mean(), *t_interval(d.tolist())]
-        if np.allclose(got, want, atol=1e-6):
+        if near(torch.tensor(got), torch.tensor(want, dtype=torch.float64)):
             continue
         chosen = table[table["factor"] == factor].set_index(["person", "name"])
         each = (chosen.loc[chosen["model"] == a, "psnr"] - chosen.loc[chosen["model"] == b, "psnr"]).dropna()
-        if np.isclose(got[0], each.mean(), atol=1e-6):
+        if near(got[0], each.mean()):
             return "your mean is over photos, so people with many photos count more; take each person's mean first"
-        if np.isclose(got[0], -want[0], atol=1e-6):
+        if near(got[0], -want[0]):
             return "the sign is turned: say what `a` has over `b`"
-        if not np.isclose(got[0], want[0], atol=1e-6):
+        if not near(got[0], want[0]):
             return f"at factor {factor} the mean should be {want[0]:.4f}, not {got[0]:.4f}: are these the right rows?"
         if got[2] - got[1] > 2 * (want[2] - want[1]):
             return "the mean is right, and the interval far too wide: take the differences first, then their spread"
@@ -79,21 +81,21 @@ def _compare_fairly(answer: object) -> str | None:
 
 @exercise("4.4")
 def _design(answer: object) -> str | None:
-    if not isinstance(answer, dict):
-        return 'keep the dict, and write "same", "different" or "several" for each point'
-    points = ("residual", "test people", "training photos", "steps", "seed")
-    wrong = [key for key in points if answer.get(key) not in ("same", "different", "several")]
-    if wrong:
+    points, words = ("residual", "test people", "training photos", "steps", "seed"), ("same", "different", "several")
+    if (table := as_table(answer, points)) is None:
+        return 'keep the dict with its five points, and write "same", "different" or "several" for each'
+    written = {point: one_of(value, words) for point, value in table.items()}
+    if wrong := [point for point, word in written.items() if word is None]:
         return f'write "same", "different" or "several" for {", ".join(wrong)}'
-    if answer["residual"] != "different":
+    if written["residual"] != "different":
         return "the residual is the one thing whose effect you want to know"
     for key, why in (
         ("test people", "people differ by more than systems do, and pairing needs the same ones"),
         ("training photos", "other photos would change the network too"),
         ("steps", "a longer training alone makes a better network"),
     ):
-        if answer[key] != "same":
+        if written[key] != "same":
             return f"{key}: {why}"
-    if answer["seed"] != "several":
+    if written["seed"] != "several":
         return "one seed gives one pair of weights; the question is about the residual, so think of the twins"
     return None

@@ -1,9 +1,12 @@
 """Checks of chapter 5, "Can we undo the blur without learning?"."""
 
+from collections.abc import Callable
+
 import torch
 
 from mffcn_lite.degrade import downsample, upsample
-from mffcn_lite.exercises import Dice, as_number, exercise
+from mffcn_lite.exercises import Dice, exercise
+from mffcn_lite.exercises.answers import as_letters, as_tensor, near, one_of, read_array, read_number, whole
 from mffcn_lite.models.convex import project_data
 from mffcn_lite.models.reconstruction import BackProjection, ForwardModel
 
@@ -15,8 +18,8 @@ def _pictures(generator: torch.Generator, count: int, height: int, width: int) -
 
 @exercise("5.1")
 def _dimensions(answer: object) -> str | None:
-    number = as_number(answer)
-    if number is not None and number < 1:
+    number = whole(read_number(answer, "give a count of dimensions"))
+    if 0 < number < 1:
         return "give a count of dimensions, not a share"
     return {
         128**2 - 32**2: None,
@@ -32,11 +35,11 @@ def _mended(answer: object, dice: Dice) -> str | None:
     for (height, width), size in (((8, 6), (24, 18)), ((10, 9), (20, 18))):
         small = _pictures(dice(0), 2, height, width)
         for steps in (0, 1, 2, 5):
-            got, want = answer(small, size, steps), small
+            got = read_array(answer(small.clone(), size, steps), "return the enlarged photos")
             if tuple(got.shape) != (2, 1, *size):
                 return f"the result has the shape {tuple(got.shape)} instead of {(2, 1, *size)}"
             want = BackProjection(back="enlarge", step=1.0, steps=steps).upscale(small, size)
-            if not torch.allclose(got, want, atol=1e-5):
+            if not near(got, want):
                 if steps == 0:
                     return "without a step, the result is the bicubic enlargement"
                 if steps == 1:
@@ -49,18 +52,30 @@ def _mended(answer: object, dice: Dice) -> str | None:
 def _impostor(answer: object, dice: Dice) -> str | None:
     for factor, (height, width) in ((2, (20, 16)), (3, (31, 26))):
         face, other = _pictures(dice(0), 2, height, width).split(1)
-        got, small = answer(face, other, factor), downsample(face, factor)
+        got = read_array(answer(face.clone(), other.clone(), factor), "return a picture")
+        small = downsample(face, factor)
         if got.shape != face.shape:
             return f"the picture has the shape {tuple(got.shape)} instead of {tuple(face.shape)}"
         forward = ForwardModel(small, (height, width))
-        if torch.allclose(got, project_data(other, small, forward, slab=0.0), atol=1e-3):
+        if near(got, project_data(other, small, forward, slab=0.0)):
             continue
-        if torch.allclose(got, project_data(face, downsample(other, factor), forward, slab=0.0), atol=1e-3):
+        if near(got, project_data(face, downsample(other, factor), forward, slab=0.0)):
             return "you have the small photo of the other, and the unseen part of the face; swap them"
-        if not torch.allclose(downsample(got, factor), small, atol=1e-3):
+        if not near(downsample(got, factor), small):
             return f"at factor {factor}, it does not shrink to the small photo of `face`"
         return "it shrinks to the right small photo, but its unseen part is not that of `other`"
     return None
+
+
+def _program(options: dict) -> Callable:
+    """A back-projection that can be run with any number of steps."""
+
+    def enlarge(small: object, size: tuple, steps: object) -> torch.Tensor:
+        steps = int(read_number(steps, "run the program with one number of steps"))
+        size = tuple(int(side) for side in size)
+        return BackProjection(steps=steps, **options).upscale(as_tensor(small), size)
+
+    return enlarge
 
 
 @exercise("5.4")
@@ -78,15 +93,9 @@ def _diagnose(answer: object, dice: Dice) -> str | None:
         ("wrong kernel", {"kernel": "bilinear", "step": 8.0}, 80),
     ]
     for want, options, steps in programs:
-        got = answer(
-            lambda small, size, steps, options=options: BackProjection(steps=int(steps), **options).upscale(
-                small, size
-            ),
-            hr,
-            steps,
-        )
-        if got not in ("right", "too few steps", "wrong kernel"):
-            return f'return "right", "too few steps" or "wrong kernel", not {got!r}'
+        returned = answer(_program(options), hr.clone(), steps)
+        if (got := one_of(returned, ("right", "too few steps", "wrong kernel"))) is None:
+            return f'return "right", "too few steps" or "wrong kernel", not {returned!r}'
         if got == want:
             continue
         if want == "right":
@@ -101,14 +110,13 @@ def _diagnose(answer: object, dice: Dice) -> str | None:
 
 @exercise("5.5")
 def _strike_out(answer: object) -> str | None:
-    if isinstance(answer, str | list | tuple):
-        answer = set(answer)
-    if not isinstance(answer, set) or not answer <= {"C", "D", "E"}:
+    letters = set(as_letters(answer))
+    if not letters or not letters <= {"C", "D", "E"}:
         return 'answer with a set out of the letters C, D and E, such as {"E"}'
-    if "E" in answer:
+    if "E" in letters:
         return "E is true: rounds keep the start's unseen part; look at what you compared `ibp` with"
-    if "C" not in answer:
+    if "C" not in letters:
         return "C claims too much; what did the residual do for five cameras?"
-    if "D" not in answer:
+    if "D" not in letters:
         return "D claims too much; think of the pile of photos"
     return None

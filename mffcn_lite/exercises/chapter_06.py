@@ -3,15 +3,15 @@
 import torch
 from torch.nn import functional
 
-from mffcn_lite.exercises import Dice, as_number, exercise, first_hint
+from mffcn_lite.exercises import Dice, exercise, first_hint
+from mffcn_lite.exercises.answers import as_list, near, one_of, read_array, read_number, read_parts, whole
 from mffcn_lite.models.sparse import orthogonal_matching_pursuit
 
 
 @exercise("6.1")
 def _megabytes(answer: object) -> str | None:
     want = 3 * 12_000 * (24 + 7 * 7) * 2 / 1e6
-    if (number := as_number(answer)) is None:
-        return "give a number of megabytes"
+    number = read_number(answer, "give a number of megabytes")
     if abs(number - want) < 0.02 * want:
         return None
     return first_hint(
@@ -33,17 +33,17 @@ def _best_filter(answer: object, dice: Dice) -> str | None:
         hr = functional.pad(functional.conv2d(blurred, kernel[None, None]), [reach] * 4, value=9.0)
         for noise in (0.0, 0.5):
             noisy = hr + noise * torch.randn(hr.shape, generator=dice(7))
-            got = answer(blurred, noisy, side)
+            got = read_array(answer(blurred.clone(), noisy.clone(), side), "return the filter")
             if tuple(got.shape) != (side, side):
                 return f"the filter has the shape {tuple(got.shape)} instead of {(side, side)}"
-            windows = functional.unfold(blurred, side).transpose(1, 2).flatten(0, 1)
-            inside = noisy[..., reach:-reach, reach:-reach].reshape(-1, 1)
+            windows = functional.unfold(blurred.double(), side).transpose(1, 2).flatten(0, 1)
+            inside = noisy.double()[..., reach:-reach, reach:-reach].reshape(-1, 1)
             want = torch.linalg.lstsq(windows, inside).solution.view(side, side)
-            if torch.allclose(got.to(want), want, atol=1e-2):
+            if near(got, want):
                 continue
-            if torch.allclose(got.to(want), want.T, atol=1e-2):
+            if near(got, want.T):
                 return "rows and columns are swapped"
-            if torch.allclose(got.to(want), want.flip(0, 1), atol=1e-2):
+            if near(got, want.flip(0, 1)):
                 return "the filter is turned upside down; conv2d does not turn it"
             return (
                 f"it is not the best one for {side}×{side} pixels; is the original's pixel the one in the middle of "
@@ -57,18 +57,21 @@ def _pursuit(answer: object, dice: Dice) -> str | None:
     atoms = functional.normalize(torch.randn(12, 6, generator=dice(0)), dim=1)
     for count, seed in ((1, 1), (2, 2), (3, 3), (4, 4)):
         signal = torch.randn(6, generator=dice(seed))
-        chosen, weights = answer(signal, atoms, count)
-        chosen = [int(i) for i in chosen]
-        weights = torch.as_tensor([float(weight) for weight in weights])
-        which, how_much = orthogonal_matching_pursuit(signal[None], atoms, count)
+        wanted = f"return {count} indices and {count} weights"
+        parts = read_parts(answer(signal.clone(), atoms.clone(), count), 2, wanted)
+        chosen, weights = (read_array(part, wanted).flatten() for part in parts)
+        chosen = [whole(i) for i in chosen.tolist()]
+        which, how_much = orthogonal_matching_pursuit(signal[None].double(), atoms.double(), count)
         if len(chosen) != count or len(weights) != count:
-            return f"return {count} indices and {count} weights"
+            return f"{wanted}; yours are {len(chosen)} and {len(weights)}"
         if chosen != which[0].tolist():
             return (
                 f"with {count} atoms the choice should be {which[0].tolist()}, not {chosen}: "
                 "the rest is the signal without all atoms chosen so far"
             )
-        if not torch.allclose(weights, how_much[0], atol=1e-3):
+        if not near(weights, how_much[0]):
+            if count == 1:
+                return "the first atom is right, and its weight is not: how much of it comes nearest to the signal?"
             return f"the {count} atoms are right, and their weights are not: fit all of them anew in each round"
     return None
 
@@ -86,12 +89,14 @@ def _worst_leaks(answer: object) -> str | None:
         ((3, 0, 10, 10), "none", "nobody in training is person 3"),
         ((2, 5, 8, 8), "pixels", "it is a training patch"),
     ]
-    got = list(answer(training, [patch for patch, _, _ in cases], 5))
-    if len(got) != len(cases):
+    words = ("pixels", "photo", "person", "none")
+    got = as_list(answer(list(training), [patch for patch, _, _ in cases], 5))
+    if got is None or len(got) != len(cases):
         return f"return a list with one word for each of the {len(cases)} test patches"
     for word, (patch, want, why) in zip(got, cases, strict=True):
-        if word != want:
+        if one_of(word, words) != want:
             return f'test patch {patch}: {why}, and you say "{word}"'
-    if list(answer(training, [(0, 0, 13, 10)], 3)) != ["photo"]:
+    got = as_list(answer(list(training), [(0, 0, 13, 10)], 3))
+    if got is None or [one_of(word, words) for word in got] != ["photo"]:
         return "it is right for patches of 5×5, and not for 3×3: use `side`"
     return None

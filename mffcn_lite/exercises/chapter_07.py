@@ -9,7 +9,8 @@ from torch.nn import functional
 from mffcn_lite.data import load_faces
 from mffcn_lite.degrade import degrade
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.exercises import Dice, as_number, exercise, first_hint
+from mffcn_lite.exercises import Dice, exercise, first_hint
+from mffcn_lite.exercises.answers import as_letters, near, one_of, read_array, read_number, whole
 from mffcn_lite.models import create_model
 
 __all__ = ["patient"]
@@ -22,8 +23,7 @@ CAUSES = ("healthy", "short steps", "dead", "optimiser", "pairs")
 def _receptive_field(answer: object) -> str | None:
     sides = (9, 5, 5, 3, 3, 3)
     want = 1 + sum(side - 1 for side in sides)
-    if (number := as_number(answer)) is None:
-        return "give a number of pixels"
+    number = whole(read_number(answer, "give a number of pixels"))
     product = torch.tensor(sides).prod().item()
     return {
         want: None,
@@ -42,8 +42,7 @@ def _receptive_field(answer: object) -> str | None:
 def _free_numbers(answer: object) -> str | None:
     side = 1 + 8 + 4
     weights = 64 * 81 + 64 * 32 + 32 * 25
-    if (number := as_number(answer)) is None:
-        return "give a number"
+    number = whole(read_number(answer, "give a number"))
     stored = "that is how many are stored; a stack without activations is one kernel, however many weights it has"
     return {
         side**2: None,
@@ -61,7 +60,7 @@ def _free_numbers(answer: object) -> str | None:
 def _order(answer: object) -> str | None:
     runs = {"A": 17.5 / (112 * 92), "B": 0.0016, "C": 0.00095 / 0.5}
     want = sorted(runs, key=runs.get)
-    got = [str(name).upper() for name in answer]
+    got = as_letters(answer)
     if sorted(got) != sorted(runs):
         return 'give the three letters in a list, such as ["A", "B", "C"]'
     if got == want:
@@ -82,24 +81,28 @@ def _fold(answer: object, dice: Dice) -> str | None:
         first = torch.randn(maps, 1, k, k, generator=generator)
         second = torch.randn(1, maps, m, m, generator=generator)
         photo, side = torch.randn(1, 1, 14, 13, generator=generator), k + m - 1
+        told = f"{k}×{k} and then {m}×{m} must give a kernel of the shape (1, 1, {side}, {side})"
+        got = read_array(answer(first.clone(), second.clone()), told)
+        if got.shape != (1, 1, side, side):
+            remedy = "" if got.shape[-2:] == (side, side) else "; sides do not multiply"
+            return f"{told}, and yours is {tuple(got.shape)}{remedy}"
+        first, second, photo = first.double(), second.double(), photo.double()
         want = functional.conv2d(functional.conv2d(photo, first), second)
-        got = answer(first.clone(), second.clone())
-        if not isinstance(got, Tensor) or tuple(got.shape) != (1, 1, side, side):
-            shape = tuple(got.shape) if isinstance(got, Tensor) else type(got).__name__
-            return (
-                f"{k}×{k} and then {m}×{m} must give the shape (1, 1, {side}, {side}), and yours is {shape}; "
-                "sides do not multiply"
-            )
-        if torch.allclose(functional.conv2d(photo, got), want, atol=1e-3):
+        if near(functional.conv2d(photo, got), want):
             continue
-        if torch.allclose(functional.conv2d(photo, got.flip(2, 3)), want, atol=1e-3):
+        if near(functional.conv2d(photo, got.flip(2, 3)), want):
             return "the kernel is turned upside down: a bright pixel answers with the kernel turned round"
         return f"with {maps} maps it gives another picture than the two; add up over all maps"
     return None
 
 
+def _weights(network: nn.Module) -> Tensor:
+    return torch.cat([weight.detach().cpu().double().flatten() for weight in network.parameters()])
+
+
 def _descended(network: nn.Module, blurred: Tensor, hr: Tensor, steps: int, rate: float, kind: str = "right") -> Tensor:
-    """The weights after plain gradient descent, or after one with a typical mistake."""
+    """How far the weights go in plain gradient descent, or in one with a typical mistake."""
+    start = _weights(network)
     network = copy.deepcopy(network)
     for _ in range(steps):
         squares = (network(blurred) - hr) ** 2
@@ -110,7 +113,7 @@ def _descended(network: nn.Module, blurred: Tensor, hr: Tensor, steps: int, rate
                 weight -= (-rate if kind == "uphill" else rate) * weight.grad
                 if kind != "adds up":
                     weight.grad = None
-    return torch.cat([weight.detach().flatten() for weight in network.parameters()])
+    return _weights(network) - start
 
 
 @exercise("7.5")
@@ -124,19 +127,18 @@ def _descend(answer: object, dice: Dice) -> str | None:
             torch.manual_seed(steps)
             network = create_model("srcnn", kernels=(3, 1, 3), maps=(6, 4))
         mine = copy.deepcopy(network)
-        answer(mine, blurred, hr, steps, 0.02)
-        got = torch.cat([weight.detach().flatten() for weight in mine.parameters()])
+        answer(mine, blurred.clone(), hr.clone(), steps, 0.02)
+        moved = _weights(mine) - _weights(network)
 
-        def same(kind: str, got: Tensor = got, given: tuple = (network, blurred, hr, steps, 0.02)) -> bool:
-            return torch.allclose(got, _descended(*given, kind=kind), atol=1e-5)
+        def same(kind: str, moved: Tensor = moved, given: tuple = (network, blurred, hr, steps, 0.02)) -> bool:
+            return near(moved, _descended(*given, kind=kind))
 
         if same("right"):
             continue
-        start = torch.cat([weight.detach().flatten() for weight in network.parameters()])
-        if torch.equal(got, start):
+        if not moved.any():
             return "the weights of the network that you were given did not move; change them in place"
-        if not got.isfinite().all():
-            return f"after {steps} steps there are weights that are no numbers"
+        if not moved.isfinite().all():
+            return f"after {steps} step{'s' * (steps > 1)} there are weights that are no numbers"
         return first_hint(
             same,
             ("uphill", "you go uphill"),
@@ -211,11 +213,11 @@ def _diagnose(answer: object) -> str | None:
         "pairs": "its weights move and its maps are open, and no network could do well on its batch",
     }
     for cause, hr, seed, arguments in cases:
-        said = str(answer(Patient(cause, hr, seed, **arguments))).lower()
+        returned = answer(Patient(cause, hr, seed, **arguments))
+        if (said := one_of(returned, CAUSES)) is None:
+            return f"answer with one of {', '.join(CAUSES)}, not {returned!r}"
         if said == cause:
             continue
-        if said not in CAUSES:
-            return f"answer with one of {', '.join(CAUSES)}, not {said}"
         if cause == "healthy" and arguments.get("residual") and said == "dead":
             return (
                 "a last layer of zeros holds the slopes of the layers before it back for one step; "

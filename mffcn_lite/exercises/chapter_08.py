@@ -7,14 +7,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mffcn_lite.exercises import Dice, as_number, exercise, first_hint
+from mffcn_lite.exercises import Dice, exercise, first_hint
+from mffcn_lite.exercises.answers import (
+    WHOLE,
+    as_list,
+    as_table,
+    as_tensor,
+    near,
+    one_of,
+    read_array,
+    read_number,
+    read_parts,
+    whole,
+)
 from mffcn_lite.models import MFF
 
 
 @exercise("8.1")
 def _width(answer: object) -> str | None:
-    if (number := as_number(answer)) is None:
-        return "give a number of pixels"
+    number = whole(read_number(answer, "give a number of pixels"))
     sides, sums = (7, 7, 5, 5, 5), (11, 11, 9, 9, 9)  # the widest branch of each module, and its branches added up
     added = "windows side by side lie on top of each other; they don't add up to 11 or 9"
     one = "that is one module; what stands one behind the other adds up"
@@ -42,7 +53,7 @@ def _weight_hint(weight: Tensor, kernels: list[Tensor], mix: Tensor) -> str | No
     corner = "your small kernels sit in a corner, and look beside the pixel: where is the middle of a 5×5?"
     cout, cin, cb = *weight.shape[:2], len(kernels[0])
     return first_hint(
-        lambda other: torch.allclose(weight, other),
+        lambda other: near(weight, other),
         (right, None),
         (fused(lambda m: [0, 2 * m, 0, 2 * m]), corner),
         (fused(lambda m: [2 * m, 0, 2 * m, 0]), corner),
@@ -65,10 +76,9 @@ def _fuse(answer: object, dice: Dice) -> str | None:
         kernels = [noise(side, cb, cin, side, side) for side in (1, 3, 5)]
         biases = [noise(10 + side, cb) for side in (1, 3, 5)]
         mix, own = noise(20, cout, 3 * cb), noise(21, cout)
-        weight, bias = (
-            torch.as_tensor(part).to(mix)
-            for part in answer([k.clone() for k in kernels], [b.clone() for b in biases], mix.clone(), own.clone())
-        )
+        wanted = "return two arrays: the weight, and the bias"
+        given = [k.clone() for k in kernels], [b.clone() for b in biases], mix.clone(), own.clone()
+        weight, bias = (read_array(part, wanted) for part in read_parts(answer(*given), 2, wanted))
         if weight.shape != (cout, cin, 5, 5):
             return f"the weight has the shape {tuple(weight.shape)} instead of {(cout, cin, 5, 5)}"
         if bias.shape != (cout,):
@@ -76,11 +86,11 @@ def _fuse(answer: object, dice: Dice) -> str | None:
         if hint := _weight_hint(weight, kernels, mix):
             return hint
         through = mix @ torch.cat(biases)
-        if torch.allclose(bias, through + own):
+        if near(bias, through + own):
             continue
-        if torch.allclose(bias, own):
+        if near(bias, own):
             return "the weight is right; the branches' biases are forgotten, and they pass through the mix too"
-        if torch.allclose(bias, through):
+        if near(bias, through):
             return "the weight is right; the bias lacks the mix's own"
         return "the weight is right, the bias is not: put x = 0 into the three branches and the mix"
     return None
@@ -88,12 +98,11 @@ def _fuse(answer: object, dice: Dice) -> str | None:
 
 @exercise("8.3")
 def _pixels(answer: object) -> str | None:
-    if (number := as_number(answer)) is None:
-        return "give a number of pixels"
+    number = read_number(answer, "give a number of pixels")
     maps = 16
     fusing, drawn, fused = 75.0 * maps**3, 38.0 * maps**2, 25.0 * maps**2
     return first_hint(
-        lambda value: value <= number <= value + 1,
+        lambda value: value - WHOLE <= number <= value + 1 + WHOLE,
         (fusing / (drawn - fused), None),
         (35 * maps**3 / (drawn - fused), "the product multiplies the padded zeros too: 25 numbers in each kernel"),
         (fusing / ((35 - 25) * maps**2), "the module as drawn has the mix as well"),
@@ -124,12 +133,11 @@ _QUESTIONS = {
 
 @exercise("8.4")
 def _controls(answer: object) -> str | None:
-    if not isinstance(answer, dict) or set(answer) != set(_QUESTIONS):
+    if (table := as_table(answer, _QUESTIONS)) is None:
         return "keep the dict and its four questions"
-    pairs = {key: list(pair) if isinstance(pair, list | tuple | set) else [pair] for key, pair in answer.items()}
     for question, wanted in _QUESTIONS.items():
-        pair = pairs[question]
-        if len(pair) != 2 or any(arm not in _ARMS for arm in pair):
+        pair = [one_of(arm, _ARMS) for arm in as_list(table[question]) or []]
+        if len(pair) != 2 or None in pair:
             return f"{question}: name two of {', '.join(_ARMS)}"
         one, other = (_ARMS[arm] for arm in pair)
         differ = [what for what, a, b in zip(_SIDES, one, other, strict=True) if a != b]
@@ -153,7 +161,7 @@ def _module(cin: int, cout: int, branch: int, bias: float = 0.0, inside: bool = 
 
     def call(x: object) -> Tensor:
         with torch.no_grad():
-            return module(torch.as_tensor(x))
+            return module(as_tensor(x).double())
 
     return call
 
@@ -186,9 +194,9 @@ def _decide(answer: object) -> str | None:
         ((6, 6, 6), {"bias": 30.0}, "fuse", "its biases are large, and it does not bend; how large is your rounding?"),
     ]
     for seed, ((cin, cout, branch), options, want, why) in enumerate(cases):
-        got = answer(_module(cin, cout, branch, **options, seed=seed), cin, cout, branch)
-        if got not in words:
-            return f'return "cannot", "fuse" or "keep", not {got!r}'
+        returned = answer(_module(cin, cout, branch, **options, seed=seed), cin, cout, branch)
+        if (got := one_of(returned, words)) is None:
+            return f'return "cannot", "fuse" or "keep", not {returned!r}'
         if got != want:
             return f'a module of {cin} maps in, {cout} out, branches of {branch}: {why}, and you say "{got}"'
     return None

@@ -1,12 +1,14 @@
 """Checks of chapter 9, "What do skips and the residual bring?"."""
 
+import copy
 from collections.abc import Iterable
 
 import torch
 from torch import nn
 from torch.nn import functional
 
-from mffcn_lite.exercises import Dice, as_numbers, exercise, first_hint
+from mffcn_lite.exercises import Dice, exercise, first_hint
+from mffcn_lite.exercises.answers import as_number, near, read_array, read_numbers, read_parts, whole
 from mffcn_lite.models import MFFCN, count_multiplications, count_parameters
 
 
@@ -15,8 +17,7 @@ def _channels_in(answer: object) -> str | None:
     width, depth = 10, 7
     skips = MFFCN(width=width, depth=depth).skips
     want = [1] + [2 * width if layer in skips else width for layer in range(2, depth + 1)]
-    if (numbers := as_numbers(answer, depth)) is None:
-        return "give a list of seven numbers, one for each layer"
+    numbers = [whole(n) for n in read_numbers(answer, depth, "give a list of seven numbers, one for each layer")]
     if numbers == want:
         return None
     if numbers[0] != 1:
@@ -53,8 +54,8 @@ def _count(answer: object) -> str | None:
     for width, depth, side, skip in ((4, 6, 3, "none"), (4, 6, 5, "add"), (8, 6, 3, "concat"), (5, 9, 5, "concat")):
         model = MFFCN(width=width, depth=depth, block=f"conv{side}", skip=skip)
         want = [count_parameters(model), count_multiplications(model, size)]
-        if (got := as_numbers(answer(width, depth, side, skip, pixels), 2)) is None:
-            return "return two numbers: the weights, and the multiplications"
+        wanted = "return two numbers: the weights, and the multiplications"
+        got = [whole(n) for n in read_numbers(answer(width, depth, side, skip, pixels), 2, wanted)]
         if got == want:
             continue
         where = f"width {width}, depth {depth}, {side}×{side}, {skip}"
@@ -77,7 +78,7 @@ def _count(answer: object) -> str | None:
         if skip == "concat" and got == _counted(width, depth, side, 2 * width, pixels, itself):
             return f"{where}: the layer in the middle would go into itself; it has no skip"
         what, index = ("weights", 0) if got[0] != want[0] else ("multiplications", 1)
-        return f"{where}: there are {want[index]} {what}, and you count {got[index]:g}"
+        return f"{where}: there are {want[index]} {what}, and you count {got[index]:.10g}"
     return None
 
 
@@ -87,19 +88,20 @@ def _kernel_for_the_pile(answer: object, dice: Dice) -> str | None:
     for outputs, channels, side in ((5, 3, 3), (2, 4, 1)):
         kernel = torch.rand(outputs, channels, side, side, generator=generator) - 0.5
         x, early = torch.rand(2, 2, channels, 9, 8, generator=generator).unbind(0)
-        got = torch.as_tensor(answer(kernel.clone()))
+        got = read_array(answer(kernel.clone()), "return a kernel")
         if got.shape == kernel.shape:
             return "on the pile lie 2C channels, and your kernel still takes C: concatenating is not adding"
         if got.shape == (2 * outputs, channels, side, side):
             return "you doubled what the layer gives; it is what it takes that doubles"
         if got.shape != (outputs, 2 * channels, side, side):
             return f"a kernel {tuple(kernel.shape)} became {tuple(got.shape)}; only the number of channels in changes"
+        kernel, x, early = kernel.double(), x.double(), early.double()
         want = functional.conv2d(x + early, kernel)
         made = functional.conv2d(torch.cat([x, early], dim=1), got)
-        if torch.allclose(made, want, atol=1e-5):
+        if near(made, want):
             continue
         return first_hint(
-            lambda other, made=made: torch.allclose(made, other, atol=1e-5),
+            lambda other, made=made: near(made, other),
             (want / 2, "that is the layer on the mean of the two; the layer was given their sum"),
             (functional.conv2d(x, kernel), "your layer looks at x alone"),
             (functional.conv2d(early, kernel), "your layer looks at e alone"),
@@ -117,18 +119,19 @@ def _step(answer: object, dice: Dice) -> str | None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         layers = nn.Conv2d(1, 1, 3, padding=1)
-    got = answer(layers, blurred.clone(), hr.clone())
-    if not isinstance(got, tuple) or len(got) != 2 or not all(isinstance(value, torch.Tensor) for value in got):
-        return "return two tensors: the loss, and the picture"
-    loss, sr = got
-    out = layers(blurred)
-    if sr.shape != hr.shape or not torch.allclose(sr, blurred + out, atol=1e-5):
+    wanted = "return two tensors: the loss, and the picture"
+    loss, sr = read_parts(answer(copy.deepcopy(layers), blurred.clone(), hr.clone()), 2, wanted)
+    if as_number(loss) is None and as_number(sr) is not None:
+        return f"{wanted}; yours are the other way round"
+    out, sr = layers(blurred).detach(), read_array(sr, wanted)
+    if not near(sr, blurred + out):
         return "the picture is the residual network's: its input, and what the layers give, added up"
-    if loss.shape != () or not loss.requires_grad:
+    if as_number(loss) is None or not getattr(loss, "requires_grad", False):
         return "the loss must be one number that training can follow back into the layers"
+    loss = as_number(loss)
     want = ((blurred + out - hr) ** 2).mean()
     return first_hint(
-        lambda other: torch.isclose(loss, other, atol=1e-6),
+        lambda other: near(loss, other),
         (want, None),
         (((out - hr) ** 2).mean(), "the layers' target is not hr: once they reach it, blurred comes on top"),
         (((out - (blurred - hr)) ** 2).mean(), "the sign is turned: what has to be added to blurred to get hr?"),
@@ -152,11 +155,12 @@ def _ways_out(answer: object) -> str | None:
         skips = MFFCN(width=1, depth=depth).skips
         ways = [_ways(depth, layer, skips) for layer in range(1, depth + 1)]
         want = [(min(lengths), len(lengths)) for lengths in ways]
-        got = answer(depth)
-        try:
-            got = [(int(shortest), int(number)) for shortest, number in got]
-        except (TypeError, ValueError):
-            return "return a list of pairs: the shortest way, and how many ways there are"
+        wanted = "return a list of pairs: the shortest way, and how many ways there are"
+        got = read_array(answer(depth), wanted)
+        got = got.flatten(1) if got.ndim > 2 else got
+        if got.ndim != 2 or got.shape[1] != 2:
+            return f"{wanted}; yours has the shape {tuple(got.shape)}"
+        got = [(whole(shortest), whole(number)) for shortest, number in got.tolist()]
         if got == want:
             continue
         if len(got) != depth:

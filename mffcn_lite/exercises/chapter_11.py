@@ -5,7 +5,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from mffcn_lite.exercises import Dice, as_number, exercise, first_hint, wrong_line
+from mffcn_lite.exercises import Dice, exercise, first_hint, wrong_line
+from mffcn_lite.exercises.answers import as_tensor, near, read_number
 from mffcn_lite.losses import l2_loss, total_variation
 
 __all__ = ["unknown_program"]
@@ -35,8 +36,8 @@ def unknown_program(
         l2_range, tv_range: what white is in each of the two terms.
     """
 
-    def program(sr: Tensor, hr: Tensor) -> float:
-        sr, hr = sr.double(), hr.double()
+    def program(sr: object, hr: object) -> float:
+        sr, hr = as_tensor(sr).double(), as_tensor(hr).double()
         l2 = l2_loss(l2_range * sr, l2_range * hr, l2_reduction)
         return (l2_weight * l2 + tv_weight * total_variation(tv_range * sr, tv_reduction)).item()
 
@@ -49,8 +50,7 @@ def _left(ratio: float | int, price: float | int = 8) -> float:
 
 @exercise("11.1")
 def _share_left(answer: object) -> str | None:
-    if (share := as_number(answer)) is None:
-        return "give a number"
+    share = read_number(answer, "give a number")
     ratio = RATIO * 200 * 200
     if abs(share - _left(ratio)) < 0.02 * _left(ratio):
         return None
@@ -74,22 +74,21 @@ def _tv(answer: object, dice: Dice) -> str | None:
     generator = dice(0)
     for shape in ((1, 1, 5, 7), (1, 3, 6, 4), (4, 1, 5, 6), (1, 1, 1, 6), (1, 1, 6, 1)):
         x = torch.rand(shape, generator=generator, dtype=torch.float64)
-        kept, got = x.clone(), as_number(answer(x))
-        across, down = (x[..., 1:] - x[..., :-1]).square().sum(), (x[..., 1:, :] - x[..., :-1, :]).square().sum()
-        want = total_variation(x).item()
-        if got is None:
-            return "return one number"
+        kept, got = x.clone(), read_number(answer(x), "return one number")
+        across = (kept[..., 1:] - kept[..., :-1]).square().sum() / len(kept)
+        down = (kept[..., 1:, :] - kept[..., :-1, :]).square().sum() / len(kept)
+        want = total_variation(kept).item()
         if not torch.equal(x, kept):
             return "your function changes the photos that it was given"
-        if abs(got - want) < 1e-6 * want:
+        if near(got, want):
             continue
-        if shape[0] > 1 and abs(got - want * shape[0]) < 1e-6 * got:
+        if shape[0] > 1 and near(got, want * shape[0]):
             return "one photo is right; for a batch, take the mean over its photos"
-        if abs(got - want / x[0].numel()) < 1e-6:
+        if near(got, want / kept[0].numel()):
             return "that is a mean over pixels; equation (7) has a sum"
-        if 1 not in shape[2:] and min(abs(got - across), abs(got - down)) < 1e-6:
+        if 1 not in shape[2:] and (near(got, across) or near(got, down)):
             return "one of the two directions is missing: which axis of N×C×H×W holds the columns?"
-        if abs(got - total_variation(x, form="isotropic").item()) < 1e-6:
+        if near(got, total_variation(kept, form="isotropic").item()):
             return "those are the lengths of the steps, the classical form; equation (7) has their squares"
         return f"wrong for a batch of the shape {shape}: compare neighbours in a row and in a column, and no others"
     return None
@@ -104,26 +103,25 @@ def _weight_for(answer: object) -> str | None:
         (0.8, 40, 30, 10.0, "sum", "mean"),
         (0.25, 12, 50, 3.0, "mean", "sum"),
     ):
-        weight = as_number(answer(kept, height, width, l2, l2_reduction, tv_reduction))
-        if weight is None or not weight > 0:
-            return "return one number above 0"
+        wanted = "return one number above 0"
+        weight = read_number(answer(kept, height, width, l2, l2_reduction, tv_reduction), wanted)
+        if not weight > 0:
+            return f"{wanted}; yours is {weight:g}"
         a = l2 / (height * width if l2_reduction == "mean" else 1)
         b = weight / (height * width if tv_reduction == "mean" else 1)
-        if abs(_left(b / a) - kept) < 1e-4:
+        if near(_left(b / a), kept):
             continue
         said = f"L2 a {l2_reduction}, TV a {tv_reduction}"
-        if abs(_left(weight / l2) - kept) < 1e-4:
+        if near(_left(weight / l2), kept):
             return f"{said}: that is right for equal reductions; where they differ, the number of pixels counts"
-        if abs(_left(b / a, 4) - kept) < 1e-4:
+        if near(_left(b / a, 4), kept):
             return "that is for stripes; a checkerboard differs from its neighbours both ways"
-        if abs(_left(b / a) - (1 - kept)) < 1e-4:
+        if near(_left(b / a), 1 - kept):
             return "`kept` is what stays, and you let that much go"
-        if abs(_left(b / a * l2) - kept) < 1e-4:
+        if near(_left(b / a * l2), kept):
             return "λ1 is missing: the ratio decides, not λ3 alone"
-        if (
-            l2_reduction != tv_reduction
-            and abs(_left(b / a * (height * width) ** (-2 if l2_reduction == "mean" else 2)) - kept) < 1e-4
-        ):
+        turned = _left(b / a * (height * width) ** (-2 if l2_reduction == "mean" else 2))
+        if l2_reduction != tv_reduction and near(turned, kept):
             return (
                 f"{said}: you multiplied where you should divide; is λ3 smaller or larger than with equal reductions?"
             )
@@ -168,8 +166,7 @@ def _kept_by(answer: object) -> str | None:
         ({"l2_range": 255, "tv_range": 255, "tv_weight": 5.0}, 24, 20),
     ):
         settings = {"l2_weight": 10, "tv_weight": 0.0001, "l2_reduction": "sum", "tv_reduction": "sum"} | options
-        if (share := as_number(answer(unknown_program(**options), height, width))) is None:
-            return "return one number"
+        share = read_number(answer(unknown_program(**options), height, width), "return one number")
         a = settings["l2_weight"] * settings.get("l2_range", 1) ** 2
         b = settings["tv_weight"] * settings.get("tv_range", 1) ** 2
         a /= height * width if settings["l2_reduction"] == "mean" else 1

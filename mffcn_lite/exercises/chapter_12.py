@@ -6,7 +6,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from mffcn_lite.exercises import Dice, as_numbers, exercise, first_hint, wrong_line
+from mffcn_lite.exercises import Dice, exercise, first_hint, wrong_line
+from mffcn_lite.exercises.answers import as_letters, as_table, near, read_array, read_numbers, whole
 from mffcn_lite.features import IMAGENET_MEAN, IMAGENET_STD
 
 __all__ = ["downloaded_network"]
@@ -38,10 +39,6 @@ def downloaded_network(seed: int = 0, dice: Dice = Dice()) -> nn.Sequential:
     return layers.train()
 
 
-def _near(a: Tensor, b: Tensor) -> bool:
-    return torch.allclose(a, b, rtol=1e-4, atol=1e-5)
-
-
 def _mean_and_spread(x: Tensor) -> tuple[Tensor, Tensor]:
     """ImageNet's, beside `x`."""
     mean, spread = (x.new_tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
@@ -55,9 +52,7 @@ def _normalized(x: Tensor) -> Tensor:
 
 @exercise("12.1")
 def _positions_and_side(answer: object) -> str | None:
-    if (numbers := as_numbers(answer, 2)) is None:
-        return "give two numbers, (positions, side)"
-    positions, side = numbers
+    positions, side = (whole(number) for number in read_numbers(answer, 2, "give two numbers, (positions, side)"))
     if positions != 120:
         return {
             30: "positions: conv4_3 comes before the fourth pooling",
@@ -85,13 +80,13 @@ def _as_imagenet(answer: object, dice: Dice) -> str | None:
         kept, got = photos.clone(), answer(photos, white)
         if not torch.equal(photos, kept):
             return "your function changes the photos that it was given"
-        if not isinstance(got, Tensor) or got.shape != (shape[0], 3, *shape[2:]):
-            return f"for photos of the shape {shape} return a tensor of the shape {(shape[0], 3, *shape[2:])}"
+        got = read_array(got, f"for photos of the shape {shape} return a tensor", (shape[0], 3, *shape[2:]))
+        share = share.double()
         colours, said = share.expand(-1, 3, -1, -1), f"white={white}, shape {shape}"
         mean, spread = _mean_and_spread(share)
         padded = torch.cat([share[:, :1], torch.zeros(shape[0], 2, *shape[2:])], 1)
         hint = first_hint(
-            lambda other, got=got: _near(got, other),
+            lambda other, got=got: near(got, other),
             (_normalized(share), None),
             (colours, "that is the range [0, 1], and not normalised yet: what did the weights get in their training?"),
             (2 * colours - 1, "that is the range [−1, 1]; ImageNet's mean and spread are something else"),
@@ -103,7 +98,7 @@ def _as_imagenet(answer: object, dice: Dice) -> str | None:
             (_normalized(padded), "grey is the colour whose three channels are equal; zeros make it red"),
             (padded, "grey is the colour whose three channels are equal; zeros make it red"),
             otherwise="each photo's own mean is off, so that a bright one and a dark one look the same to VGG"
-            if _near(got.mean((2, 3)), torch.zeros(shape[0], 3))
+            if near(got.mean((2, 3)), torch.zeros(shape[0], 3))
             else "bring the photos to [0, 1], make three channels, take ImageNet's mean off, divide by its spread",
         )
         if hint:
@@ -161,13 +156,13 @@ _CLAIMS = {
 
 @exercise("12.4")
 def _controls(answer: object) -> str | None:
-    if not isinstance(answer, dict) or set(answer) != set(_CLAIMS):
+    if (table := as_table(answer, _CLAIMS)) is None:
         return "keep the four lines, and write two letters into each"
     for claim, (want, hints) in _CLAIMS.items():
-        pair = "".join(sorted(answer[claim])).upper() if isinstance(answer[claim], str) else ""
-        if len(set(pair)) != 2 or not set(pair) <= set("SABRW"):
+        pair = "".join(sorted(as_letters(table[claim])))
+        if len(pair) != 2 or len(set(pair)) != 2 or not set(pair) <= set("SABRW"):
             return "write two of the letters S, A, B, R and W into each line"
-        if "".join(sorted(pair)) == want:
+        if pair == want:
             continue
         why = hints.get(pair, "the two runs of a comparison differ in the one thing that the claim is about")
         return f'"{claim}": {pair} does not test it; {why}'
@@ -200,37 +195,37 @@ def _hint_for(loss: object, network: nn.Sequential, untouched: nn.Sequential, sr
         return "return a function of sr and hr"
     kept, sr = (sr.clone(), hr.clone()), sr.requires_grad_()
     value, again = loss(sr, hr), loss(sr, hr)
-    if not isinstance(value, Tensor) or value.numel() != 1:
+    if not all(isinstance(one, Tensor) and one.numel() == 1 for one in (value, again)):
         return "your loss must return one number, as a tensor"
     if not (torch.equal(sr, kept[0]) and torch.equal(hr, kept[1])):
         return "your loss changes the photos that it was given"
     if not value.requires_grad:
         return FREEZING
-    if not torch.equal(value, again):
+    if not near(value, again, relative=1e-5):
         return "two calls with the same photos give two numbers: in which mode is the network?"
     clean = sr.detach().clone().requires_grad_()
     maps = [_before_the_activation(untouched, _normalized(x)) for x in (clean, hr)]
     lengths = torch.linalg.vector_norm((maps[0] - maps[1]).flatten(1), dim=1)
     want = lengths.mean()
-    if not _near(value.flatten()[0], want):
+    if not near(value.flatten()[0], want):
         return _what_else(value.detach().flatten()[0], untouched, maps, lengths, clean, hr)
     (slope,) = torch.autograd.grad(want, clean)
     value.backward()
     if sr.grad is None or not sr.grad.any():
         return FREEZING
-    if not _near(sr.grad, slope):
+    if not near(sr.grad, slope):
         return "the value is right, and its gradient with respect to sr is not that of equation (4)"
     if any(weight.grad is not None for weight in network.parameters()):
         return (
             "the weights of the network got gradients: nothing may change them, so nothing should ask for their slope"
         )
     if any(
-        not torch.equal(a, b)
+        not near(a, b, relative=0)
         for a, b in zip(network.state_dict().values(), untouched.state_dict().values(), strict=True)
     ):
         return "your loss changes the weights of the network"
     same = hr.clone().requires_grad_()
-    loss(same, hr).backward()
+    loss(same, hr.clone()).backward()
     if same.grad is None or not same.grad.isfinite().all():
         return "where sr is hr, your gradient is no number: what is the slope of a root at 0?"
     return None
@@ -248,7 +243,7 @@ def _what_else(
 
     after = (maps[0].relu() - maps[1].relu()).detach()
     return first_hint(
-        lambda other: _near(value, other),
+        lambda other: near(value, other),
         (by(lambda x: x.expand(-1, 3, -1, -1)), "the photos are not normalised as ImageNet's"),
         (by(lambda x: 2 * x.expand(-1, 3, -1, -1) - 1), "the photos are in [−1, 1], and not normalised as ImageNet's"),
         (

@@ -5,7 +5,8 @@ import itertools
 import torch
 from torch import Tensor
 
-from mffcn_lite.exercises import Dice, as_number, exercise, first_hint, wrong_line
+from mffcn_lite.exercises import Dice, exercise, first_hint, wrong_line
+from mffcn_lite.exercises.answers import RELATIVE, as_table, near, read_array, read_number, whole
 
 # line: (channels, positions)
 _LAYERS = {
@@ -19,11 +20,10 @@ _LAYERS = {
 
 @exercise("13.1")
 def _ranks(answer: object) -> str | None:
-    if not isinstance(answer, dict) or set(answer) != set(_LAYERS):
+    if (table := as_table(answer, _LAYERS)) is None:
         return "keep the five lines, and write a number into each"
-    ranks = {line: as_number(value) for line, value in answer.items()}
-    if None in ranks.values():
-        return "write a number into each line"
+    wanted = "write a number into each line"
+    ranks = {line: whole(read_number(value, f"{wanted}, into {line} too")) for line, value in table.items()}
     if all(ranks[line] == channels for line, (channels, _) in _LAYERS.items()):
         return "those are the channels, which say how large the matrix is; how many columns is it made of?"
     if all(ranks[line] == positions for line, (_, positions) in _LAYERS.items()):
@@ -46,19 +46,20 @@ def _gram(answer: object, dice: Dice) -> str | None:
     generator = dice(0)
     for shape in ((4, 3, 4, 5), (1, 3, 4, 5), (2, 6, 2, 2), (3, 1, 3, 2)):
         maps = torch.randn(shape, generator=generator)
-        if hint := _compare_gram(answer, maps, 1e-4):
+        if hint := _compare_gram(answer, maps):
             return hint
     large = (40 + torch.rand(2, 3, 16, 16, generator=generator)).half()
-    return _compare_gram(answer, large, 1e-4)
+    return _compare_gram(answer, large)
 
 
-def _compare_gram(answer: object, maps: Tensor, tolerance: float) -> str | None:
+def _compare_gram(answer: object, maps: Tensor) -> str | None:
     """The hint for one batch, or None where it is right."""
     kept, got = maps.clone(), answer(maps)
     if not torch.equal(maps, kept):
         return "your function changes the maps that it was given"
-    if not isinstance(got, Tensor):
-        return "return a tensor N×C×C"
+    got = read_array(got, "return a tensor N×C×C", finite=False)
+    if not got.ndim:
+        return "return a tensor N×C×C; yours is one number"
     photos, channels, height, width = maps.shape
     shape = f"maps of the shape {tuple(maps.shape)}"
     if photos > 1 and got.shape == (photos * channels, photos * channels):
@@ -70,15 +71,20 @@ def _compare_gram(answer: object, maps: Tensor, tolerance: float) -> str | None:
     if got.shape != (photos, channels, channels):
         return f"{shape}: return N×C×C, and not {tuple(got.shape)}"
     if not got.isfinite().all():
-        return "with maps in float16 something became infinite: 65,504 is the largest number there"
+        return (
+            "with maps in float16 something became infinite: 65,504 is the largest number there"
+            if maps.dtype == torch.float16
+            else f"{shape}: some of the numbers are NaN or infinite"
+        )
     rows = kept.double().flatten(2)
     want = rows @ rows.transpose(1, 2)
     centred = rows - rows.mean(2, keepdim=True)
     covariance = centred @ centred.transpose(1, 2)
     mixed = rows.reshape(photos, height * width, channels)
     mixed = mixed.transpose(1, 2) @ mixed
+    digits = 1e-4 if maps.dtype == torch.float16 else RELATIVE  # a sum in float16 does not fit: that is asked there
     return first_hint(
-        lambda other: torch.allclose(got.double(), other, rtol=tolerance, atol=tolerance * want.abs().max().item()),
+        lambda other: near(got, other, relative=digits),
         (want, None),
         *(
             (want / by, f"{shape}: right but for a division by {by}; equation (5) is wanted without normalisation")
@@ -125,14 +131,13 @@ def _growth(answer: object) -> str | None:
     for (positions, entries), normalize, norm in itertools.product(
         sizes, ("none", "hw", "chw"), ("l1", "l2", "squared")
     ):
-        if (got := as_number(answer(positions, entries, normalize, norm))) is None:
-            return "return one number"
+        got = read_number(answer(positions, entries, normalize, norm), "return one number")
         of_gram = entries**2 * (positions if normalize == "none" else 1)
         want = of_gram**2 if norm == "squared" else of_gram
         rest = want / of_gram  # what a square adds
         told = f"{positions} times the positions, entries {entries} times as large, {normalize!r}, {norm!r}"
         hint = first_hint(
-            lambda factor, got=got: abs(got - factor) < 1e-6 * factor,
+            lambda factor, got=got: near(got, factor),
             (want, None),
             (
                 want / entries ** (2 if norm == "squared" else 1),
@@ -169,16 +174,17 @@ def _same_texture(answer: object, dice: Dice) -> str | None:
         kept, got = maps.clone(), answer(maps)
         if not torch.equal(maps, kept):
             return "your function changes the maps that it was given"
-        if not isinstance(got, Tensor) or got.shape != maps.shape:
-            return f"return maps of the same shape, {shape}"
+        got = read_array(got, f"return maps of the same shape, {shape}", finite=False)
+        if got.shape != maps.shape:
+            return f"return maps of the same shape, {shape}, and not {tuple(got.shape)}"
         if not got.isfinite().all():
             return "there are numbers in it that are not finite; did a root meet a negative eigenvalue, by rounding?"
-        old, new = kept[0].flatten(1).double(), got[0].flatten(1).double()
+        old, new = kept[0].flatten(1).double(), got[0].flatten(1)
         want, gram = old @ old.T, new @ new.T
         wrong = ((gram - want).norm() / want.norm()).item()
         if wrong > 1e-3:
             centred = old - old.mean(1, keepdim=True)
-            if torch.allclose(new.sort(dim=1)[0], old.sort(dim=1)[0]):
+            if near(new.sort(dim=1)[0], old.sort(dim=1)[0]):
                 return "each channel was put into an order of its own, and what two channels do together was lost"
             if (gram - centred @ centred.T).norm() < 1e-3 * want.norm():
                 return "that has the covariance of the maps; the means belong to the Gram matrix"

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 
 import torch
 
-from mffcn_lite.exercises import Dice, as_number, exercise, first_hint, wrong_line
+from mffcn_lite.exercises import Dice, exercise, first_hint, wrong_line
+from mffcn_lite.exercises.answers import as_table, near, read_number
 from mffcn_lite.features import create_features
 from mffcn_lite.losses import Objective
 
@@ -16,17 +17,12 @@ NEGLIGIBLE = (
 )
 
 
-def _same(value: float | int, wanted: float | int, tolerance: float = 1e-3) -> bool:
-    return math.isclose(value, wanted, rel_tol=tolerance)
-
-
 @exercise("14.1")
 def _times_as_hard(answer: object) -> str | None:
-    if (number := as_number(answer)) is None:
-        return "give a number"
+    number = read_number(answer, "give a number")
     closer = 4 / 0.5
     return first_hint(
-        lambda value: _same(number, value, 0.01),
+        lambda value: near(number, value, relative=0.01),
         (closer, None),
         (1, "a λ that is constant keeps no balance here: one of the two pulls depends on d, and the other does not"),
         (closer**2, "that is how the square shrinks; a pull is a slope"),
@@ -55,15 +51,16 @@ def _programs(generator: torch.Generator) -> Iterator[tuple[Objective, torch.Ten
 @exercise("14.2")
 def _balance(answer: object, dice: Dice) -> str | None:
     for objective, sr, hr in _programs(dice(0)):
+        value, old = objective(sr, hr, gradient_norms=True), dict(objective.weights)
+        norms = {name: norm.item() for name, norm in value.gradient_norms.items()}
         before = sr.clone(), hr.clone()
         got = answer(objective, sr, hr)
         if not (torch.equal(sr, before[0]) and torch.equal(hr, before[1])):
             return "your function changes the photos that it was given"
-        value = objective(sr, hr, gradient_norms=True)
-        norms = {name: norm.item() for name, norm in value.gradient_norms.items()}
-        if not isinstance(got, dict) or not all(as_number(got.get(name)) is not None for name in norms):
-            return f"return a dictionary with a number for each term that is on: {', '.join(norms)}"
-        told, old = {name: float(got[name]) for name in norms}, objective.weights
+        wanted = f"return a dictionary with a number for each term that is on: {', '.join(norms)}"
+        if (table := as_table(got, norms)) is None:
+            return wanted
+        told = {name: read_number(table[name], wanted) for name in norms}
         longer = {name: norms["l2"] / norm for name, norm in norms.items()}
         values = {name: (value.weighted["l2"] / term).item() for name, term in value.weighted.items()}
         share = told["l2"] / old["l2"]
@@ -72,7 +69,7 @@ def _balance(answer: object, dice: Dice) -> str | None:
         times = {name: told[name] / right[name] for name in others}
         worst = max(others, key=lambda name: abs(math.log(max(abs(times[name]), 1e-30))))
         hint = first_hint(
-            lambda wanted, told=told: all(_same(told[name], wanted[name]) for name in wanted),
+            lambda weights, told=told: all(near(told[name], weights[name]) for name in weights),
             (right, None),
             (
                 {name: old[name] * values[name] for name in others},
@@ -132,21 +129,21 @@ def _change_hint(changed: dict[str, float], grows: dict[str, float], times: floa
     # What each term weighs against before, beside the texture term: a common factor is free under Adam.
     beside = {name: changed[name] / changed["texture"] for name in NAMES}
     off = {name: beside[name] * grows[name] for name in NAMES}
-    if all(_same(value, 1) for value in off.values()):
+    if all(near(value, 1) for value in off.values()):
         return None
-    if all(_same(value, 1) for value in changed.values()):
+    if all(near(value, 1) for value in changed.values()):
         return "these are the old weights, and L2 is not what it was"
-    if all(_same(value, 1) for value in beside.values()):
+    if all(near(value, 1) for value in beside.values()):
         return "you changed all four by one factor, and that changes no balance"
-    if not _same(off["perceptual"], 1):
+    if not near(off["perceptual"], 1):
         return "φ is given the same numbers as before, whatever the range; look at λ2 again"
-    if _same(off["l2"], 1) and _same(beside["tv"], 1):
+    if near(off["l2"], 1) and near(beside["tv"], 1):
         return f"λ3 is what it was. {NEGLIGIBLE}"
-    if _same(off["l2"], times**4) or _same(beside["l2"], times):
+    if near(off["l2"], times**4) or near(beside["l2"], times):
         return "the wrong way round: a term that has grown needs a smaller weight"
-    if _same(off["l2"], times):
+    if near(off["l2"], times):
         return "differences grow by the ratio of the ranges; L2 is made of their squares"
-    if _same(off["l2"], 1):
+    if near(off["l2"], 1):
         return "L2 is right. How do the numbers that TV adds up grow: as differences, or as their squares"
     return f"beside texture, L2 is {off['l2']:.3g} times and TV {off['tv']:.3g} times what it was"
 
@@ -166,13 +163,15 @@ def _weights_for(answer: object) -> str | None:
         got = answer(given, old, new, tv_form)
         if given != weights:
             return "your function changes the dictionary that it was given; return a new one"
-        if not isinstance(got, dict) or set(got) != set(NAMES) or any(as_number(v) is None for v in got.values()):
-            return f"return a dictionary with four numbers: {', '.join(NAMES)}"
-        if float(got["tv"]) == 0:
+        wanted = f"return a dictionary with four numbers: {', '.join(NAMES)}"
+        if (table := as_table(got, NAMES)) is None:
+            return wanted
+        told = {name: read_number(table[name], wanted) for name in NAMES}
+        if not told["tv"]:
             return f"a term with weight 0 is off, and TV was on. {NEGLIGIBLE}"
-        if not all(float(value) > 0 for value in got.values()):
-            return "a term with weight 0 is off; all four were on"
-        changed = {name: float(got[name]) / weights[name] for name in NAMES}
+        if not all(value > 0 for value in told.values()):
+            return "a term with weight 0 is off, and one below 0 is turned round; all four were on, and above 0"
+        changed = {name: told[name] / weights[name] for name in NAMES}
         if hint := _change_hint(changed, growth(old, new, tv_form), new / old):
             return f"from {old} to {new}, TV {tv_form}: {hint}"
     return None
@@ -191,25 +190,24 @@ def _rest(answer: object, dice: Dice) -> str | None:
     for a, p, b, q in torch.rand(40, 4, generator=generator, dtype=torch.float64).tolist():
         cases.append((a + 0.1, 4 * p - 2, 3 * b + 0.05, 4 * q - 2))
     for a, p, b, q in cases:
-        if (got := as_number(answer(a, p, b, q))) is None:
-            return "return one number"
+        got, scale = read_number(answer(a, p, b, q), "return one number"), max(1, abs(p), abs(q))
         reach = b / (2 * a)  # how far the rope can stretch the spring
         free = p + math.copysign(reach, q - p)
         want = q if abs(q - p) <= reach else free
-        if abs(got - want) < 1e-6:
+        if near(got, want, scale=scale):
             continue
         told = f"a = {a:.2g}, p = {p:.2g}, b = {b:.2g}, q = {q:.2g}"
-        if abs(got - (a * p + b * q) / (a + b)) < 1e-6:
+        if near(got, (a * p + b * q) / (a + b), scale=scale):
             return f"{told}: a weighted mean is where two springs come to rest; a rope pulls equally hard everywhere"
-        if abs(got - free) < 1e-6:
+        if near(got, free, scale=scale):
             return f"{told}: you went past q, and from there the rope pulls back"
-        if abs(got - q) < 1e-6:
+        if near(got, q, scale=scale):
             return f"{told}: q is out of reach; at q the spring would pull harder than the rope"
-        if abs(got - p) < 1e-6:
+        if near(got, p, scale=scale):
             return f"{told}: at p the spring does not pull at all, and the rope does"
-        if abs(got - (p + math.copysign(min(2 * reach, abs(q - p)), q - p))) < 1e-6:
+        if near(got, p + math.copysign(min(2 * reach, abs(q - p)), q - p), scale=scale):
             return f"{told}: the slope of a square has a 2 in it"
-        if abs(got - (p - math.copysign(reach, q - p))) < 1e-6:
+        if near(got, p - math.copysign(reach, q - p), scale=scale):
             return f"{told}: the wrong direction; the rope pulls towards q"
         return f"{told}: V is lower somewhere else; where is its slope zero, and where does it jump"
     return None

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from mffcn_lite.data import FaceSet
 from mffcn_lite.errors import MffcnLiteError
-from mffcn_lite.exercises import Dice, as_number, as_numbers, exercise, first_hint
+from mffcn_lite.exercises import Dice, exercise, first_hint
+from mffcn_lite.exercises.answers import near, read_array, read_number, read_numbers, read_parts, whole
 from mffcn_lite.models import create_model
 from mffcn_lite.training import TrainingConfig, TrainingState, train
 
@@ -78,8 +79,7 @@ def virtual_machine(kind: str = "GPU", seed: int = 0) -> Machine:
 
 @exercise("15.1")
 def _hours(answer: object) -> str | None:
-    if (hours := as_number(answer)) is None:
-        return "give a number of hours"
+    hours = read_number(answer, "give a number of hours")
     seconds = 20 * 6000 * 0.1 / 2
     return first_hint(
         lambda other: abs(hours - other) < 0.04 * other,
@@ -124,15 +124,14 @@ def _adam(answer: object, dice: Dice) -> str | None:
         weight, m, v = start.clone(), torch.zeros_like(start), torch.zeros_like(start)
         for t, slope in enumerate(slopes, start=1):
             given = [x.clone() for x in (weight, slope, m, v)]
-            returned = answer(*given[:4], t, rate, *betas)
-            if not isinstance(returned, tuple | list) or len(returned) != 3:
-                return "return three tensors: the new weight, the new m and the new v"
+            wanted = "return three tensors: the new weight, the new m and the new v"
+            returned = read_parts(answer(*given, t, rate, *betas), 3, wanted)
             if not all(torch.equal(a, b) for a, b in zip(given, (weight, slope, m, v), strict=True)):
                 return "your function changes the tensors that it was given; make new ones"
-            weight, m, v = returned
+            weight, m, v = (read_array(part, wanted, shape, finite=False) for part in returned)
 
         def same(kind: str, got: Tensor = weight, given: tuple = (start, slopes, rate, betas)) -> bool:
-            return got.shape == given[0].shape and torch.allclose(got, _by_hand(*given, kind), rtol=1e-5, atol=1e-6)
+            return near(got - given[0], _by_hand(*given, kind) - given[0])
 
         if same(""):
             continue
@@ -187,9 +186,7 @@ def _alike(some: list[Tensor], others: list[Tensor]) -> bool:
 
 @exercise("15.3")
 def _save_and_restore(answer: object) -> str | None:
-    if not isinstance(answer, tuple | list) or len(answer) != 2:
-        return "give your two functions, (save, restore)"
-    save, restore = answer
+    save, restore = read_parts(answer, 2, "give your two functions, (save, restore)")
     faces, config = _training()
     state = _started(0, config)
     train(state.model, faces, config, state=state, stop_after=5)
@@ -225,9 +222,8 @@ def _save_and_restore(answer: object) -> str | None:
 
 @exercise("15.4")
 def _luck(answer: object) -> str | None:
-    if (luck := as_number(answer)) is None:
-        return "give a number of dB"
-    if luck == 0:
+    luck = read_number(answer, "give a number of dB")
+    if abs(luck) < 1e-6:
         return HARMLESS
     error = 0.3 / 8**0.5
     return first_hint(
@@ -252,15 +248,15 @@ def _choose(answer: object) -> str | None:
         validation = truth + generator.normal(0, 1, people) + generator.normal(0, 0.4, (candidates, people))
         test = truth + generator.normal(0, 1, tested) + generator.normal(0, 0.4, (candidates, tested))
         given = validation.copy(), test.copy()
-        returned = as_numbers(answer(*given), 2)
+        returned = answer(*given)
         if not (np.array_equal(given[0], validation) and np.array_equal(given[1], test)):
             return "your function changes the scores that it was given"
-        if returned is None:
-            return "return two numbers: which candidate, and what you report of it"
-        which, reported = int(returned[0]), returned[1]
+        wanted = "return two numbers: which candidate, and what you report of it"
+        which, reported = read_numbers(returned, 2, wanted)
+        which = whole(which)
         means, both = (validation.mean(1), test.mean(1)), np.concatenate([validation, test], 1)
-        if not 0 <= which < candidates:
-            return f"candidates are numbered from 0 to {candidates - 1}, and you chose {which}"
+        if which not in range(candidates):
+            return f"candidates are numbered from 0 to {candidates - 1}, and you chose {which:g}"
         if hint := first_hint(
             lambda other, which=which: which == other,
             (means[0].argmax(), None),
@@ -271,11 +267,11 @@ def _choose(answer: object) -> str | None:
             otherwise="choose the candidate with the highest mean over the validation people",
         ):
             return hint
-        if abs(reported - means[1][which]) < 1e-6:
+        if near(reported, means[1][which], scale=1):
             continue
-        if abs(reported - means[0][which]) < 1e-6:
+        if near(reported, means[0][which], scale=1):
             return "the choice was made on that number, so it is too good by luck; report one that had no part in it"
-        if abs(reported - means[1].max()) < 1e-6:
+        if near(reported, means[1].max(), scale=1):
             return "report the candidate that you chose, and not the one that happens to be best on the test people"
         return "report the mean of your candidate over the test people"
     return None
@@ -287,21 +283,19 @@ def _budget(answer: object) -> str | None:
     missed = []
     for kind, seed, steps in cases:
         machine = Machine(kind, seed)
-        if (returned := as_numbers(answer(machine, steps), 2)) is None:
-            return "return two numbers of seconds, (low, high)"
-        low, high = returned
+        low, high = read_numbers(answer(machine, steps), 2, "return two numbers of seconds, (low, high)")
         if machine.steps == 0:
             return "time some steps of this machine first"
         if machine.steps > MOST_STEPS:
             return f"a budget comes before the run; you made {machine.steps} steps, and {MOST_STEPS} are allowed"
         truth = machine._expected(steps)
-        if low > high:
+        if low > high and not near(low, high, relative=1e-6):
             return "the low end lies above the high one"
         if high < truth / 2 and HABITS[kind][4] is not None:
             return f"{kind}: a step there returns before it is done, so you timed the queue; wait for the work first"
         if low + high > 2.6 * truth:
             return f"{kind}: far too long; what is different about the very first steps?"
-        if high == low:
+        if near(low, high, relative=1e-6):
             return "a single number hides how sure you are; give a low and a high end"
         if high > 1.6 * low:
             return (

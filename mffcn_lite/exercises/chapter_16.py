@@ -3,13 +3,15 @@
 import copy
 import itertools
 import math
+import operator
 import re
 from collections.abc import Callable
 
 import numpy as np
 from scipy import stats
 
-from mffcn_lite.exercises import as_number, count_words, exercise, first_hint, wrong_line
+from mffcn_lite.exercises import exercise, first_hint, wrong_line
+from mffcn_lite.exercises.answers import as_list, as_table, as_text, count_words, fold, near, one_of, read_number
 from mffcn_lite.statistics import t_interval
 
 EVIDENCE = ("paper", "tables", "forensics", "ablations", "leak", "seen_and_guessed", "off_protocol")
@@ -23,9 +25,10 @@ def _decibels(error: float | int) -> float:
 
 @exercise("16.1")
 def _ceiling(answer: object) -> str | None:
-    if (number := as_number(answer)) is None:
-        return "give a number, in dB"
-    if not math.isfinite(number):
+    number = read_number(answer, "give a number, in dB", finite=False)
+    if math.isnan(number):
+        return "give a number, in dB; yours is NaN, which is not a number"
+    if math.isinf(number):
         return "somebody who knows all of a face still can't know the noise"
     return first_hint(
         lambda wanted: abs(number - wanted) < 0.06,
@@ -70,9 +73,15 @@ def _sentences(answer: object) -> str | None:
     return wrong_line(answer, _SENTENCES, ("follows", "contradicted", "can't tell"))
 
 
-def _explain(got: list, ways: dict[str | None, list], otherwise: str) -> str | None:
+def _explain(
+    got: list, ways: dict[str | None, list], otherwise: str, same: Callable[[object, object], bool] = operator.eq
+) -> str | None:
     """The first hint whose way of answering gives all that was got."""
-    return first_hint(lambda answers: answers == got, *((a, hint) for hint, a in ways.items()), otherwise=otherwise)
+
+    def fits(answers: list) -> bool:
+        return all(same(mine, theirs) for mine, theirs in zip(got, answers, strict=True))
+
+    return first_hint(fits, *((answers, hint) for hint, answers in ways.items()), otherwise=otherwise)
 
 
 def _pair(seed: int, margin: float, spread: float, counts: tuple) -> tuple[dict, dict]:
@@ -117,6 +126,11 @@ def _intervals(a: dict, b: dict) -> list[tuple[float, float]]:
     ]
 
 
+def _holds(given: dict, numbers: dict) -> bool:
+    """Whether a dict that was given still holds its numbers, be it in other lists or arrays."""
+    return set(given) == set(numbers) and all(np.array_equal(given[name], numbers[name]) for name in numbers)
+
+
 def _word(claim: float, ends: tuple) -> str:
     return "held" if ends[0] <= claim <= ends[1] else "too large" if claim > ends[1] else "too small"
 
@@ -129,11 +143,11 @@ def _was_found(answer: object) -> str | None:
         intervals = _intervals(a, b)
         ends = sorted({float(end) for interval in intervals for end in interval})
         for claim in [ends[0] - 1, *((x + y) / 2 for x, y in itertools.pairwise(ends)), ends[-1] + 1]:
-            kept = copy.deepcopy((a, b))
-            got.append(answer(a, b, claim))
-            if (a, b) != kept:
+            given = copy.deepcopy((a, b))
+            got.append(one_of(answer(*given, claim), ("held", "too large", "too small")))
+            if not (_holds(given[0], a) and _holds(given[1], b)):
                 return "your function changes the dicts that it was given"
-            if not isinstance(got[-1], str) or got[-1] not in ("held", "too large", "too small"):
+            if got[-1] is None:
                 return 'return "held", "too large" or "too small"'
             for hint, interval in zip(_WAYS, intervals, strict=True):
                 ways[hint].append(_word(claim, interval))
@@ -148,8 +162,7 @@ def _was_found(answer: object) -> str | None:
 def _called_by_chance(answer: object) -> str | None:
     got, ways = [], {}
     for arms, seeds, base in ((26, 3, 3), (10, 1, 1), (100, 4, 3), (7, 2, 5), (40, 5, 5)):
-        if (number := as_number(answer(arms, seeds, base))) is None:
-            return "return one number"
+        got.append(read_number(answer(arms, seeds, base), "return one number"))
         orders = math.comb(seeds + base, seeds)
         share = 2 / orders
         for hint, value in (
@@ -171,9 +184,8 @@ def _called_by_chance(answer: object) -> str | None:
             ),
             ("the baseline has seeds of its own, and their number counts", arms * 2 / math.comb(2 * seeds, seeds)),
         ):
-            ways.setdefault(hint, []).append(float(f"{value:.6g}"))
-        got.append(float(f"{number:.6g}"))
-    return _explain(got, ways, "with one seed on each side, every arm stands apart; start there, then take two")
+            ways.setdefault(hint, []).append(value)
+    return _explain(got, ways, "with one seed on each side, every arm stands apart; start there, then take two", near)
 
 
 def _line_ups() -> list[tuple[tuple, dict]]:
@@ -207,14 +219,15 @@ def _line_up(answer: object) -> str | None:
     got, ways = [], {}
     for column, candidates in _line_ups():
         kept = dict(candidates)
-        names = answer(column, candidates)
-        if candidates != kept:
+        names = as_list(answer(column, candidates))
+        if not _holds(candidates, kept):
             return "your function changes the dict that it was given"
-        if isinstance(names, str) or not isinstance(names, set | frozenset | list | tuple):
+        if names is None:
             return "return a set of names, which may have one name, many, or none"
-        if not set(names) <= set(candidates):
+        got.append({one_of(name, kept) for name in names})
+        if None in got[-1]:
             return "return names out of the candidates"
-        got.append(set(names))
+        candidates = kept
         wanted = _within(column, candidates, lambda x, y: _two_falls(x, y).max())
         nearest = {min(candidates, key=lambda n: _two_falls(np.array(column), np.array(kept[n])).max())}
         for hint, answers in (
@@ -252,61 +265,69 @@ def _line_up(answer: object) -> str | None:
 _FIELDS = ("summary", "strength", "findings", "recommendation")
 _PARTS = ("claim", "evidence", "does_not_follow", "ask", "weight")
 _DECISIONS = ("accept", "minor revision", "major revision", "reject")
-_ACCUSING = re.compile(r"\b(fraud\w*|fak\w+|fabricat\w+|cheat\w*|dishonest\w*|liars?|lied|invented|manipulat\w+)\b")
+# A network may invent details, and that is no accusation; that somebody invented numbers is one.
+_WHOSE = r"\b(authors?|they|he|she|numbers?|results?|tables?|cells?|columns?|values?|data|figures?|images?|pictures?)"
+_DONE = r"(fabricated|faked?|invented|manipulated|made up(?! of))"
+_ACCUSING = re.compile(
+    r"\b(fraud\w*|cheat\w*|dishonest\w*|liars?|lied)\b|"
+    rf"{_WHOSE}( of \w+)?( \d+)?( (is|are|was|were|be|been|has|have|seems?|looks?|may|must|might|could|to))* {_DONE}\b|"
+    rf"\b{_DONE} (the |their |these |some )?(numbers?|results?|tables?|data)\b"
+)
 
 
 def _finding_hint(finding: object) -> str | None:
     """What is wrong with one finding by itself, in words that follow its number, or None."""
-    if not isinstance(finding, dict) or set(finding) != set(_PARTS):
+    table = as_table(finding, _PARTS)
+    if table is None or len(finding) != len(_PARTS):
         return f" needs {', '.join(_PARTS)}, and nothing else"
-    evidence = finding["evidence"]
-    if isinstance(evidence, str) or not isinstance(evidence, list | tuple | set) or not evidence:
+    if not (evidence := as_list(table["evidence"])):
         return ": evidence is a list of names; without any, it is an opinion"
-    unknown = [name for name in evidence if name not in EVIDENCE]
+    unknown = [name for name in evidence if one_of(name, EVIDENCE) is None]
     if unknown:
         return f": no evidence {unknown[0]!r}; choose among {', '.join(EVIDENCE)}"
     for part, least in (("claim", 4), ("does_not_follow", 6), ("ask", 6)):
-        if count_words(finding[part]) < least:
+        if count_words(table[part]) < least:
             return f': say more in "{part}", at least {least} words'
-    return None if finding["weight"] in ("major", "minor") else ': weight is "major" or "minor"'
+    return None if one_of(table["weight"], ("major", "minor")) else ': weight is "major" or "minor"'
 
 
-def _findings_hint(findings: list | tuple) -> str | None:
+def _findings_hint(findings: list[dict]) -> str | None:
     """What is wrong with the findings of a review taken together, or None."""
-    used = {name for finding in findings for name in finding["evidence"]}
+    used = {one_of(name, EVIDENCE) for finding in findings for name in as_list(finding["evidence"])}
     if used == {"paper"}:
         return "all your evidence is the paper itself; what has been measured again?"
     if len(used) < 3:
         return "use at least three kinds of evidence: a review that looks at one result sees one side"
     for part in ("ask", "claim"):
-        if len({finding[part].strip().lower() for finding in findings}) < len(findings):
+        if len({fold(as_text(finding[part])) for finding in findings}) < len(findings):
             return f'two findings have the same "{part}"; put them together, or say what is different'
-    if len({finding["weight"] for finding in findings}) < 2:
+    if len({fold(as_text(finding["weight"])) for finding in findings}) < 2:
         return "if all findings weigh the same, the authors don't know where to begin"
     return None
 
 
 @exercise("16.6")
 def _review(answer: object) -> str | None:
-    if not isinstance(answer, dict) or set(answer) != set(_FIELDS):
+    if (table := as_table(answer, _FIELDS)) is None:
         return f"keep the four fields {', '.join(_FIELDS)}"
     for field, least in (("summary", 20), ("strength", 8)):
-        if count_words(answer[field]) < least:
+        if count_words(table[field]) < least:
             return f'"{field}" needs at least {least} words: the authors should know their paper again'
-    findings = answer["findings"]
-    if not isinstance(findings, list | tuple) or len(findings) < 4:
+    findings = as_list(table["findings"])
+    if findings is None or len(findings) < 4:
         return "give a list of at least four findings"
     for number, finding in enumerate(findings, start=1):
         if hint := _finding_hint(finding):
             return f"finding {number}{hint}"
-    text = " ".join([answer["summary"], answer["strength"], *(str(value) for f in findings for value in f.values())])
-    accused = _ACCUSING.search(text.lower())
+    findings = [as_table(finding, _PARTS) for finding in findings]
+    written = [table["summary"], table["strength"], *(f[part] for f in findings for part in _PARTS[:4])]
+    accused = next(filter(None, (_ACCUSING.search(fold(str(text))) for text in written)), None)
     if accused:
         return f'"{accused[0]}" speaks of an intent, which no table shows; say what does not agree, and ask'
     if hint := _findings_hint(findings):
         return hint
-    if answer["recommendation"] not in _DECISIONS:
+    if (decision := one_of(table["recommendation"], _DECISIONS)) is None:
         return f"recommend one of {', '.join(_DECISIONS)}"
-    if answer["recommendation"] == "accept" and any(finding["weight"] == "major" for finding in findings):
+    if decision == "accept" and any(one_of(finding["weight"], ("major",)) for finding in findings):
         return "a major finding and plain acceptance do not go together"
     return None

@@ -8,19 +8,29 @@ from scipy import stats
 
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.evaluation import load_results
-from mffcn_lite.exercises import as_number, as_numbers, count_words, exercise, first_hint, wrong_line
+from mffcn_lite.exercises import exercise, first_hint, wrong_line
+from mffcn_lite.exercises.answers import (
+    as_list,
+    as_number,
+    as_table,
+    as_text,
+    count_words,
+    fold,
+    read_number,
+    read_numbers,
+    whole,
+)
 
 HIT, FALSE, SOUGHT, CROWD = 0.9, 0.001, 5, 50_000
 
 
 @exercise("17.1")
 def _share_right(answer: object) -> str | None:
-    if (share := as_number(answer)) is None:
-        return "give a number"
+    share = read_number(answer, "give a number")
     true, wrong = HIT * SOUGHT, FALSE * (CROWD - SOUGHT)
     want = true / (true + wrong)
     return first_hint(
-        lambda number: abs(share - number) < 0.0011 * max(1, number),
+        lambda number: abs(share - number) < min(0.0011 * max(1, number), 0.2 * number),
         (want, None),
         (100 * want, "give a share, between 0 and 1, not a percentage"),
         (1 - want, "that is the share of alarms that are wrong"),
@@ -38,9 +48,8 @@ def _share_right(answer: object) -> str | None:
 @exercise("17.2")
 def _error_interval(answer: object) -> str | None:
     for errors, people in ((0, 4), (0, 40), (4, 4), (3, 40), (1, 8), (20, 40), (2, 200), (7, 9)):
-        if (ends := as_numbers(answer(errors, people), 2)) is None:
-            return "return two numbers, (low, high)"
-        (low, high), said = ends, f"{errors} of {people}"
+        low, high = read_numbers(answer(errors, people), 2, "return two numbers, (low, high)", finite=False)
+        said = f"{errors} of {people}"
         test = stats.binomtest(errors, people)
         if math.isnan(low) or math.isnan(high):
             return f"{said}: an end of your interval is no number; no error and nothing but errors need care"
@@ -72,9 +81,9 @@ def _error_interval(answer: object) -> str | None:
 @exercise("17.3")
 def _people_needed(answer: object) -> str | None:
     for rate in (0.1, 0.05, 0.347, 0.5, 0.008):
-        got = as_number(answer(rate))
-        if got is None or got != int(got) or got < 1:
-            return "return a whole number of people"
+        got = whole(read_number(answer(rate), "return a whole number of people"))
+        if not isinstance(got, int) or got < 1:
+            return f"return a whole number of people, and not {got:g}"
         want = math.floor(math.log(0.025) / math.log(1 - rate)) + 1
         if got == want:
             continue
@@ -88,7 +97,7 @@ def _people_needed(answer: object) -> str | None:
         if abs(got - want) / want < 0.03:
             return f"{said}: nearly; work with 1 − 0.025^(1/n) itself, not with a rule of thumb"
         high = 1 - 0.025 ** (1 / got)
-        return f"{said}: with your {got:.0f} people and no error, the interval reaches {high:.3f}"
+        return f"{said}: with your {got} people and no error, the interval reaches {high:.3f}"
     return None
 
 
@@ -119,7 +128,10 @@ def _review(answer: object) -> str | None:
 
 
 PARTS = ("to", "use", "answer", "reasons", "who pays for a wrong guess", "instead", "what would change my mind")
-_NO = r"\b(no|not|nothing|never|refus\w+|declin\w+|reject\w*|cannot|can't|won't)\b"
+_NO = (
+    r"\b(no|not|nothing|never|nobody|none|neither|against|unable|refus\w+|declin\w+|reject\w*|oppos\w+|cannot|cant|wont|"
+    r"dont|\w+n't)(?!\w)"
+)
 _BLURRED = r"\b(not (yet )?(sharp|crisp|clear|detailed|good) enough|too (blurred|blurry|soft))\b"
 _SHARPER = r"\b(sharper|crisper|clearer) (network|system|faces?|results?|pictures?)\b"
 _BEYOND = r"\b(even|whatever|however|any|every|no|guess\w*|truer)\b"  # who says so knows that it is not the point
@@ -137,15 +149,16 @@ def _numbers(content: object) -> Iterator[float]:
 
 def _wrong_evidence(evidence: object) -> str | None:
     """What is wrong with a piece of evidence, or None; that it supports the reason is not looked at."""
-    if isinstance(evidence, str):
-        if re.fullmatch(r"chapter \d{1,2}|[a-z]+\d{4}\w*|gdpr|aiact|aclumich|wuchen|pulsereadme", evidence):
+    if (work := as_text(evidence)) is not None:
+        if re.fullmatch(r"chapter \d{1,2}|[a-z]+\d{4}\w*|gdpr|aiact|aclumich|wuchen|pulsereadme", fold(work)):
             return None
-        return f'"{evidence}" is neither a chapter ("chapter 5") nor a work ("menon2020")'
-    if not isinstance(evidence, tuple | list) or len(evidence) != 2 or as_number(evidence[1]) is None:
+        return f'"{work}" is neither a chapter ("chapter 5") nor a work ("menon2020")'
+    pair = as_list(evidence) or []
+    if len(pair) != 2 or (name := as_text(pair[0])) is None or as_number(pair[1]) is None:
         return 'evidence is "chapter 5", "menon2020", or a pair such as ("recognition", 0.11)'
-    name, number = evidence[0], float(evidence[1])
+    number = float(f"{as_number(pair[1]):.6g}")  # what was written, also where float32 keeps 0.11 as 0.109999999
     try:
-        stored = load_results(str(name))
+        stored = load_results(fold(name))
     except MffcnLiteError as error:
         return str(error)
     digits = f"{abs(number):.10f}".rstrip("0")
@@ -157,32 +170,34 @@ def _wrong_evidence(evidence: object) -> str | None:
     return f'{number:g} does not stand in "{name}", neither as it is nor as a percentage'
 
 
-def _reasons_hint(reasons: object) -> str | None:
+def _reasons_hint(pairs: list | None) -> str | None:
     """What is wrong with the reasons, their evidence apart, or None."""
-    if not isinstance(reasons, list | tuple) or any(not isinstance(r, tuple | list) or len(r) != 2 for r in reasons):
+    if pairs is None or any(len(as_list(pair) or []) != 2 for pair in pairs):
         return '"reasons" is a list of pairs (because, evidence)'
-    if len(reasons) < 3:
+    if len(pairs) < 3:
         return "give at least three reasons; one that is answered must not bring the memo down"
-    texts = [because for because, _ in reasons]
-    if any(count_words(text) < 6 for text in texts) or len({str(text).lower() for text in texts}) < len(texts):
+    texts = [as_text(because) or "" for because, _ in pairs]
+    if any(count_words(text) < 4 for text in texts) or len({fold(text) for text in texts}) < len(texts):
         return "each reason is a sentence of its own"
     return None
 
 
 @exercise("17.5")
 def _memo(answer: object) -> str | None:
-    if not isinstance(answer, dict) or set(answer) != set(PARTS):
+    if (table := as_table(answer, PARTS)) is None:
         return f"keep the seven parts: {', '.join(PARTS)}"
+    memo = {part: as_text(value) or "" for part, value in table.items()}
     for part in PARTS:
-        if part != "reasons" and count_words(answer[part]) < (1 if part == "to" else 5):
+        if part != "reasons" and count_words(memo[part]) < (1 if part == "to" else 3):
             return f'"{part}" is missing, or shorter than a sentence'
-    if not re.search(_NO, answer["answer"].lower()):
+    if not re.search(_NO, fold(memo["answer"])):
         return '"answer" does not say no; whoever reads one line of a memo reads this one'
-    reasons = answer["reasons"]
-    if hint := _reasons_hint(reasons):
+    pairs = as_list(table["reasons"])
+    if hint := _reasons_hint(pairs):
         return hint
-    mind = answer["what would change my mind"].lower()
-    said = [answer["answer"].lower(), *(because.lower() for because, _ in reasons)]
+    reasons = [(as_text(because), evidence) for because, evidence in pairs]
+    mind = fold(memo["what would change my mind"])
+    said = [fold(memo["answer"]), *(fold(because) for because, _ in reasons)]
     blurred = [t for t in said if re.search(_BLURRED, t)]
     if any(not re.search(_BEYOND, t.replace("no:", "")) for t in blurred) or (
         re.search(_SHARPER, mind) and not re.search(_NO, mind)
@@ -192,11 +207,11 @@ def _memo(answer: object) -> str | None:
             "not truer; what holds against every network?"
         )
     for part in ("instead", "what would change my mind"):
-        if re.search(_TUNING, answer[part].lower()):
+        if re.search(_TUNING, fold(memo[part])):
             return f'"{part}": what is chosen on test people is best there partly by luck; whom would you measure then?'
     for because, evidence in reasons:
         if wrong := _wrong_evidence(evidence):
             return f'"{because}": {wrong}'
-    if sum(not isinstance(evidence, str) for _, evidence in reasons) < 2:
+    if sum(as_text(evidence) is None for _, evidence in reasons) < 2:
         return 'at least two reasons rest on a measured number, ("name of the results", number)'
     return None
