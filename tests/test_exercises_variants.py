@@ -124,7 +124,7 @@ def test_a_right_answer_passes_in_all_dresses_and_on_all_sets_of_numbers(identif
     """On each set in one dress, one after the other: solutions on 500 sets, those written otherwise on 100."""
     dresses, random = list(DRESSES), identifier in RANDOM
     sets = (500 if answer is dict(SOLUTIONS)[identifier] else 100) if random else len(dresses)
-    for numbers in range(SETS.get(identifier, sets)):
+    for numbers in range(min(sets, SETS.get(identifier, sets))):
         passes(identifier, answer, numbers if random else 0, dresses[numbers % len(dresses)], capsys)
 
 
