@@ -252,13 +252,15 @@ NET_WEIGHTS = {f"weights/{name}" for name in NETWORKS}
 FITTED = {f"weights/{name}" for name in ("wiener", "example", "sparse", "forest")}
 FULL = {"weights/mffcn-full"}
 GOALS = {f"speed_goals_{name}" for name in NETWORKS}
-SEARCH = {f"speed_trials_{name}" for name in NETWORKS}
-TRAINED = NET_TRIALS | NET_WEIGHTS | FULL | GOALS | SEARCH
+LENGTHS = {f"speed_lengths_{name}" for name in NETWORKS}
+SEARCH = {f"speed_trials_{name}" for name in NETWORKS} | LENGTHS
+RACES = {f"speedrun_{name}" for name in NETWORKS}
+TRAINED = NET_TRIALS | NET_WEIGHTS | FULL | GOALS | SEARCH | RACES
 TRAINED |= {"ablations", "paper_recipe", "larger", "loss_arms", "starts", "srcnn_at_2", "folds", "leak", "recognition"}
 TRAINED |= {"bench_training", "bench_training_gpu", "bench_sharing"}
 MEASURED = {"tables", "distortion", "off_protocol", "systems", "seen_and_guessed", "failure"}
 TABLED = NET_WEIGHTS | FITTED | FULL | {"tables", "systems", "larger", "folds", "leak"}  # by `evaluate`
-KINDS = ("trials_", "weights/", "speed_goals_", "speed_trials_")
+KINDS = ("trials_", "weights/", "speed_goals_", "speed_trials_", "speed_lengths_", "speedrun_")
 SRCNN = {f"{kind}{name}" for kind in KINDS for name in ("srcnn", "nie")}
 SRCNN |= MEASURED
 SRCNN |= {"ablations", "paper_recipe", "srcnn_at_2", "folds", "recognition", "bench_training", "bench_training_gpu"}
@@ -272,12 +274,13 @@ PATCHES = PATCH_TRIALS | {f"weights/{name}" for name in ("example", "sparse", "f
 
 # (file, what is there, what stands there instead, the results that use it themselves)
 MUTATIONS = [
-    ("mffcn_lite/data/faceset.py", "/ 255", "/ 128", ALL - {"bench_fusing", "bench_sharing", "bench_prepare"}),
+    ("mffcn_lite/data/faceset.py", "/ 255", "/ 128",
+     ALL - {"bench_fusing", "bench_sharing", "bench_prepare", "speedrun"}),
     ("mffcn_lite/data/splits.py", "test_fraction=1 / 8", "test_fraction=1 / 4",
      TRAINED - {"folds", "recognition"} | PATCH_TRIALS | FITTED),
     ("mffcn_lite/training/recording.py", ".clamp(0, 1) for factor in config.factors}",
      ".mul(0.9) for factor in config.factors}",
-     NET_TRIALS | SEARCH | PATCH_TRIALS | RUNS | {"ablations", "paper_recipe", "starts"}),
+     NET_TRIALS | SEARCH | RACES | PATCH_TRIALS | RUNS | {"ablations", "paper_recipe", "starts"}),
     ("benchmarks/experiments/ablations.py", "steps=2000", "steps=20", {"ablations", "leak", "recognition"}),
     ("benchmarks/experiments/ablations.py", '"width": 27', '"width": 26', {"ablations"}),
     ("mffcn_lite/statistics.py", "0.5 + confidence / 2", "0.5 + confidence / 3", INTERVALS),
@@ -288,11 +291,13 @@ MUTATIONS = [
     ("mffcn_lite/training/config.py", "math.pi * done", "math.pi * 2 * done", TRAINED),
     ("mffcn_lite/training/config.py", "lr: float = 1e-4", "lr: float = 2e-4", TRAINED | PATCH_TRIALS),
     ("mffcn_lite/training/config.py", "steps=40_000", "steps=20_000",
-     NET_TRIALS | SEARCH | RUNS | {"paper_recipe", "srcnn_at_2", "folds", "bench_sharing"}),
+     RUNS - NET_WEIGHTS | RACES | {"paper_recipe", "srcnn_at_2", "folds", "bench_sharing"}),
+    ("mffcn_lite/training/config.py", "steps=8000", "steps=800",
+     NET_TRIALS | SEARCH | RUNS | RACES | {"srcnn_at_2", "folds", "bench_sharing"}),
     ("mffcn_lite/training/loop.py", "clip_grad_norm_(model", "clip_grad_value_(model", TRAINED),
     ("mffcn_lite/training/sampling.py", "generator=generator) < 0.5", "generator=generator) < 0.4", TRAINED),
     ("mffcn_lite/metrics/error.py", "10 * torch.log10(float", "20 * torch.log10(float",
-     TABLED | MEASURED | NET_TRIALS | SEARCH | PATCH_TRIALS | RUNS
+     TABLED | MEASURED | NET_TRIALS | SEARCH | RACES | PATCH_TRIALS | RUNS
      | {"ablations", "paper_recipe", "starts", "srcnn_at_2", "loss_arms", "bench_metrics"}),
     ("mffcn_lite/metrics/similarity.py", "similarity.mean((1, 2, 3))", "similarity.amax((1, 2, 3))",
      TABLED | {"distortion", "loss_arms", "forensics", "bench_metrics"}),
@@ -301,14 +306,13 @@ MUTATIONS = [
      {"distortion", "loss_arms"}),
     ("mffcn_lite/metrics/parts.py", "/ square.sum((1, 2))", "/ square.mean((1, 2))", {"failure"}),
     ("mffcn_lite/losses/terms.py", "return 0.5 * l2_loss", "return 0.6 * l2_loss",
-     {"trials_nie", "weights/nie", "speed_goals_nie", "speed_trials_nie"}),
+     {f"{kind}nie" for kind in KINDS}),
     ("mffcn_lite/losses/terms.py", "rows @ (rows / by)", "rows @ (rows * by)", OBJECTIVE),
     ("mffcn_lite/losses/objective.py", "Term(0.0001, False", "Term(0.001, False", OBJECTIVE),
     ("mffcn_lite/features.py", "0.485", "0.5", OBJECTIVE),
     ("mffcn_lite/models/srcnn.py", "return blurred + out if", "return blurred - out if", SRCNN),
     ("mffcn_lite/models/fsrcnn.py", "if f >= wanted", "if f > wanted",
-     {"trials_fsrcnn", "weights/fsrcnn", "speed_goals_fsrcnn", "speed_trials_fsrcnn"}
-     | {"bench_training", "bench_training_gpu"} | MEASURED),
+     {f"{kind}fsrcnn" for kind in KINDS} | {"bench_training", "bench_training_gpu"} | MEASURED),
     ("mffcn_lite/models/mff.py", "FEW = ", "FEW = 1 + ", MFFCN),
     ("mffcn_lite/models/mffcn.py", '"conv3": 3', '"conv3": 7', MFFCN),
     ("mffcn_lite/models/wiener.py", "RIDGE = 1e-7", "RIDGE = 1e-6",
@@ -320,7 +324,7 @@ MUTATIONS = [
     ("mffcn_lite/models/interpolation.py", 'name = "lanczos"', 'name = "bicubic"', MEASURED - {"off_protocol"}),
     ("mffcn_lite/models/cost.py", "get_total_flops() // 2", "get_total_flops()",
      {"ablations", "larger", "systems", "bench_fusing"}),
-    ("mffcn_lite/degrade.py", "BICUBIC_A = -0.5", "BICUBIC_A = -0.75", ALL - {"bench_prepare"}),
+    ("mffcn_lite/degrade.py", "BICUBIC_A = -0.5", "BICUBIC_A = -0.75", ALL - {"bench_prepare", "speedrun"}),
     ("mffcn_lite/degrade.py", "torch.sinc(x / 3)", "torch.sinc(x / 2)",
      MEASURED - {"off_protocol"} | {"forensics"}),
     ("mffcn_lite/disturb.py", "quality", "subsampling", {"off_protocol"}),
@@ -331,7 +335,7 @@ MUTATIONS = [
     ("benchmarks/experiments/recipe_trials.py", 'beta1=0.9,', "beta1=0.8,",
      NET_TRIALS | SEARCH | {"ablations", "loss_arms", "starts", "leak", "recognition"}),
     ("benchmarks/experiments/recipe_trials.py", "/ len(trial", "* len(trial",
-     NET_TRIALS | NET_WEIGHTS | GOALS | SEARCH | {"ablations", "paper_recipe", "loss_arms", "folds"}
+     NET_TRIALS | NET_WEIGHTS | GOALS | SEARCH - LENGTHS | RACES | {"ablations", "paper_recipe", "loss_arms", "folds"}
      | {f"weights/{name}" for name in ("example", "sparse", "forest", "wiener")}),
     ("benchmarks/experiments/speed_trials.py", '"muon": (2.5e-3,', '"muon": (1e-3,', SEARCH),
     ("benchmarks/experiments/patch_trials.py", '{"atoms": 256}', '{"atoms": 250}', {"trials_sparse"}),
@@ -341,7 +345,7 @@ MUTATIONS = [
      {"loss_arms"}),
     ("benchmarks/helpers/protocols.py", "SLACK, REACH = 1.0, 2.0", "SLACK, REACH = 1.0, 2.5", {"forensics"}),
     ("benchmarks/helpers/timing.py", "for _ in range(repeats)", "for _ in range(repeats + 1)",
-     {"folds", "bench_fusing", "bench_metrics", "costs", "bench_prepare"}),
+     {"folds", "bench_fusing", "bench_metrics", "costs", "bench_prepare", "bench_training", "bench_training_gpu"}),
     ("benchmarks/experiments/folds.py", '"folds", 5, 8000', '"folds", 5, 800', {"folds"}),
 ]  # fmt: skip
 HARMLESS = [
