@@ -37,6 +37,7 @@ from course.peers import Judge
 from mffcn_lite.exercises import check
 
 READY, CELL, CHECK, WHOLE, GRACE = 180, 120, 120, 900, 5  # seconds: to start, of a cell, a check, a submission; more
+SHOWN = 16 * 2**20  # characters of all that a submission prints
 AGAIN = 10  # times that a box is made anew for one submission
 NEEDED = ("channel", "packing", "objects", "peers", "inside")  # what of the course is in the box
 STUB = '''
@@ -246,12 +247,6 @@ def checked(judge: Judge, exercise: str, names: str, numbers: int, until: float)
     resource.setrlimit(resource.RLIMIT_DATA, (box.MEMORY, box.MEMORY))
     judge.forget()
     judge.until, judge.channel.deadline = until, until + GRACE
-    broken = []
-
-    def noted(error: Broken) -> None:
-        broken.append(str(error))
-
-    judge.noted = noted
     try:
         answer = judge.request("ask", names=names)[0].get("value")
     except NameError:
@@ -262,8 +257,8 @@ def checked(judge: Judge, exercise: str, names: str, numbers: int, until: float)
         return {"right": False, "said": f"its answer can't be read: {error}"[:300]}
     with contextlib.redirect_stdout(io.StringIO()):
         verdict = check(exercise, answer, numbers=numbers)
-    if broken:
-        return {"right": False, "said": broken[0], "ended": True}
+    if judge.broken:
+        return {"right": False, "said": judge.broken, "ended": True}
     if verdict is not True and time.monotonic() > until:
         return {"right": False, "said": f"stopped after {CHECK} seconds"}
     return {"right": verdict, "said": ""}
@@ -273,7 +268,8 @@ def mark(job: dict, exercises: Path) -> dict:
     """The verdicts on one submission, and what its cells printed.
 
     Args:
-        job: "steps", each {"run": source} or {"ask": exercise, "names": expression}; "numbers"; "readable".
+        job: "steps", each {"run": source, "place": of the cell} or {"ask": exercise, "names": expression}; "numbers",
+            the set of random numbers that the checks take; "readable", more folders for the box.
         exercises: the folder of `without_checks`.
     """
     marking = Marking(job["numbers"], Box(exercises, job.get("readable", [])), time.monotonic() + WHOLE)
@@ -283,10 +279,12 @@ def mark(job: dict, exercises: Path) -> dict:
             marking.box.open()
         except Exception as error:
             return {"fault": f"no program could be started: {error}"}
-        outputs, verdicts = [], {}
+        outputs, verdicts, room = {}, {}, SHOWN
         for step in job["steps"]:
             if "run" in step:
-                outputs.append(marking.run(step["run"]))
+                found = marking.run(step["run"])
+                room -= len(json.dumps(found))
+                outputs[str(step.get("place"))] = found if room > 0 else []
             else:
                 verdicts[step["ask"]] = marking.ask(step["ask"], step["names"])
         return {"outputs": outputs, "verdicts": verdicts}
@@ -309,7 +307,10 @@ def forked(job: dict, exercises: Path) -> dict:
     if child == 0:
         end_with_parent()
         os.close(read)
-        found = mark(job, exercises)
+        try:
+            found = mark(job, exercises)
+        except Exception as error:
+            found = {"fault": f"the judge stopped with {type(error).__name__}: {error}"}
         with os.fdopen(write, "wb") as stream:
             stream.write(json.dumps(found).encode())
         os._exit(0)

@@ -22,6 +22,7 @@ def described(module: nn.Module) -> dict:
         "class": f"{type(module).__module__}:{type(module).__qualname__}",
         "settings": {name: value for name, value in vars(module).items() if name not in OWN and _plain(value)},
         "weights": dict(module._parameters),
+        "slopes": {name: None if weight is None else weight.grad for name, weight in module._parameters.items()},
         "buffers": dict(module._buffers),
         "passing": sorted(module._non_persistent_buffers_set),
         "modules": {name: None if part is None else described(part) for name, part in module._modules.items()},
@@ -53,6 +54,8 @@ def built(tree: dict) -> nn.Module:
     vars(module).update(tree["settings"])
     for name, weight in tree["weights"].items():
         module._parameters[name] = None if weight is None else nn.Parameter(weight.detach(), weight.requires_grad)
+        if weight is not None:
+            module._parameters[name].grad = tree["slopes"][name]
     module._buffers.update(tree["buffers"])
     module._non_persistent_buffers_set = set(tree["passing"])
     for name, part in tree["modules"].items():

@@ -223,12 +223,16 @@ class Judge(Peer):
         super().forget()
         self.kept = {}  # what the program handed over, by its identity: (the thing, its number there)
         self.inputs = []  # which tensors a slope may be asked for
+        self.broken = None  # why there can be no more answers
 
     def request(self, do: str, **content: object) -> tuple[dict, Packer]:
         """As `Peer.request`; what comes back can be handed to the program as its own again."""
         before = self.inputs
         try:
             reply, packer = super().request(do, **content, seconds=max(0.05, self.until - time.monotonic()))
+        except Broken as error:
+            self.broken = str(error)  # a check may catch it
+            raise
         finally:
             self.inputs = before
         if "keep" in reply and reply.get("value") is not None:
