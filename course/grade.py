@@ -197,8 +197,8 @@ def rows_of(submission: Submission, assignment: Assignment, verdicts: dict, faul
 class Grading:
     """One call of `make grade`: its folder, its journal, and its judges."""
 
-    def __init__(self, grading: Path, numbers: int, readable: tuple[Path, ...]):
-        self.folder, self.numbers, self.readable = grading, numbers, [str(path) for path in readable]
+    def __init__(self, grading: Path, numbers: int, options: dict):
+        self.folder, self.numbers, self.options = grading, numbers, options
         self.course, self.kept = grading / "nbgrader", grading / "journal.json"
         self.lock, self.judges, self.failed, self.stopped = threading.Lock(), threading.local(), [], False
         self.processes: list[Judge] = []
@@ -234,7 +234,7 @@ class Grading:
         except RefusedError as error:
             return self._keep(submission, None, {}, str(error), None)
         job = {"steps": notebooks.steps(assignment.exercises, assignment.first, cells), "numbers": self.numbers}
-        found = self._judged({**job, "readable": self.readable})
+        found = self._judged({**job, **self.options})
         if self.stopped:
             return None
         if "fault" in found:  # before any cell ran, or again and again
@@ -294,8 +294,11 @@ class Grading:
             judge.end()
 
 
-def main(submitted: Path, grading: Path, workers: int | None = None, readable: tuple[Path, ...] = ()) -> dict:
+def main(submitted: Path, grading: Path, workers: int | None = None, **options: object) -> dict:
     """Mark what is new; the journal: of each STUDENT/ASSIGNMENT its hash and its marks.
+
+    Args:
+        options: "readable" and "seconds" of `course.judge.mark`.
 
     Raises:
         SystemExit: if there is no box here, no course, nothing handed in, or somebody else marks there.
@@ -313,7 +316,7 @@ def main(submitted: Path, grading: Path, workers: int | None = None, readable: t
         except OSError:
             sys.exit(f"another make grade is at work in {grading}; wait for it")
         numbers = int((COURSE.parent / "numbers.txt").read_text(encoding="utf-8"))
-        work = Grading(grading.resolve(), numbers, readable)
+        work = Grading(grading.resolve(), numbers, options)
         found, strays = handed_in(submitted, list(work.assignments))
         if not found:
             sys.exit(f"{submitted} holds no STUDENT/chapter-NN/chapter-NN.ipynb")

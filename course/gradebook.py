@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 import shutil
+import warnings
 from pathlib import Path
 
 from nbgrader.api import Gradebook
@@ -34,7 +35,7 @@ def record(course: Path, student: str, assignment: str, marks: dict[str, float],
         place.mkdir(parents=True)
         if notebook is not None:
             (place / f"{assignment}.ipynb").write_text(json.dumps(notebook, indent=1), encoding="utf-8")
-    with open_gradebook(course) as gradebook:
+    with warnings.catch_warnings(action="ignore"), open_gradebook(course) as gradebook:  # of nbgrader's own order
         gradebook.update_or_create_student(name, first_name=student if name != student else None)
         gradebook.update_or_create_submission(assignment, name)
         for grade in gradebook.find_submission_notebook(assignment, assignment, name).grades:

@@ -36,7 +36,7 @@ from course.channel import Broken, Channel
 from course.peers import Judge
 from mffcn_lite.exercises import check
 
-READY, CELL, CHECK, WHOLE, GRACE = 180, 120, 120, 900, 5  # seconds: to start, of a cell, a check, a submission; more
+READY, SECONDS, WHOLE, GRACE = 180, 120, 900, 5  # seconds: to start, of a cell or a check, of a submission; more
 SHOWN = 16 * 2**20  # characters of all that a submission prints
 AGAIN = 10  # times that a box is made anew for one submission
 NEEDED = ("channel", "packing", "objects", "peers", "inside")  # what of the course is in the box
@@ -150,18 +150,28 @@ class Marking:
     numbers: int
     box: Box
     until: float
+    seconds: float = SECONDS  # of a cell, and of a check
     ran: list[str] = field(default_factory=list)  # cells that the program has run, and did not end at
+    lost: dict[str, str] = field(default_factory=dict)  # exercises whose last cell was stopped or ended the program
     started: int = 0
 
-    def run(self, source: str) -> list[dict]:
-        """Run a cell; what it printed and showed, or why it ended."""
+    def run(self, source: str, of: list[str]) -> list[dict]:
+        """Run a cell; what it printed and showed, or why it ended.
+
+        Args:
+            of: the exercises that it answers.
+        """
         try:
             self._ready()
+            begun = time.monotonic()
             found = self._run(source)
             self.ran.append(source)
+            late = time.monotonic() - begun >= self.seconds
+            self.lost |= dict.fromkeys(of, f"its cell was stopped after {self.seconds:g} seconds" if late else "")
             return found
         except Broken as error:
             self.box.close()
+            self.lost |= dict.fromkeys(of, f"its cell: {error}")
             return [{"error": ["Stopped", str(error), []]}]
 
     def _ready(self) -> None:
@@ -186,7 +196,7 @@ class Marking:
 
     def _run(self, source: str) -> list[dict]:
         judge, now = self.box.judge, time.monotonic()
-        judge.until = min(now + CELL, self.until)
+        judge.until = min(now + self.seconds, self.until)
         judge.channel.deadline = judge.until + GRACE
         if now > self.until:
             raise Broken(f"stopped after {WHOLE} seconds")
@@ -200,6 +210,8 @@ class Marking:
 
     def ask(self, exercise: str, names: str) -> dict:
         """What the check says of the answer that is in `names`: {"right": True, False or None, "said": why not}."""
+        if self.lost.get(exercise):
+            return {"right": False, "said": self.lost[exercise]}
         try:
             self._ready()
             if time.monotonic() > self.until:
@@ -213,7 +225,7 @@ class Marking:
 
     def _asked(self, exercise: str, names: str) -> dict:
         """Ask the check in a fork: it may take all memory or hang, and the next one is asked all the same."""
-        until = min(time.monotonic() + CHECK, self.until)
+        until = min(time.monotonic() + self.seconds, self.until)
         read, write = os.pipe()
         child = os.fork()
         if child == 0:
@@ -260,7 +272,7 @@ def checked(judge: Judge, exercise: str, names: str, numbers: int, until: float)
     if judge.broken:
         return {"right": False, "said": judge.broken, "ended": True}
     if verdict is not True and time.monotonic() > until:
-        return {"right": False, "said": f"stopped after {CHECK} seconds"}
+        return {"right": False, "said": "the check of it took too long"}
     return {"right": verdict, "said": ""}
 
 
@@ -268,11 +280,13 @@ def mark(job: dict, exercises: Path) -> dict:
     """The verdicts on one submission, and what its cells printed.
 
     Args:
-        job: "steps", each {"run": source, "place": of the cell} or {"ask": exercise, "names": expression}; "numbers",
-            the set of random numbers that the checks take; "readable", more folders for the box.
+        job: "steps", each {"run": source, "place": of the cell, "of": the exercises that it answers} or {"ask":
+            exercise, "names": expression}; "numbers", the set of random numbers that the checks take; "readable", more
+            folders for the box; "seconds", of a cell and of a check.
         exercises: the folder of `without_checks`.
     """
-    marking = Marking(job["numbers"], Box(exercises, job.get("readable", [])), time.monotonic() + WHOLE)
+    own, until = Box(exercises, job.get("readable", [])), time.monotonic() + WHOLE
+    marking = Marking(job["numbers"], own, until, job.get("seconds", SECONDS))
     try:
         marking.started = 1
         try:
@@ -282,7 +296,7 @@ def mark(job: dict, exercises: Path) -> dict:
         outputs, verdicts, room = {}, {}, SHOWN
         for step in job["steps"]:
             if "run" in step:
-                found = marking.run(step["run"])
+                found = marking.run(step["run"], step.get("of", []))
                 room -= len(json.dumps(found))
                 outputs[str(step.get("place"))] = found if room > 0 else []
             else:

@@ -183,25 +183,33 @@ def untouched(exercise: Exercise, cell: Cell) -> bool:
     return lines == [line.rstrip() for line in exercise.stub.strip().splitlines() if line.strip()]
 
 
+def is_check(cell: Cell) -> bool:
+    """Whether a cell asks for a check, and answers nothing."""
+    return CHECK.match(cell.source.strip()) is not None
+
+
 def steps(exercises: list[Exercise], first: str, cells: list[Cell]) -> list[dict]:
     """What the judge does, in order: cells run as they stand, each exercise is asked for behind its last cell.
 
     Args:
         first: the released notebook's own first cell, its imports.
     """
-    of, behind, left_out = tries(exercises, cells), {}, set()
+    of, behind, left_out, answers = tries(exercises, cells), {}, set(), {}
     for exercise in exercises:
         places = of.get(exercise.name, [])
         # An empty copy of a cell that is answered elsewhere is no second try.
         empty = {place for place in places if untouched(exercise, cells[place])}
         answered = [place for place in places if place not in empty and cells[place].source.strip()]
         left_out |= {place for place in empty if answered and place > answered[0]}
+        for place in places:
+            if not is_check(cells[place]):
+                answers.setdefault(place, []).append(exercise.name)
         if places:
             behind.setdefault(places[-1], []).append(exercise)
     found = [{"run": first}]
     for place, cell in enumerate(cells):
         if place not in left_out:
-            found.append({"run": cell.source, "place": place})
+            found.append({"run": cell.source, "place": place, "of": answers.get(place, [])})
         found += [{"ask": exercise.name, "names": exercise.names} for exercise in behind.get(place, ())]
     return found
 
@@ -262,7 +270,7 @@ def filled(released: dict, exercises: list[Exercise], cells: list[Cell], outputs
             line = {"output_type": "stream", "name": "stdout", "text": f"Exercise {name}: {verdicts[name]}\n"}
             made.append({**cell, "outputs": [line]})
             continue
-        places = [place for place in of.get(name, []) if not CHECK.match(cells[place].source.strip())]
+        places = [place for place in of.get(name, []) if not is_check(cells[place])]
         last = places[-1] if places else -1
         made += [own(place) for place in range(done, last) if cells[place].source.strip()]
         made.append({**cell, **({"source": own(last)["source"], "outputs": own(last)["outputs"]} if places else {})})
