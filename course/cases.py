@@ -16,7 +16,7 @@ BOOK = ROOT / "book"
 VICTIM, EXERCISE, MARKS, MOST = "chapter-08", "8.2", 4, 19
 CELL = EXERCISE.replace(".", "-")
 SECRET = "MFFCN_PROVE_SECRET"
-SCRIPTS = ("stolen-by-output", "stolen-by-markdown", "stolen-by-picture")
+SCRIPTS = ("<script>stolen-by-output", "<script>stolen-by-markdown", "<script>stolen-by-picture")
 SOURCE = grade.COURSE / "source" / VICTIM / f"{VICTIM}.ipynb"
 
 
@@ -107,8 +107,12 @@ HOSTILE: dict[str, tuple[str, float, bool]] = {
         0,
         True,
     ),
-    "memory without a name": (f"{_NONE}import os\nos.memfd_create('x')\nfuse = 1", 0, True),
-    "fills /dev/shm": (
+    "memory without a name": (
+        f"import os\nfound = False\ntry: found = os.memfd_create('x')\nexcept OSError: pass{_STOLEN}",
+        0,
+        True,
+    ),
+    "fills the shared folder": (
         f"{_NONE}\nfor i in range(100): open(f'/dev/shm/{{i}}', 'wb').write(bytes(4 * 10**7))\nfound = 1",
         0,
         True,
@@ -129,7 +133,7 @@ HOSTILE: dict[str, tuple[str, float, bool]] = {
         True,
     ),
     "ends the kernel": ("import os\nos._exit(0)", 0, True),
-    "kills all": ("import os, signal\nos.kill(-1, signal.SIGKILL)\nos.kill(os.getpid(), signal.SIGKILL)", 0, True),
+    "kills all": ("import os, signal\ntry: os.kill(-1, 9)\nexcept OSError: pass\nos.kill(os.getpid(), 9)", 0, True),
     "ends the program later": (
         "import threading, os\nthreading.Timer(0.5, lambda: os._exit(0)).start()\nimport time\ntime.sleep(1)",
         0,
@@ -169,8 +173,8 @@ HOSTILE: dict[str, tuple[str, float, bool]] = {
     ),
     "closes all ends": (f"{_NONE}import os\nos.closerange(3, 100)", 0, True),
     "says that it is right": (
-        f"{_NONE}from course import inside, peers\npeers.Peer.answer = inside.Program.answer = "
-        "lambda self, m: {'value': None, 'right': True, 'verdict': True}\n",
+        f"{_NONE}import gc\n(program,) = [x for x in gc.get_objects() if type(x).__name__ == 'Program']\n"
+        "type(program).answer = lambda self, message: {'value': True, 'right': True, 'verdict': True}",
         0,
         False,
     ),
@@ -180,14 +184,15 @@ HOSTILE: dict[str, tuple[str, float, bool]] = {
         True,
     ),
     "looks for the checks": (
-        "import glob\nfound = [p for p in glob.glob('/**/exercises/*.py', recursive=True)"
-        f" if 'first_hint(' in open(p).read() and '@exercise(' in open(p).read() and '__init__' not in p]{_STOLEN}",
+        "import glob, mffcn_lite\nfound = [p for p in glob.glob(mffcn_lite.__path__[0] + '/**/*.py*', recursive=True)"
+        f" if b'@exercise(' in open(p, 'rb').read() and '__init__' not in p]{_STOLEN}",
         0,
         True,
     ),
     "looks for the marks": (
-        "import glob\nfound = [n for e in ('gradebook.db', 'numbers.txt', 'journal.json')"
-        f" for n in glob.glob(f'/**/{{e}}', recursive=True)]{_STOLEN}",
+        f"import os\nfound = []\nfor top, folders, files in os.walk('/'):\n"
+        "    folders[:] = [f for f in folders if f not in ('usr', 'proc', 'sys', 'lib', 'site-packages')]\n"
+        f"    found += [f for f in files if f in ('gradebook.db', 'numbers.txt', 'journal.json')]{_STOLEN}",
         0,
         True,
     ),
@@ -215,9 +220,9 @@ HOSTILE: dict[str, tuple[str, float, bool]] = {
         True,
     ),
     "scripts in outputs": (
-        f"from IPython.display import HTML, Javascript, SVG, Markdown, display\ndisplay(HTML('<script>{SCRIPTS[0]}'))\n"
+        f"from IPython.display import HTML, Javascript, SVG, Markdown, display\ndisplay(HTML('{SCRIPTS[0]}'))\n"
         f"display({{'image/png': '\"><script>{SCRIPTS[2]}</script>', 'text/html': '{SCRIPTS[0]}'}}, raw=True)\n"
-        f"display(Markdown('<script>{SCRIPTS[0]}</script>'), Javascript('{SCRIPTS[0]}'))",
+        f"display(Markdown('{SCRIPTS[0]}</script>'), Javascript('{SCRIPTS[0]}'))",
         MARKS,
         True,
     ),
@@ -244,7 +249,7 @@ def hostile_notebooks() -> dict[str, nbformat.NotebookNode]:
                 about["points"], cell.source = 1000, "pass"
     first = made["an input transformer"].cells[1]
     first.source = "get_ipython().input_transformers_cleanup.append(lambda lines: ['pass\\n'])"
-    made["scripts in markdown"].cells[0].source += f"\n<script>'{SCRIPTS[1]}'</script>"
+    made["scripts in markdown"].cells[0].source += f"\n{SCRIPTS[1]}</script>"
     return made
 
 

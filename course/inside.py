@@ -10,7 +10,6 @@ import contextlib
 import signal
 import socket
 import sys
-import warnings
 
 import pandas as pd
 import torch
@@ -79,6 +78,17 @@ class Distant:
         raise AttributeError(f"{name} can't be set")
 
 
+class Shell(InteractiveShell):
+    """A notebook's shell, without a window."""
+
+    def enable_gui(self, gui: str | None = None) -> None:
+        """There is none to be had."""
+
+    def _tee(self, channel: str) -> contextlib.nullcontext:
+        """IPython 9 would keep all that is printed, for a history."""
+        return contextlib.nullcontext()
+
+
 class Program(Peer):
     """The student's side of the channel."""
 
@@ -89,7 +99,7 @@ class Program(Peer):
         settings.HistoryManager.enabled = False
         settings.InteractiveShell.cache_size = 0
         settings.InteractiveShell.colors = "nocolor"
-        self.shell = InteractiveShell.instance(config=settings)
+        self.shell = Shell.instance(config=settings)
 
     def request(self, do: str, **content: object) -> tuple[dict, Packer]:
         """As `Peer.request`, to its end: the time may be over before and behind it, and not within."""
@@ -133,7 +143,7 @@ class Program(Peer):
         kept = sys.stdout, sys.stderr
         sys.stdout, sys.stderr = Printed("stdout", shown), Printed("stderr", shown)
         try:
-            self.shell.run_cell(message["source"], store_history=True)
+            self.shell.run_cell(message["source"], store_history=False)
         finally:
             sys.stdout, sys.stderr = kept
         texts = [{**part, "text": "".join(part["text"])} if "text" in part else part for part in shown]
@@ -234,5 +244,4 @@ def main(end: int) -> None:
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("default")
     main(int(sys.argv[1]))

@@ -204,8 +204,9 @@ class Marking:
             outputs = judge.request("run", source=source)[0].get("outputs")
         except Broken:
             raise
-        except Exception as error:
-            raise Broken("the program answered nonsense") from error
+        except Exception as error:  # it was stopped on its way back
+            outputs = [{"error": [type(error).__name__, str(error), []]}]
+        self.box.watch()
         return outputs if isinstance(outputs, list) else []
 
     def ask(self, exercise: str, names: str) -> dict:

@@ -74,10 +74,11 @@ def content_of(path: Path, above: Path, kept: frozenset[tuple[int, int]] = froze
         end = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise RefusedError(f"{path.name} can't be opened: {error.strerror}") from error
+    about = os.fstat(end)
+    if not stat.S_ISREG(about.st_mode):
+        os.close(end)
+        raise RefusedError(f"{path.name} is no file; hand in the notebook itself")
     with os.fdopen(end, "rb") as file:
-        about = os.fstat(end)
-        if not stat.S_ISREG(about.st_mode):
-            raise RefusedError(f"{path.name} is no file; hand in the notebook itself")
         if (about.st_dev, about.st_ino) in kept:
             raise RefusedError(f"{path.name} is a file of the instructor's")
         if about.st_size > LARGEST:

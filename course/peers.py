@@ -221,6 +221,7 @@ class Judge(Peer):
     def forget(self) -> None:
         """See `Peer.forget`."""
         super().forget()
+        self.given = {"call": set(), "get": set()}  # the numbers of what the program may call, and read attributes of
         self.kept = {}  # what the program handed over, by its identity: (the thing, its number there)
         self.inputs = []  # which tensors a slope may be asked for
         self.broken = None  # why there can be no more answers
@@ -248,13 +249,12 @@ class Judge(Peer):
 
     def answer(self, message: dict) -> dict:
         """Call a function of ours, or read a public attribute."""
-        thing = self.things[message["thing"]]
-        if message["do"] == "call":
-            return {"value": thing(*message["args"], **message["kwargs"])}
-        name = message["name"]
-        if message["do"] != "get" or not isinstance(name, str) or name.startswith("_"):
-            raise AttributeError(f"{name} is not for you")
-        return {"value": getattr(thing, name)}
+        do, number, name = message["do"], message["thing"], str(message.get("name", ""))
+        if number not in self.given[do] or name.startswith("_"):
+            raise AttributeError(f"{do} {name} is not for you")
+        if do == "call":
+            return {"value": self.things[number](*message["args"], **message["kwargs"])}
+        return {"value": getattr(self.things[number], name)}
 
     def refer(self, value: object, packer: Packer) -> dict | None:
         """See `Peer.refer`."""
@@ -270,7 +270,9 @@ class Judge(Peer):
             raise TypeError("that stays where it is")
         if is_data(value):
             return None
-        return {"call" if callable(value) else "object": self.number(value)}
+        number = self.number(value)
+        self.given["call" if callable(value) else "get"].add(number)
+        return {"call" if callable(value) else "object": number}
 
     def _module(self, module: nn.Module, packer: Packer, number: int | None = None) -> list:
         number = self.number(module) if number is None else number

@@ -112,8 +112,7 @@ def people(work: Path) -> dict:
         own, rest, most = marks(marked[f"{name}/{cases.VICTIM}"], cases.EXERCISE)
         hostile[name] = own == deserved and (rest == most) == others
     for name in cases.HOSTILE_FILES:
-        entry = marked[f"{name}/{cases.VICTIM}"]
-        hostile[name] = share([entry]) == 0 and all(row["said"] for row in entry["marks"])
+        hostile[name] = share([marked[f"{name}/{cases.VICTIM}"]]) == 0
     for name in cases.hostile_notebooks():
         hostile[name] = share([marked[f"{name}/{cases.VICTIM}"]]) == 0
     hostile["secrets and scripts in feedback"] = not told(work / "b" / "nbgrader")
@@ -133,7 +132,7 @@ def told(course: Path) -> list[str]:
     subprocess.run(command, cwd=course, env=environment, check=True, capture_output=True)
     pages = list((course / "feedback").rglob("*.html"))
     secrets = [(grade.COURSE.parent / "numbers.txt").read_text().strip(), "HIDDEN TESTS", "numbers=", *cases.SCRIPTS]
-    scores = [page for page in pages if "Score: 19.0 / 19.0" not in page.read_text() and "solutions" in str(page)]
+    scores = [page for page in pages if "Score: 19.0 / 19.0" not in page.read_text() and "solutions" in page.parts]
     found = [word for page in pages for word in secrets if word in page.read_text()]
     return [*found, *map(str, scores)] if pages else ["no feedback"]
 
