@@ -418,7 +418,11 @@ def _version_three(student: Path) -> None:
         for c in filled(VICTIM).cells
         if c.cell_type == "code"
     ]
-    write(student, VICTIM, json.dumps({"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [{"cells": cells}]}))
+    write(
+        student,
+        VICTIM,
+        json.dumps({"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [{"cells": cells}]}),
+    )
 
 
 def _encoded(change: Callable[[str], bytes]) -> Callable[[Path], None]:

@@ -17,15 +17,17 @@ from course import box, notebooks
 
 def pytest_addoption(parser):
     parser.addoption("--submission", type=Path, required=True, help="a student's notebook")
+    parser.addoption("--seconds", type=float, default=120, help="of a cell, and of a check")
 
 
-def judged(submission: Path, exercises: list[dict], first: str, numbers: int) -> dict[str, str]:
+def judged(submission: Path, seconds: float, exercises: list[dict], first: str, numbers: int) -> dict[str, str]:
     """Of each exercise "right", or what is not."""
     try:
-        cells = notebooks.read(notebooks.content_of(submission, submission.parent))
+        cells = notebooks.read(notebooks.content_of(submission.absolute(), submission.absolute().parent))
     except notebooks.RefusedError as error:
         return {exercise["name"]: str(error) for exercise in exercises}
-    job = {"steps": notebooks.steps([notebooks.Exercise(**e) for e in exercises], first, cells), "numbers": numbers}
+    steps = notebooks.steps([notebooks.Exercise(**e) for e in exercises], first, cells)
+    job = {"steps": steps, "numbers": numbers, "seconds": seconds}
     folder = HERE if (HERE / "course").is_dir() else HERE.parent
     command = [sys.executable, "-m", "course.judge"]
     done = subprocess.run(command, input=json.dumps(job) + "\n", stdout=subprocess.PIPE, text=True, cwd=folder)
@@ -46,7 +48,8 @@ def outcomes(request):
         if not found:
             if fault := box.find_fault():
                 pytest.exit(fault)
-            found.update(judged(request.config.getoption("--submission").absolute(), *asked))
+            options = (request.config.getoption(name) for name in ("--submission", "--seconds"))
+            found.update(judged(*options, *asked))
         return found
 
     return run

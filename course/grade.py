@@ -193,7 +193,10 @@ class Grading:
         """Of each assignment, the exercises that a person reads too."""
         with (COURSE.parent / "rubric.csv").open(encoding="utf-8", newline="") as file:
             rows = [row for row in csv.DictReader(file) if "person" in row["marked"]]
-        return {f"chapter-{int(r['chapter']):02}": [x["exercise"] for x in rows if x["chapter"] == r["chapter"]] for r in rows}
+        return {
+            f"chapter-{int(r['chapter']):02}": [x["exercise"] for x in rows if x["chapter"] == r["chapter"]]
+            for r in rows
+        }
 
     def stop(self) -> None:
         """End all judges now."""

@@ -243,7 +243,7 @@ def shown(outputs: object) -> list[dict]:
                 picture = base64.b64decode(output["shown"].get("image/png"), validate=True)
                 if picture.startswith(b"\x89PNG"):
                     data["image/png"] = base64.b64encode(picture).decode()
-            kept.append({"output_type": "display_data", "data": data, "metadata": {}})
+            kept += [{"output_type": "display_data", "data": data, "metadata": {}}] if data else []
     return kept
 
 

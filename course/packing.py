@@ -20,7 +20,20 @@ DEPTH, ITEMS = 40, 100_000  # of a tree
 SENTENCE = 500  # characters of an error
 KINDS = {
     name: getattr(torch, name)
-    for name in "bool uint8 int8 int16 int32 int64 float16 bfloat16 float32 float64 complex64 complex128".split()
+    for name in [
+        "bool",
+        "uint8",
+        "int8",
+        "int16",
+        "int32",
+        "int64",
+        "float16",
+        "bfloat16",
+        "float32",
+        "float64",
+        "complex64",
+        "complex128",
+    ]
 }
 # What may be raised across the channel, by its name; all else arrives as the nearest class above it that is here.
 ERRORS = (

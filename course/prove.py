@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from course import box, cases, gradebook, grade
+from course import box, cases, grade
 
 ROOT = Path(__file__).parent.parent
 BOOK = ROOT / "book"

@@ -22,7 +22,9 @@ def lines(journal: dict, to_read: dict[str, list[str]]) -> list[dict]:
         rows = entry["marks"]
         said = list(dict.fromkeys(row["said"] if row["whole"] else f"{row['exercise']}: {row['said']}" for row in rows
                                   if row["said"]))  # fmt: skip
-        texts = [row["exercise"] for row in rows if row["mark"] and row["exercise"] in to_read.get(row["assignment"], ())]
+        texts = [
+            row["exercise"] for row in rows if row["mark"] and row["exercise"] in to_read.get(row["assignment"], ())
+        ]
         look = [*entry.get("notes", ()), *said, *([f"read {', '.join(texts)}"] if texts else [])]
         found.append(
             {
@@ -69,7 +71,9 @@ def as_page(found: list[dict]) -> str:
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Marks</title>'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}"><style>{STYLE}</style></head>\n'
-        f"<body><h1>Marks</h1><table><thead>{head}</thead>\n<tbody>\n" + "\n".join(rows) + "\n</tbody></table></body></html>\n"
+        f"<body><h1>Marks</h1><table><thead>{head}</thead>\n<tbody>\n"
+        + "\n".join(rows)
+        + "\n</tbody></table></body></html>\n"
     )
 
 
