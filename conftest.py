@@ -20,7 +20,7 @@ def can_write(folder: Path) -> bool:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_configure(config):
+def pytest_configure(config: pytest.Config) -> None:
     """Name the sanitise file from the root, as pyproject.toml can't; give a kernel places where HOME has none."""
     given = getattr(config.option, "nbval_sanitize_with", None)
     if given and (ROOT / given).exists():

@@ -118,7 +118,7 @@ HOSTILE: dict[str, tuple[str, float, bool]] = {
         True,
     ),
     "fills the disk": (
-        f"{_NONE}import os\nfor folder in ('/tmp', '/', '/dev', '/tmp/work', '/box', '/var'):\n    for i in range(40):\n"
+        f"{_NONE}import os\nfor folder in ('/tmp', '/', '/dev', '/tmp/work', '/box'):\n    for i in range(40):\n"
         "        try: open(f'{folder}/f{i}', 'wb').write(bytes(4 * 10**7))\n        except OSError: break",
         0,
         True,
@@ -127,8 +127,8 @@ HOSTILE: dict[str, tuple[str, float, bool]] = {
     "a million files": (f"{_NONE}for i in range(10**6): open(f'/tmp/{{i}}', 'w').close()", 0, True),
     "forks for ever": (f"{_NONE}import os\nwhile True: os.fork()", 0, True),
     "230 threads": (
-        f"{_NONE}import threading, time\nfor _ in range(2000): threading.Thread(target=time.sleep, args=(99,)).start()\n"
-        "time.sleep(99)",
+        f"{_NONE}import threading, time\nfor _ in range(2000):\n"
+        "    threading.Thread(target=time.sleep, args=(99,)).start()\ntime.sleep(99)",
         0,
         True,
     ),

@@ -12,7 +12,7 @@ import pytest
 
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]  # beside `course` in an edition, inside it in the repository
-from course import box, notebooks
+from course import box, notebooks  # noqa: E402
 
 
 def pytest_addoption(parser):

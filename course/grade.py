@@ -7,6 +7,7 @@ GRADING/marks.csv, a line an exercise, after each submission, and to a page besi
 like. What was marked stays marked until it is handed in anew.
 """
 
+import contextlib
 import csv
 import fcntl
 import hashlib
@@ -69,10 +70,8 @@ class Judge:
 
     def end(self) -> None:
         """End it, and every box that it has open."""
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self.process.wait()
 
 
@@ -193,10 +192,10 @@ class Grading:
         """Of each assignment, the exercises that a person reads too."""
         with (COURSE.parent / "rubric.csv").open(encoding="utf-8", newline="") as file:
             rows = [row for row in csv.DictReader(file) if "person" in row["marked"]]
-        return {
-            f"chapter-{int(r['chapter']):02}": [x["exercise"] for x in rows if x["chapter"] == r["chapter"]]
-            for r in rows
-        }
+        found: dict[str, list[str]] = {}
+        for row in rows:
+            found.setdefault(f"chapter-{int(row['chapter']):02}", []).append(row["exercise"])
+        return found
 
     def stop(self) -> None:
         """End all judges now."""

@@ -18,29 +18,29 @@ from mffcn_lite.errors import MffcnLiteError
 
 DEPTH, ITEMS = 40, 100_000  # of a tree
 SENTENCE = 500  # characters of an error
-KINDS = {
-    name: getattr(torch, name)
-    for name in [
-        "bool",
-        "uint8",
-        "int8",
-        "int16",
-        "int32",
-        "int64",
-        "float16",
-        "bfloat16",
-        "float32",
-        "float64",
-        "complex64",
-        "complex128",
-    ]
-}
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+WHOLE = ("bool", "uint8", "int8", "int16", "int32", "int64")
+KINDS = {name: getattr(torch, name) for name in (*WHOLE, *FLOATS, "complex64", "complex128")}
 # What may be raised across the channel, by its name; all else arrives as the nearest class above it that is here.
 ERRORS = (
     ValueError, TypeError, KeyError, IndexError, LookupError, ZeroDivisionError, OverflowError, ArithmeticError,
     AttributeError, NameError, AssertionError, NotImplementedError, RecursionError, RuntimeError, MemoryError, OSError,
     MffcnLiteError,
 )  # fmt: skip
+
+
+SCALARS = (bool, np.bool_, int, np.integer, float, np.floating, str, complex, np.complexfloating)
+
+
+def _scalar(value: object) -> object:
+    """A single value for JSON."""
+    if value is None or isinstance(value, bool | np.bool_):
+        return value if value is None else bool(value)
+    if isinstance(value, int | np.integer):
+        return int(value) if abs(int(value)) < 10**1000 else float("inf")
+    if isinstance(value, float | np.floating):
+        return float(value)
+    return str.__str__(value) if isinstance(value, str) else {"complex": [float(value.real), float(value.imag)]}
 
 
 class Opaque:
@@ -76,16 +76,8 @@ class Packer:
         self.items += 1
         if self.items > ITEMS or depth > DEPTH:
             raise ValueError("the answer has too many parts")
-        if value is None or isinstance(value, bool | np.bool_):
-            return value if value is None else bool(value)
-        if isinstance(value, int | np.integer) and abs(int(value)) < 10**1000:
-            return int(value)
-        if isinstance(value, float | np.floating):
-            return float(value)
-        if isinstance(value, str):
-            return str.__str__(value)
-        if isinstance(value, complex | np.complexfloating):
-            return {"complex": [value.real, value.imag]}
+        if value is None or isinstance(value, SCALARS):
+            return _scalar(value)
         if (known := self.refer(value, self)) is not None:
             return known
         if isinstance(value, Tensor):

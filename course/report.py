@@ -5,10 +5,13 @@ import html
 import io
 
 COLUMNS = ("student", "chapter", "marks", "of", "look at")
-STYLE = """body{font:16px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#222;background:#fff}
-table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ccc;
-vertical-align:top}td.number{text-align:right;font-variant-numeric:tabular-nums}tr.look td{background:#fff3d6}
-details{margin:0}summary{cursor:pointer}"""
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color: #222; }
+table { border-collapse: collapse; width: 100%; }
+th, td { text-align: left; padding: .3rem .6rem; border-bottom: 1px solid #ccc; vertical-align: top; }
+tr.look td { background: #fff3d6; }
+summary { cursor: pointer; }
+"""
 
 
 def lines(journal: dict, to_read: dict[str, list[str]]) -> list[dict]:
@@ -20,11 +23,9 @@ def lines(journal: dict, to_read: dict[str, list[str]]) -> list[dict]:
     found = []
     for entry in (journal[name] for name in sorted(journal)):
         rows = entry["marks"]
-        said = list(dict.fromkeys(row["said"] if row["whole"] else f"{row['exercise']}: {row['said']}" for row in rows
-                                  if row["said"]))  # fmt: skip
-        texts = [
-            row["exercise"] for row in rows if row["mark"] and row["exercise"] in to_read.get(row["assignment"], ())
-        ]
+        told = [row["said"] if row["whole"] else f"{row['exercise']}: {row['said']}" for row in rows if row["said"]]
+        said, texts = list(dict.fromkeys(told)), to_read.get(rows[0]["assignment"], ())
+        texts = [row["exercise"] for row in rows if row["mark"] and row["exercise"] in texts]
         look = [*entry.get("notes", ()), *said, *([f"read {', '.join(texts)}"] if texts else [])]
         found.append(
             {
@@ -63,17 +64,19 @@ def as_page(found: list[dict]) -> str:
         marks = f"<details><summary>{line['marks']:g} of {line['of']:g}</summary>{html.escape(each)}</details>"
         rows.append(
             f"<tr{' class=look' if line['alarm'] else ''}><td>{html.escape(_plain(line['student']))}</td>"
-            f"<td class=number>{html.escape(line['chapter'])}</td><td>{marks}</td>"
+            f"<td>{html.escape(line['chapter'])}</td><td>{marks}</td>"
             f"<td>{html.escape(_plain(line['look at']))}</td></tr>"
         )
     head = "<tr><th>Student</th><th>Chapter</th><th>Marks</th><th>Look at</th></tr>"
     policy = "default-src 'none'; style-src 'unsafe-inline'"
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Marks</title>'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}"><style>{STYLE}</style></head>\n'
-        f"<body><h1>Marks</h1><table><thead>{head}</thead>\n<tbody>\n"
-        + "\n".join(rows)
-        + "\n</tbody></table></body></html>\n"
+    return "\n".join(
+        [
+            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Marks</title>',
+            f'<meta http-equiv="Content-Security-Policy" content="{policy}"><style>{STYLE}</style></head>',
+            f"<body><h1>Marks</h1><table><thead>{head}</thead><tbody>",
+            *rows,
+            "</tbody></table></body></html>\n",
+        ]
     )
 
 
