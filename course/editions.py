@@ -281,6 +281,15 @@ def write(path: Path, content: str) -> None:
     path.write_text(content, encoding="utf-8")
 
 
+def write_hidden(folder: Path, found: list[Chapter], numbers: int) -> None:
+    """The hidden tests of chapters for plain notebooks, with the judge that they ask."""
+    here = Path(__file__).parent
+    for c in found:
+        write(folder / file_of(c), hidden_tests(c, numbers))
+    for source, target in [("conftest", "conftest"), *((name, f"course/{name}") for name in JUDGES)]:
+        write(folder / f"{target}.py", (here / f"{source}.py").read_text(encoding="utf-8"))
+
+
 def release(course: Path) -> None:
     """Have nbgrader make the students' notebooks, and remember each cell in its gradebook.
 
@@ -315,7 +324,6 @@ def build(folder: Path, numbers: int) -> None:
         name = f"{assignment(c)}.ipynb"
         write(course / "source" / assignment(c) / name, nbformat.writes(notebook(c)))
         write(student / "plain" / name, nbformat.writes(notebook(c, plain=True)))
-        write(hidden / file_of(c), hidden_tests(c, numbers))
     here = Path(__file__).parent
     shutil.copy(here / "nbgrader_config.py", course / "nbgrader_config.py")
     release(course)
@@ -324,9 +332,7 @@ def build(folder: Path, numbers: int) -> None:
         shutil.copy(here / f"{edition.name}.md", edition / "README.md")
         shutil.copy(ROOT / "LICENSE", edition / "LICENSE")
         shutil.copy(ROOT / "book" / "LICENSE", edition / "LICENSE-TEXT")
-    shutil.copy(here / "conftest.py", hidden / "conftest.py")
-    for name in JUDGES:
-        write(hidden / "course" / f"{name}.py", (here / f"{name}.py").read_text(encoding="utf-8"))
+    write_hidden(hidden, chapters(), numbers)
     write(instructor / "rubric.csv", table(rubric()))
     write(instructor / "plan.csv", table(plan()))
     write(instructor / "hints.md", hints())

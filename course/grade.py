@@ -75,6 +75,11 @@ class Judge:
         self.process.wait()
 
 
+def own_numbers(secret: int, stamp: str) -> int:
+    """Which random numbers a submission is tried on: what a program saw and printed helps no other submission."""
+    return 1 + int(hashlib.sha256(f"{secret} {stamp}".encode()).hexdigest()[:12], 16) % 10**6
+
+
 def sentence(verdict: dict) -> str:
     """What a student is told of an exercise."""
     if verdict["right"]:
@@ -140,7 +145,8 @@ class Grading:
             cells = notebooks.read(content)
         except RefusedError as error:
             return self._keep(submission, None, {}, str(error), None)
-        job = {"steps": notebooks.steps(assignment.exercises, assignment.first, cells), "numbers": self.numbers}
+        numbers = own_numbers(self.numbers, stamp)
+        job = {"steps": notebooks.steps(assignment.exercises, assignment.first, cells), "numbers": numbers}
         found = self._judged({**job, **self.options})
         if self.stopped:
             return None
