@@ -258,6 +258,7 @@ class Marking:
 def checked(judge: Judge, exercise: str, names: str, numbers: int, until: float) -> dict:
     """Ask for the answer, and the check about it. Called in a process of its own."""
     resource.setrlimit(resource.RLIMIT_DATA, (box.MEMORY, box.MEMORY))
+    torch.set_num_threads(1)  # those of before the fork are gone
     judge.forget()
     judge.until, judge.channel.deadline = until, until + GRACE
     try:

@@ -78,6 +78,8 @@ class Packer:
             raise ValueError("the answer has too many parts")
         if value is None or isinstance(value, SCALARS):
             return _scalar(value)
+        if value is ...:  # a stub
+            return {"ellipsis": 1}
         if (known := self.refer(value, self)) is not None:
             return known
         if isinstance(value, Tensor):
@@ -166,6 +168,8 @@ class Reader:
             ))  # fmt: skip
         if kind == "dict":
             return self._noted({self._read(key): self._read(value) for key, value in content})
+        if kind == "ellipsis":
+            return ...
         if kind == "complex":
             return complex(*map(float, content))
         if kind == "tensor":

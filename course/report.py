@@ -23,7 +23,11 @@ def lines(journal: dict, to_read: dict[str, list[str]]) -> list[dict]:
     found = []
     for entry in (journal[name] for name in sorted(journal)):
         rows = entry["marks"]
-        told = [row["said"] if row.get("whole", True) else f"{row['exercise']}: {row['said']}" for row in rows if row["said"]]
+        told = [
+            row["said"] if row.get("whole", True) else f"{row['exercise']}: {row['said']}"
+            for row in rows
+            if row["said"]
+        ]
         said, texts = list(dict.fromkeys(told)), to_read.get(rows[0]["assignment"], ())
         texts = [row["exercise"] for row in rows if row["mark"] and row["exercise"] in texts]
         look = [*entry.get("notes", ()), *said, *([f"read {', '.join(texts)}"] if texts else [])]

@@ -76,7 +76,9 @@ print(json.dumps([open(p, "rb").read().decode() for p in glob.glob("/proc/[0-9]*
 def test_a_scope_of_systemds_is_used_where_there_is_one_and_gets_in_clean(monkeypatch, tmp_path):
     # A systemd-run that notes what it is asked for, and runs the command as --scope does.
     fake = tmp_path / "systemd-run"
-    fake.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\nwhile [ "${{1#--}}" != "$1" ]; do shift; done\nexec "$@"\n')
+    fake.write_text(
+        f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\nwhile [ "${{1#--}}" != "$1" ]; do shift; done\nexec "$@"\n'
+    )
     fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("MFFCN_TEST_SECRET", "told")

@@ -54,7 +54,9 @@ def test_what_is_missing_is_not_asked_for():
     assert order(("width = 3", {"8.1"})) == ["width = 3", "8.1"]
 
 
-@pytest.mark.parametrize("how", ["as it is", "BOM", "UTF-16", "CRLF", "version 3", "schema 1", "lists of lines", "no ids"])
+@pytest.mark.parametrize(
+    "how", ["as it is", "BOM", "UTF-16", "CRLF", "version 3", "schema 1", "lists of lines", "no ids"]
+)
 def test_a_notebook_is_read_whatever_wrote_it(how):
     cells = [nbformat.v4.new_code_cell(source) for source in ("a = 1\nb = 2", "c = 3")]
     cells[1].metadata["nbgrader"] = {"grade_id": "answer-8-2", "schema_version": 1 if how == "schema 1" else 3}
@@ -63,7 +65,9 @@ def test_a_notebook_is_read_whatever_wrote_it(how):
         old = [{**cell, "input": cell.pop("source")} for cell in notebook.pop("cells")[:2]]
         notebook |= {"nbformat": 3, "worksheets": [{"cells": old}]}
     if how == "no ids":
-        notebook = {"cells": [{key: cell[key] for key in ("cell_type", "source", "metadata")} for cell in notebook["cells"]]}
+        notebook = {
+            "cells": [{key: cell[key] for key in ("cell_type", "source", "metadata")} for cell in notebook["cells"]]
+        }
     if how == "lists of lines":
         notebook["cells"][0]["source"] = ["a = 1\n", "b = 2"]
     text = json.dumps(notebook, indent=1)
