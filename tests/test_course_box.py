@@ -99,7 +99,7 @@ def test_a_scope_of_systemds_is_used_where_there_is_one_and_gets_in_clean(monkey
         ("import time; x = b'x' * 3 * 10**8; time.sleep(30)", "MEMORY", 10**8, "memory"),
         ("import mmap; m = mmap.mmap(-1, 3 * 10**8); m.write(b'x' * 3 * 10**8); __import__('time').sleep(30)", "MEMORY",
          10**8, "memory"),
-        ("import os, time\nfor _ in range(40): os.fork() or time.sleep(30)\ntime.sleep(30)", "PROCESSES", 5, "processes"),
+        ("import os, time\nfor _ in range(40): os.fork() or time.sleep(30)\ntime.sleep(30)", "PROCESSES", 5, "threads"),
         ("import time\nfor i in range(200): open(f'/tmp/{i}', 'w').close()\ntime.sleep(30)", "FILES", 100, "files"),
     ],
 )  # fmt: skip

@@ -47,7 +47,7 @@ def refused(kind, content, reader):
 
 @pytest.mark.parametrize(
     "value",
-    [None, True, 3, -(2**70), 0.1, math.inf, "wörter 王", "\ud800", [1, [2, "x"]], (1, (2,)), {"a": 1, 2: (3,), None: []},
+    [None, True, 3, -(2**70), 0.1, math.inf, "wörter 王", "\ud800", [1, [2, "x"]], (1, (2,)), {"a": 1, 2: (3,)},
      {1, 2}, frozenset({"a"}), 1 + 2j, {}, (), ..., {"a": ...}, {"tensor": [1], "call": 3}],
 )  # fmt: skip
 def test_values_arrive_as_they_are(value):
@@ -265,7 +265,7 @@ def test_wrong_answers_are_wrong_through_the_channel_too(number, tmp_path):
 ATTACKS = {
     "a patched torch": "import torch\ntorch.allclose = torch.equal = torch.isclose = lambda *a, **k: True",
     "another check": "import mffcn_lite.exercises as e\ne.check = lambda *a, **k: True",
-    "equals everything": "class E:\n    __eq__ = lambda s, o: True\n    __hash__ = None\n    __call__ = lambda s, *a: s\nfuse = E()",
+    "equals everything": "class E:\n    __eq__ = lambda s, o: True\n    __call__ = lambda s, *a: s\nfuse = E()",
     "nan": "fuse = lambda *a: (torch.full((1, 1, 5, 5), float('nan')), torch.full((1,), float('nan')))",
     "says so": "fuse = lambda *a: True",
     "infinite tree": "x = []\nx.append(x)\nfuse = lambda *a: x",
@@ -289,11 +289,11 @@ ENDS = {
     "os._exit": "import os\nos._exit(0)",
     "a crash": "import ctypes\nctypes.string_at(0)",
     "closed ends": "import os\nos.closerange(3, 99)",
-    "nonsense in the channel": "import os\nfor end in range(3, 20):\n    try: os.write(end, b'x' * 99)\n    except OSError: pass",
+    "nonsense": "import os\nfor end in range(3, 20):\n    try: os.write(end, b'x' * 99)\n    except OSError: pass",
     "a loop": "while True: pass",
-    "a loop that will not be stopped": "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 60))\nwhile True: pass",
+    "deaf": "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 60))\nwhile True: pass",
     "prints for ever": "while True: print('x' * 10**4)",
-    "too many threads": "import threading, time\nfor _ in range(400): threading.Thread(target=time.sleep, args=(60,)).start()",
+    "threads": "import threading, time\nfor _ in range(400): threading.Thread(target=time.sleep, args=(60,)).start()",
 }  # fmt: skip
 
 
@@ -318,32 +318,34 @@ def test_a_warning_an_exit_and_an_error_behind_an_answer_cost_nothing(asked):
 
 
 @BOXED
-def test_a_program_sees_no_check_no_number_and_no_verdict(asked, tmp_path):
+def test_a_program_sees_no_check_no_number_and_no_verdict(asked):
     spy = """
-import gc, glob, inspect, sys
-def seen(text): return any(text in str(x)[:10**5] for x in gc.get_objects() if isinstance(x, (str, int, dict, list)))
+import gc, inspect
 import mffcn_lite.exercises as e
-found = []
+found, secret = list(e._CHECKS), int("47" + "11")
 def fuse(*given):
     frame = inspect.currentframe()
     while frame:
-        found.extend(k for k, v in frame.f_locals.items() if v is True or v == 4711)
+        found.extend(name for name, v in frame.f_locals.items() if type(v) is int and v == secret and name != "secret")
         frame = frame.f_back
-    return given
+    for x in gc.get_objects():
+        if type(x) in (tuple, list, dict) and str(secret) in str(x)[:1000] and "secret" not in str(x):
+            found.append(x)
 """
-    steps = (spy, ("8.2", "fuse"), "width = 25 if not found and not e._CHECKS else 0", ("8.1", "width"))
-    assert asked(*steps) == {"8.2": False, "8.1": True}
+    width = "width = 25 if not found else 0"
+    assert asked(spy, ("8.2", "fuse"), width, ("8.1", "width")) == {"8.2": False, "8.1": True}
 
 
 @BOXED
 def test_only_what_was_handed_out_can_be_asked_for(asked):
     # The machine of 15.6 is the judge's: its clock is its own, and what is private stays there.
     solution = (ROOT / "book/solutions/chapter_15.py").read_text(encoding="utf-8")
-    peek = f"{solution}\ndef peek(machine, steps):\n    truth = machine._expected(steps)\n    return truth * 0.99, truth * 1.01"
+    peek = f"{solution}\ndef peek(machine, steps):\n    t = machine._expected(steps)\n    return t * 0.99, t * 1.01"
     wide = (
         "\nimport gc\n(p,) = [x for x in gc.get_objects() if type(x).__name__ == 'Program']\n"
         "def wide(machine, steps):\n    machine.step()\n    for n in range(-5, 50):\n        try:\n"
-        "            t = p.request('get', thing=n, name='_mean')[0]['value'] * steps\n            return t * 0.99, t * 1.01\n"
+        "            t = p.request('get', thing=n, name='_mean')[0]['value'] * steps\n"
+        "            return t * 0.99, t * 1.01\n"
         "        except AttributeError: pass\n"
     )
     assert asked(peek, ("15.6", "peek")) == {"15.6": False}
