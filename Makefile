@@ -72,9 +72,9 @@ test-code:
 test-chapters:
 	$(PY) -m pytest --nbval book/chapters
 
-# What takes too long for every change: more cases of what make test proves on some; twenty kills at random moments; each
-# chapter outside the repository, from the wheel, in an environment that has torch but not us.
-test-release: test dist
+# What takes too long for every change: more cases of what make test proves on some; twenty kills at random moments; make
+# grade, which needs nbgrader; each chapter outside the repository, from the wheel, where torch is but not we.
+test-release: test dist coursework
 	$(PY) -m pytest -m release
 	MFFCN_LITE_KILLS=20 $(PY) -m pytest tests/test_runs.py -k killed
 	$(PY) -m book.build.run_outside

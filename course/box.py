@@ -131,6 +131,8 @@ def find_excess(process: int) -> str | None:
     while todo:
         member = todo.pop()
         members.append(member)
+        if len(members) > PROCESSES + 20:  # who forks for ever is not waited for
+            break
         for task in _listed(f"/proc/{member}/task"):
             todo += map(int, _text(f"/proc/{member}/task/{task}/children").split())
     threads = sum(len(_listed(f"/proc/{member}/task")) for member in members)

@@ -129,9 +129,11 @@ class Grading:
         try:
             self._one(submission, submitted)
         except Exception as error:  # its own fault, and nobody else's
-            if not self.stopped:
-                fault = f"it could not be marked: {type(error).__name__}: {error}"
-                self._keep(submission, None, {}, f"{fault}"[:300], None)
+            fault = f"it could not be marked: {type(error).__name__}: {error}"[:300]
+            try:
+                self._keep(submission, None, {}, fault, None)
+            except Exception:  # the gradebook's, or the disk's
+                self.failed.append(f"{submission.name}: {fault}")
 
     def _one(self, submission: Submission, submitted: Path) -> None:
         assignment = self.assignments[submission.assignment]

@@ -17,8 +17,8 @@ def open_gradebook(course: Path) -> Gradebook:
 
 def short_name(student: str) -> str:
     """A student's name for nbgrader, which takes brackets, stars and spaces at an end for something else."""
-    plain = " ".join(re.sub(r"[^\w.@()' -]", "_", student).split()).strip(".") or "_"
-    return plain if plain == student else f"{plain}-{hashlib.sha256(student.encode()).hexdigest()[:6]}"
+    plain = " ".join(re.sub(r"[^\w.@() -]", "_", student).split()).strip(".") or "_"
+    return plain if plain == student else f"{plain[:60]}-{hashlib.sha256(student.encode()).hexdigest()[:6]}"
 
 
 def record(course: Path, student: str, assignment: str, marks: dict[str, float], notebook: dict | None) -> None:

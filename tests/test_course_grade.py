@@ -65,7 +65,7 @@ def marked(folder):
 
 
 @GRADED
-@pytest.mark.slow
+@pytest.mark.release
 def test_one_submission_never_stops_the_others(tmp_path):
     files = ["a folder", "a FIFO", "a link to nowhere", "a link to the instructor's notebook", "50,000 levels", "2 GB"]
     files += ["a link to the instructor's folder", "the instructor's file by another name", "an empty folder"]
@@ -101,7 +101,7 @@ def test_one_submission_never_stops_the_others(tmp_path):
 
 
 @GRADED
-@pytest.mark.slow
+@pytest.mark.release
 def test_feedback_has_the_marks_and_neither_secrets_nor_scripts(tmp_path):
     hand_in(tmp_path, "solutions", "scripts in outputs", "scripts in markdown", "brackets [s12]")
     marked(tmp_path)
@@ -132,7 +132,7 @@ def children(process):
 
 
 @GRADED
-@pytest.mark.slow
+@pytest.mark.release
 def test_ctrl_c_ends_all_in_two_seconds_and_a_second_call_is_refused_meanwhile(tmp_path):
     hand_in(tmp_path, *(f"loops {how}" for how in ("for ever", "and will not be interrupted")))
     first = begin(tmp_path, start_new_session=True)
