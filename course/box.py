@@ -9,7 +9,6 @@ sum now and then.
 
 import contextlib
 import functools
-import json
 import os
 import platform
 import shutil
@@ -22,17 +21,11 @@ from pathlib import Path
 MEMORY, FILE, SCRATCH, SHARED = 4 * 2**30, 50 * 2**20, 256 * 2**20, 64 * 2**20  # bytes: of all, of a file, of folders
 PROCESSOR, PROCESSES, OPEN, FILES = 600, 200, 512, 20_000  # seconds; processes and threads; open files; files at all
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts")
-ASK = "import sys, json; print(json.dumps([sys.prefix, sys.base_prefix, __import__('mffcn_lite').__path__[0]]))"
 CLEAN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}  # what bubblewrap itself is started with
 INSIDE = {"HOME": "/tmp", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "PYTHONPATH": "/box"}
 INSIDE |= {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "PYTHONDONTWRITEBYTECODE": "1"}
 # System calls that make memory which no limit on processes or folders counts: memfd_create, memfd_secret, shmget.
 FORBIDDEN = {"x86_64": (0xC000003E, (319, 447, 29)), "aarch64": (0xC00000B7, (279, 447, 194))}
-
-
-def libraries(python: str) -> list[str]:
-    """Where that Python, its libraries and the package lie; of a repository, the package's folder alone."""
-    return json.loads(subprocess.run([python, "-c", ASK], capture_output=True, text=True, check=True, cwd="/").stdout)
 
 
 def boxed(
@@ -50,8 +43,8 @@ def boxed(
     tool = shutil.which("bwrap")
     if tool is None:
         sys.exit("no box to run students' programs in: install bubblewrap (Debian, Ubuntu: apt-get install bubblewrap)")
-    box = [tool, "--unshare-user", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv"]
-    box += ["--cap-drop", "ALL", *(["--disable-userns"] if "--disable-userns" in _help(tool) else [])]
+    box = [tool, "--unshare-all", *_no_namespaces(tool), "--die-with-parent", "--new-session", "--clearenv"]
+    box += ["--cap-drop", "ALL"]
     box += ["--proc", "/proc", "--dev", "/dev", "--size", str(SHARED), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
     box += ["--size", str(SCRATCH), "--tmpfs", "/tmp", "--dir", "/tmp/work", "--chdir", "/tmp/work"]
     for path in dict.fromkeys(str(path) for path in (*SYSTEM, *readable) if Path(path).exists()):
@@ -68,8 +61,11 @@ def boxed(
 
 
 @functools.cache
-def _help(tool: str) -> str:
-    return subprocess.run([tool, "--help"], capture_output=True, text=True).stdout
+def _no_namespaces(tool: str) -> list[str]:
+    """What forbids a box inside the box; nothing for a bubblewrap that can't."""
+    options = ["--unshare-user", "--disable-userns"]
+    tried = subprocess.run([tool, *options, "--ro-bind", "/", "/", "true"], capture_output=True)
+    return options if tried.returncode == 0 else []
 
 
 @functools.cache

@@ -96,7 +96,7 @@ class Box:
     readable: list[str]
     process: subprocess.Popen | None = None
     judge: Judge | None = None
-    excess: str | None = field(default=None)
+    excess: str | None = None
 
     def open(self) -> None:
         """Start the program.

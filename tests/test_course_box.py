@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+import mffcn_lite
 from course import box
 
 ROOT = Path(__file__).parent.parent
+LIBRARIES = [sys.prefix, sys.base_prefix, mffcn_lite.__path__[0]]
 BOXED = pytest.mark.skipif(
     box.shutil.which("bwrap") is None or box.find_fault() is not None, reason="bubblewrap makes no box here"
 )
@@ -20,7 +22,7 @@ BOXED = pytest.mark.skipif(
 
 def inside(program, **options):
     """What a program printed in the box, as JSON."""
-    command = box.boxed([sys.executable, "-c", program], box.libraries(sys.executable))
+    command = box.boxed([sys.executable, "-c", program], LIBRARIES)
     process = box.start(command, stdout=subprocess.PIPE, text=True, **options)
     return json.loads(process.communicate()[0])
 
@@ -104,7 +106,7 @@ def test_a_scope_of_systemds_is_used_where_there_is_one_and_gets_in_clean(monkey
     ],
 )  # fmt: skip
 def test_what_is_too_much_in_all_is_seen_from_outside(program, limit, value, said, monkeypatch):
-    process = box.start(box.boxed([sys.executable, "-c", program], box.libraries(sys.executable)))
+    process = box.start(box.boxed([sys.executable, "-c", program], LIBRARIES))
     try:
         time.sleep(1)
         assert box.find_excess(process.pid) is None
