@@ -55,7 +55,9 @@ def without_checks(target: Path) -> Path:
     """The package of exercises with what the chapters show of it, and no check: `__all__` of each module."""
     for path in sorted((Path(mffcn_lite.__path__[0]) / "exercises").glob("*.py")):
         source = path.read_text(encoding="utf-8")
-        (target / path.name).write_text(source + STUB if path.name == "__init__.py" else _shown(source))
+        source = _shown(source) if path.name.startswith("chapter_") else source
+        source += STUB if path.name == "__init__.py" else ""
+        (target / path.name).write_text(source, encoding="utf-8")
     return target
 
 
