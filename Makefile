@@ -19,7 +19,7 @@ PACKAGE := $(shell find mffcn_lite -name '*.py')
 SHIPPED := $(shell find mffcn_lite/weights mffcn_lite/results -type f)
 MAKERS := $(wildcard book/build/*.py)
 # Files of tests for what stands around the package; all others are the package's own, here in two halves.
-AROUND := appendices archives book browser course data_scripts exercises_% experiments failure forensics leak mistakes \
+AROUND := appendices archives book browser course course_% data_scripts exercises_% experiments failure forensics leak mistakes \
   off_protocol pages probes project reader recognition references seen_and_guessed setup_venv site speedrun stamps
 OWN := $(filter-out $(AROUND:%=tests/test_%.py),$(sort $(wildcard tests/test_*.py)))
 FIRST := $(wildcard tests/test_[a-o]*.py)
@@ -72,9 +72,9 @@ test-code:
 test-chapters:
 	$(PY) -m pytest --nbval book/chapters
 
-# What takes too long for every change: more cases of what make test proves on some; twenty kills at random moments; each
-# chapter outside the repository, from the wheel, in an environment that has torch but not us.
-test-release: test dist
+# What takes too long for every change: more cases of what make test proves on some; twenty kills at random moments; make
+# grade, which needs nbgrader; each chapter outside the repository, from the wheel, where torch is but not we.
+test-release: test dist coursework
 	$(PY) -m pytest -m release
 	MFFCN_LITE_KILLS=20 $(PY) -m pytest tests/test_runs.py -k killed
 	$(PY) -m book.build.run_outside
@@ -136,10 +136,10 @@ grade: $(READY) $(NBGRADER)
 	@test -n "$(SUBMITTED)" || { echo "Say where it is: make grade SUBMITTED=folder" >&2; exit 2; }
 	.venv-nbgrader/bin/python -m course.grade "$(SUBMITTED)"
 
-# That the solutions get all marks, stubs none, wrong and hostile answers what they deserve: half an hour, then JSON.
-# CHAPTERS="8 9" proves it for these alone.
+# That solutions get all marks, stubs none, wrong, hostile and honest answers what they deserve: 20 minutes, then JSON.
+# OUT=file: written there too; CHAPTERS="8 9" proves it for these alone.
 coursework-check: coursework
-	@.venv-nbgrader/bin/python -m course.prove $(CHAPTERS)
+	@.venv-nbgrader/bin/python -m course.prove $(if $(OUT),--out "$(abspath $(OUT))") $(CHAPTERS)
 
 # All notebooks in a zip that runs on its own, _build/downloads/mffcn_lite-reader.zip; the pages offer it where it is
 # there when they are built.

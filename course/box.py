@@ -1,38 +1,41 @@
 """A box for programs that nobody has read: no network, no files but Python's own, limits on what they may use.
 
-    python box.py                                 says whether there is a box on this machine
-    python box.py /path/to/python CONNECTION      a Jupyter kernel inside; nbgrader's kernel is this command
+    python box.py      says whether there is a box on this machine, and what bounds it
 
-Only the kernel is in the box. nbgrader, its gradebook, the hidden tests' files and the other submissions stay outside;
-kernel and grader talk through sockets in one folder.
-The box is bubblewrap's (Debian and Ubuntu: apt-get install bubblewrap; Linux alone).
+The box is bubblewrap's (Debian and Ubuntu: apt-get install bubblewrap; Linux alone). Where systemd gives this user a
+scope, a cgroup bounds all that is in it together; elsewhere limits on each process do, and somebody who looks at the
+sum now and then.
 """
 
-import json
+import contextlib
+import functools
 import os
+import platform
 import shutil
+import struct
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-MEMORY, FILE, SCRATCH = 4 * 2**30, 50 * 2**20, 256 * 2**20  # bytes: of a process, of a file, of all files
-PROCESSOR, PROCESSES = 300, 200  # seconds; processes and threads
+MEMORY, FILE, SCRATCH, SHARED = 4 * 2**30, 50 * 2**20, 256 * 2**20, 64 * 2**20  # bytes: of all, of a file, of folders
+PROCESSOR, PROCESSES, OPEN, FILES = 600, 200, 512, 20_000  # seconds; processes and threads; open files; files at all
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts")
-ASK = "import sys, json; print(json.dumps([sys.prefix, sys.base_prefix, __import__('mffcn_lite').__path__[0]]))"
+CLEAN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}  # what bubblewrap itself is started with
+INSIDE = {"HOME": "/tmp", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "PYTHONPATH": "/box"}
+INSIDE |= {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "PYTHONDONTWRITEBYTECODE": "1"}
+# System calls that make memory which no limit on processes or folders counts: memfd_create, memfd_secret, shmget.
+FORBIDDEN = {"x86_64": (0xC000003E, (319, 447, 29)), "aarch64": (0xC00000B7, (279, 447, 194))}
 
 
-def libraries(python: str) -> list[str]:
-    """Where that Python, its libraries and the package lie; of a repository, the package's folder alone."""
-    return json.loads(subprocess.run([python, "-c", ASK], capture_output=True, text=True, check=True, cwd="/").stdout)
-
-
-def boxed(command: list[str], readable: Iterable[str | Path] = (), writable: Iterable[str | Path] = ()) -> list[str]:
-    """The command that runs `command` in the box.
+def boxed(
+    command: list[str], readable: Iterable[str | Path] = (), placed: dict[str, str | Path] | None = None
+) -> list[str]:
+    """The command that runs `command` in the box; `start` runs it.
 
     Args:
-        readable: folders that it sees beside the system's.
-        writable: folders that it may change. All else that it writes is in memory, and gone at the end.
+        readable: folders that it sees beside the system's. All that it writes is in memory, and gone at the end.
+        placed: what it sees elsewhere than it is, by where.
 
     Raises:
         SystemExit: if this machine has no box.
@@ -40,54 +43,129 @@ def boxed(command: list[str], readable: Iterable[str | Path] = (), writable: Ite
     tool = shutil.which("bwrap")
     if tool is None:
         sys.exit("no box to run students' programs in: install bubblewrap (Debian, Ubuntu: apt-get install bubblewrap)")
-    limits = [f"--data={MEMORY}", f"--fsize={FILE}", f"--cpu={PROCESSOR}", f"--nproc={PROCESSES}", "--core=0"]
-    box = [tool, "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--cap-drop", "ALL"]
-    box += ["--proc", "/proc", "--dev", "/dev", "--size", str(SCRATCH), "--tmpfs", "/tmp"]
-    box += ["--dir", "/tmp/work", "--chdir", "/tmp/work"]
+    box = [tool, "--unshare-all", *_no_namespaces(tool), "--die-with-parent", "--new-session", "--clearenv"]
+    box += ["--cap-drop", "ALL"]
+    box += ["--proc", "/proc", "--dev", "/dev", "--size", str(SHARED), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
+    box += ["--size", str(SCRATCH), "--tmpfs", "/tmp", "--dir", "/tmp/work", "--chdir", "/tmp/work"]
     for path in dict.fromkeys(str(path) for path in (*SYSTEM, *readable) if Path(path).exists()):
         link = os.path.islink(path)
         box += ["--symlink", os.readlink(path), path] if link else ["--ro-bind", path, path]
-    for path in map(str, writable):
-        box += ["--bind", path, path]
-    for key, value in {"HOME": "/tmp", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1"}.items():
+    for path, source in (placed or {}).items():
+        box += ["--ro-bind", str(source), path]
+    box += ["--remount-ro", "/"]
+    for key, value in INSIDE.items():
         box += ["--setenv", key, value]
-    return ["prlimit", *limits, *box, *command]
+    # Counted inside, where nobody else's processes are: this user may run what they like outside.
+    limits = [f"--data={MEMORY}", f"--fsize={FILE}", f"--cpu={PROCESSOR}", f"--nofile={OPEN}", "--core=0"]
+    return [*box, "prlimit", *limits, f"--nproc={PROCESSES}", *command]
+
+
+@functools.cache
+def _no_namespaces(tool: str) -> list[str]:
+    """What forbids a box inside the box; nothing for a bubblewrap that can't."""
+    options = ["--unshare-user", "--disable-userns"]
+    tried = subprocess.run([tool, *options, "--ro-bind", "/", "/", "true"], capture_output=True)
+    return options if tried.returncode == 0 else []
+
+
+@functools.cache
+def scope() -> tuple[str, ...]:
+    """The command before a box that puts it into a cgroup of its own; empty where there is none to be had."""
+    bounds = [f"MemoryMax={MEMORY}", "MemorySwapMax=0", f"TasksMax={PROCESSES + 20}"]
+    command = ["systemd-run", "--user", "--scope", "--quiet", "--collect", *(f"--property={b}" for b in bounds)]
+    if shutil.which("systemd-run") is None:
+        return ()
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        tried = subprocess.run([*command, "true"], capture_output=True, stdin=subprocess.DEVNULL, timeout=20)
+        return tuple(command) if tried.returncode == 0 else ()
+    return ()
+
+
+def start(command: list[str], keep: tuple[int, ...] = (), **options: object) -> subprocess.Popen:
+    """Run what `boxed` returned. Bubblewrap itself gets a clean environment: what is inside can read it.
+
+    Args:
+        keep: open files that it inherits.
+        options: `subprocess.Popen`'s.
+    """
+    read, write = os.pipe()
+    os.write(write, _filter())
+    os.close(write)
+    before = [*scope(), *(["env", "-i", *(f"{k}={v}" for k, v in CLEAN.items())] if scope() else [])]
+    guarded = [command[0], "--seccomp", str(read), *command[1:]] if _filter() else command
+    try:
+        return subprocess.Popen(
+            [*before, *guarded], env=None if scope() else CLEAN, pass_fds=(*keep, read), close_fds=True, **options
+        )
+    finally:
+        os.close(read)
+
+
+@functools.cache
+def _filter() -> bytes:
+    """The program for the kernel that refuses `FORBIDDEN`, and calls of another machine's kind."""
+    if platform.machine() not in FORBIDDEN:
+        return b""
+    kind, calls = FORBIDDEN[platform.machine()]
+    rows = [(0x20, 0, 0, 4), (0x15, 1, 0, kind), (0x06, 0, 0, 0x80000000), (0x20, 0, 0, 0)]  # whose calls; which
+    rows += [(0x35, len(calls) + 1, 0, 0x40000000)]  # x32's are refused too
+    rows += [(0x15, len(calls) - i, 0, call) for i, call in enumerate(calls)]
+    rows += [(0x06, 0, 0, 0x7FFF0000), (0x06, 0, 0, 0x00050000 | 1)]  # allowed; "not permitted"
+    return b"".join(struct.pack("<HBBI", *row) for row in rows)
 
 
 def find_fault() -> str | None:
     """Why there is no box here, in a sentence; None where there is one."""
-    tried = subprocess.run(boxed(["/usr/bin/true"]), capture_output=True, text=True)
-    return None if tried.returncode == 0 else f"bubblewrap makes no box here: {tried.stderr.strip()}"
+    process = start(boxed(["/usr/bin/true"]), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    said = process.communicate()[1]
+    return None if process.returncode == 0 else f"bubblewrap makes no box here: {said.strip()}"
 
 
-def kernel(folder: Path, python: str, more: Iterable[Path] = ()) -> Path:
-    """Write the kernel "python3", boxed, into `folder`; that is a path for JUPYTER_PATH.
+def find_excess(process: int) -> str | None:
+    """What is too much of all that runs in the box of that process, in a sentence; None if nothing is."""
+    members, todo = [], [process]
+    while todo:
+        member = todo.pop()
+        members.append(member)
+        if len(members) > PROCESSES + 20:  # who forks for ever is not waited for
+            break
+        for task in _listed(f"/proc/{member}/task"):
+            todo += map(int, _text(f"/proc/{member}/task/{task}/children").split())
+    threads = sum(len(_listed(f"/proc/{member}/task")) for member in members)
+    if threads > PROCESSES + 20:
+        return f"it ran more than {PROCESSES} processes and threads"
+    page = os.sysconf("SC_PAGE_SIZE")
+    pages = sum(int((_text(f"/proc/{member}/statm").split() or [0, 0])[1]) for member in members)
+    # What several share counts once; this takes longer to ask.
+    if pages * page > MEMORY and sum(map(_proportional, members)) > MEMORY:
+        return f"it took more than {MEMORY // 2**30} GB of memory"
+    for folder in ("/tmp", "/dev/shm"):
+        with contextlib.suppress(OSError):
+            found = os.statvfs(f"/proc/{members[-1]}/root{folder}")
+            if len(members) > 1 and found.f_files - found.f_ffree > FILES:
+                return f"it made more than {FILES} files"
+    return None
 
-    Args:
-        python: runs in the box, and has ipykernel and the package.
-        more: folders that the kernel may read.
-    """
-    place = folder / "kernels" / "python3"
-    place.mkdir(parents=True, exist_ok=True)
-    argv = [sys.executable, str(Path(__file__).resolve()), python, "{connection_file}", *map(str, more)]
-    # Interrupted by a message: a signal would reach the box, not the program inside.
-    about = {"argv": argv, "display_name": "Python 3", "language": "python", "interrupt_mode": "message"}
-    (place / "kernel.json").write_text(json.dumps(about), encoding="utf-8")
-    return folder
+
+def _proportional(process: int) -> int:
+    lines = _text(f"/proc/{process}/smaps_rollup").splitlines()
+    return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
-def talk(sockets: str | Path) -> dict[str, str]:
-    """Jupyter's settings for a kernel in the box, which has no network: sockets in a folder of that kernel's own."""
-    return {"ConnectionFileMixin.transport": "ipc", "ConnectionFileMixin.connection_file": f"{sockets}/kernel.json"}
+def _text(path: str) -> str:
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""
+
+
+def _listed(path: str) -> list[str]:
+    try:
+        return os.listdir(path)
+    except OSError:
+        return []
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 1:
-        sys.exit(find_fault())
-    python, connection, *more = sys.argv[1:]
-    sockets = Path(connection).resolve().parent
-    if sockets.stat().st_mode & 0o077:
-        sys.exit(f"{sockets} is open to others, so also to what is in the box: give the kernel a folder of its own")
-    inside = [python, "-m", "ipykernel_launcher", "-f", connection, "--HistoryManager.hist_file=:memory:"]
-    command = boxed(inside, [*libraries(python), *more], [sockets])
-    os.execvp(command[0], command)
+    print("bounded by a cgroup" if scope() else "bounded process by process: systemd gives this user no scope")
+    sys.exit(find_fault())

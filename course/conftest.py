@@ -1,67 +1,55 @@
 """Hidden tests for plain notebooks: pytest chapter_08.py --submission alice/chapter-08.ipynb
 
-The notebook runs in the box, each hidden test behind the cell of its exercise; pytest stays outside.
+The notebook's cells run in the box, and the judge asks about each exercise from outside; pytest only reports.
 """
 
-import contextlib
-import os
-import re
+import json
+import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
-from nbclient import NotebookClient
-from nbclient.exceptions import DeadKernelError
-from traitlets.config import Config
 
-sys.path.insert(0, str(Path(__file__).parent))
-import box
-
-SECONDS = 120  # a cell
-SLOW = {"ename": "Timeout", "evalue": f"stopped after {SECONDS} seconds", "traceback": []}
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]  # beside `course` in an edition, inside it in the repository
+from course import box, notebooks  # noqa: E402
 
 
 def pytest_addoption(parser):
     parser.addoption("--submission", type=Path, required=True, help="a student's notebook")
+    parser.addoption("--seconds", type=float, default=120, help="of a cell, and of a check")
 
 
-def with_tests(notebook: nbformat.NotebookNode, tests: dict[str, str]) -> dict[str, nbformat.NotebookNode]:
-    """Put each test behind the cell that checks its exercise, or at the end; the tests' cells."""
-    placed = {exercise: nbformat.v4.new_code_cell(test) for exercise, test in tests.items()}
-    cells, left = [], dict(placed)
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            checked = [name for name in left if re.search(rf"check\(\s*.{re.escape(name)}.", cell.source)]
-            cells += [nbformat.v4.new_code_cell(cell.source), *(left.pop(name) for name in checked)]
-    notebook.cells = [*cells, *left.values()]
-    return placed
+def judged(submission: Path, seconds: float, exercises: list[dict], first: str, numbers: int) -> dict[str, str]:
+    """Of each exercise "right", or what is not."""
+    try:
+        cells = notebooks.read(notebooks.content_of(submission.absolute(), submission.absolute().parent))
+    except notebooks.RefusedError as error:
+        return {exercise["name"]: str(error) for exercise in exercises}
+    steps = notebooks.steps([notebooks.Exercise(**e) for e in exercises], first, cells)
+    job = {"steps": steps, "numbers": numbers, "seconds": seconds}
+    folder = HERE if (HERE / "course").is_dir() else HERE.parent
+    command = [sys.executable, "-m", "course.judge"]
+    done = subprocess.run(command, input=json.dumps(job) + "\n", stdout=subprocess.PIPE, text=True, cwd=folder)
+    found = json.loads(done.stdout or '{"fault": "the judge itself ended"}')
+    if "fault" in found:
+        pytest.exit(found["fault"])
+    told = {True: "right", False: "not right", None: "not attempted"}
+    verdicts = {e["name"]: found["verdicts"].get(e["name"], {"right": None, "said": ""}) for e in exercises}
+    return {name: verdict["said"] or told[verdict["right"]] for name, verdict in verdicts.items()}
 
 
 @pytest.fixture(scope="module")
-def outcomes(request, tmp_path_factory):
-    """A function of the tests; of each exercise "right", or what went wrong."""
+def outcomes(request):
+    """A function of the exercises; of each "right", or what went wrong."""
     found = {}
 
-    def run(tests):
-        if found:
-            return found
-        if fault := box.find_fault():
-            pytest.exit(fault)
-        kernel, sockets = box.kernel(tmp_path_factory.mktemp("kernel"), sys.executable), tmp_path_factory.mktemp("s")
-        os.environ["JUPYTER_PATH"] = str(kernel)
-        notebook = nbformat.read(request.config.getoption("--submission"), as_version=4)
-        placed = with_tests(notebook, tests)
-        options = {"timeout": SECONDS, "interrupt_on_timeout": True, "error_on_timeout": SLOW, "allow_errors": True}
-        config = Config()
-        for setting, value in box.talk(sockets).items():
-            config["ConnectionFileMixin"][setting.split(".")[1]] = value
-        with contextlib.suppress(DeadKernelError):  # what it had not answered until then is not right
-            NotebookClient(notebook, kernel_name="python3", config=config, **options).execute()
-        for exercise, cell in placed.items():
-            errors = [f"{o.ename}: {o.evalue}" for o in cell.outputs if o.output_type == "error"]
-            ran = cell.execution_count is not None and not errors
-            found[exercise] = "right" if ran else errors[0] if errors else "the notebook stopped before this exercise"
+    def run(*asked):
+        if not found:
+            if fault := box.find_fault():
+                pytest.exit(fault)
+            options = (request.config.getoption(name) for name in ("--submission", "--seconds"))
+            found.update(judged(*options, *asked))
         return found
 
     return run

@@ -3,7 +3,7 @@
 python -m course.editions [folder]
 
     student/      what students get: notebooks with stubs, as nbgrader released them and as plain ones; a manifest
-    instructor/   nbgrader's course with the solutions and the hidden tests; rubric.csv, plan.csv, hints.md
+    instructor/   nbgrader's course with the solutions; rubric.csv, plan.csv, hints.md; the hidden tests' numbers
     hidden/       the hidden tests for plain notebooks, with pytest
 
 Marks, minutes and outcomes are the metadata of the exercises' cells in `book/text`.
@@ -39,6 +39,7 @@ ROOT = BOOK.parent
 NBGRADER = ROOT / ".venv-nbgrader" / "bin"
 ZIP = DOWNLOADS / "mffcn_lite-course.zip"
 WEEKS = 12
+JUDGES = ("box", "channel", "inside", "judge", "notebooks", "objects", "packing", "peers")  # what marks, also elsewhere
 IMPORTS = (ast.Import, ast.ImportFrom)
 BEGIN, END = "### BEGIN {}", "### END {}"
 
@@ -79,22 +80,6 @@ def defined(node: ast.stmt) -> list[str]:
     if isinstance(node, ast.FunctionDef):
         return [node.name]
     return [name.id for name in ast.walk(node) if isinstance(name, ast.Name) and isinstance(name.ctx, ast.Store)]
-
-
-def hidden_test(identifier: str, names: str, numbers: int) -> str:
-    """What decides on the marks: the exercise's check, imported afresh, on numbers that no student has seen.
-
-    A check that was replaced by one that says yes is found out by an answer that can't be right.
-    """
-    return f"""
-import contextlib, io, sys
-for module in [name for name in sys.modules if name.startswith("mffcn_lite.exercises")]:
-    del sys.modules[module]
-from mffcn_lite.exercises import check
-with contextlib.redirect_stdout(io.StringIO()):
-    assert check("{identifier}", object()) is not True, "the checks were changed"
-assert check("{identifier}", {names}, numbers={numbers}) is True, "not right yet; the line above says why"
-""".strip()
 
 
 # One chapter's notebook.
@@ -146,8 +131,8 @@ def nbgrader_cell(source: str, name: str, kind: str, points: int = 0):
     return new_code_cell(source, metadata={"nbgrader": about | ({"points": points} if kind == "test" else {})})
 
 
-def notebook(chapter: Chapter, numbers: int, plain: bool = False) -> nbformat.NotebookNode:
-    """The exercises of a chapter: for nbgrader with solutions and hidden tests, or plain with neither."""
+def notebook(chapter: Chapter, plain: bool = False) -> nbformat.NotebookNode:
+    """The exercises of a chapter: for nbgrader with solutions, or plain without. No notebook holds a hidden test."""
     source = (BOOK / "solutions" / f"chapter_{chapter.number:02}.py").read_text(encoding="utf-8")
     minutes, marks = (sum(e[key] for e in chapter.exercises) for key in ("minutes", "marks"))
     title = f"# Exercises of chapter {chapter.number}: {chapter.title}\n\nRead [the chapter]({chapter.name}) first."
@@ -165,10 +150,9 @@ def notebook(chapter: Chapter, numbers: int, plain: bool = False) -> nbformat.No
             cells.append(new_code_cell(f"{start}\n\n{check}", metadata={"exercise": dict(exercise)}))
             continue
         answer = [start, BEGIN.format("SOLUTION"), solution(source, name, names), END.format("SOLUTION")]
-        test = [check, BEGIN.format("HIDDEN TESTS"), hidden_test(name, names, numbers), END.format("HIDDEN TESTS")]
         label = name.replace(".", "-")
         cells.append(nbgrader_cell("\n".join(answer), f"answer-{label}", "answer"))
-        cells.append(nbgrader_cell("\n".join(test), f"marks-{label}", "test", exercise["marks"]))
+        cells.append(nbgrader_cell(check, f"marks-{label}", "test", exercise["marks"]))
     for i, cell in enumerate(cells):
         cell.id = f"cell-{i:02d}"
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -270,19 +254,24 @@ def file_of(chapter: Chapter) -> str:
 
 
 def hidden_tests(chapter: Chapter, numbers: int) -> str:
-    """A file for pytest: the hidden test of each exercise, which `conftest.py` runs behind the student's cell."""
-    tests = {e["id"]: hidden_test(e["id"], answered(stub)[1], numbers) for _, e, stub in parts_of(chapter) if e}
+    """A file for pytest: what `conftest.py` has the judge ask about a student's notebook."""
+    asked = [
+        {"name": e["id"], "names": answered(stub)[1], "stub": answered(stub)[0], "marks": e["marks"]}
+        for _, e, stub in parts_of(chapter)
+        if e
+    ]
     return f'''"""Hidden tests of chapter {chapter.number}: pytest {file_of(chapter)} --submission NOTEBOOK"""
 
 import pytest
 
-MARKS = {json.dumps({e["id"]: e["marks"] for e in chapter.exercises})}
-TESTS = {json.dumps(tests, indent=1)}
+NUMBERS = {numbers}
+FIRST = {imports_of(chapter)!r}
+EXERCISES = {json.dumps(asked, indent=1)}
 
 
-@pytest.mark.parametrize("exercise", TESTS)
+@pytest.mark.parametrize("exercise", [e["name"] for e in EXERCISES])
 def test_exercise(exercise, outcomes):
-    assert outcomes(TESTS)[exercise] == "right"
+    assert outcomes(EXERCISES, FIRST, NUMBERS)[exercise] == "right"
 '''
 
 
@@ -290,6 +279,15 @@ def write(path: Path, content: str) -> None:
     """A text file, with the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(content, encoding="utf-8")
+
+
+def write_hidden(folder: Path, found: list[Chapter], numbers: int) -> None:
+    """The hidden tests of chapters for plain notebooks, with the judge that they ask."""
+    here = Path(__file__).parent
+    for c in found:
+        write(folder / file_of(c), hidden_tests(c, numbers))
+    for source, target in [("conftest", "conftest"), *((name, f"course/{name}") for name in JUDGES)]:
+        write(folder / f"{target}.py", (here / f"{source}.py").read_text(encoding="utf-8"))
 
 
 def release(course: Path) -> None:
@@ -324,9 +322,8 @@ def build(folder: Path, numbers: int) -> None:
     course = instructor / "nbgrader"
     for c in chapters():
         name = f"{assignment(c)}.ipynb"
-        write(course / "source" / assignment(c) / name, nbformat.writes(notebook(c, numbers)))
-        write(student / "plain" / name, nbformat.writes(notebook(c, numbers, plain=True)))
-        write(hidden / file_of(c), hidden_tests(c, numbers))
+        write(course / "source" / assignment(c) / name, nbformat.writes(notebook(c)))
+        write(student / "plain" / name, nbformat.writes(notebook(c, plain=True)))
     here = Path(__file__).parent
     shutil.copy(here / "nbgrader_config.py", course / "nbgrader_config.py")
     release(course)
@@ -335,8 +332,7 @@ def build(folder: Path, numbers: int) -> None:
         shutil.copy(here / f"{edition.name}.md", edition / "README.md")
         shutil.copy(ROOT / "LICENSE", edition / "LICENSE")
         shutil.copy(ROOT / "book" / "LICENSE", edition / "LICENSE-TEXT")
-    for name in ("box.py", "conftest.py"):
-        shutil.copy(here / name, hidden / name)
+    write_hidden(hidden, chapters(), numbers)
     write(instructor / "rubric.csv", table(rubric()))
     write(instructor / "plan.csv", table(plan()))
     write(instructor / "hints.md", hints())
@@ -372,7 +368,7 @@ def main(target: Path) -> None:
     """
     if not NBGRADER.is_dir():
         sys.exit("nbgrader's own environment is missing; run: make coursework")
-    kept = target / "instructor" / "numbers.txt"  # which random numbers the hidden tests take: yours alone
+    kept = target / "instructor" / "numbers.txt"  # which random numbers the judge takes: yours alone
     numbers = int(kept.read_text(encoding="utf-8")) if kept.exists() else secrets.randbelow(10**6) + 1
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
         built = Path(temporary) / target.name

@@ -1,8 +1,7 @@
-"""The course: editions made from the chapters, no solution among them; the box; the hidden tests on plain notebooks."""
+"""The course: editions made from the chapters, no solution among them; the hidden tests on plain notebooks."""
 
 import inspect
 import itertools
-import json
 import re
 import subprocess
 import sys
@@ -28,7 +27,7 @@ def sources(notebook):
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=str)
 def test_both_kinds_of_notebook_hold_every_exercise_and_its_marks(chapter):
-    plain, whole = editions.notebook(chapter, NUMBERS, plain=True), editions.notebook(chapter, NUMBERS)
+    plain, whole = editions.notebook(chapter, plain=True), editions.notebook(chapter)
     nbformat.validate(plain)
     nbformat.validate(whole)
     tests = [c.metadata.nbgrader for c in whole.cells if c.metadata.get("nbgrader", {}).get("grade")]
@@ -45,7 +44,7 @@ def test_both_kinds_of_notebook_hold_every_exercise_and_its_marks(chapter):
 def test_the_solution_cells_run_on_their_own(chapter):
     module = editions.ast.parse((ROOT / f"book/solutions/chapter_{chapter.number:02}.py").read_text(encoding="utf-8"))
     there = {name for node in module.body for name in editions.defined(node)}
-    for cell in editions.notebook(chapter, NUMBERS).cells:
+    for cell in editions.notebook(chapter).cells:
         if cell.metadata.get("nbgrader", {}).get("solution"):
             scope: dict = {}
             exec(cell.source, scope)
@@ -56,16 +55,15 @@ def test_the_solution_cells_run_on_their_own(chapter):
 
 def test_no_notebook_of_a_student_holds_a_solution_or_a_hidden_test(tmp_path):
     for chapter in CHAPTERS:
-        notebook = editions.notebook(chapter, NUMBERS, plain=True)
+        notebook = editions.notebook(chapter, plain=True)
         editions.write(tmp_path / f"{chapter.number}.ipynb", nbformat.writes(notebook))
-        assert str(NUMBERS) not in nbformat.writes(notebook)
     assert editions.find_solutions(tmp_path) == []
 
 
 @pytest.mark.parametrize("where", ["cell", "metadata", "other file"])
 def test_a_solution_is_found_wherever_it_hides(where, tmp_path):
     line = next(line for line in editions.telling_lines() if '"' in line)
-    notebook = editions.notebook(CHAPTERS[0], NUMBERS, plain=True)
+    notebook = editions.notebook(CHAPTERS[0], plain=True)
     if where == "cell":
         notebook.cells[-1].source += f"\n{line}"
     elif where == "metadata":
@@ -79,7 +77,7 @@ def test_a_solution_is_found_wherever_it_hides(where, tmp_path):
 
 def test_links_and_references_of_a_chapter_work_on_their_own():
     for chapter in CHAPTERS:
-        text = "\n".join(sources(editions.notebook(chapter, NUMBERS, plain=True)))
+        text = "\n".join(sources(editions.notebook(chapter, plain=True)))
         assert not re.search(r"\{\w+(:\w+)?\}`", text), chapter.name
         assert all(link.startswith(("https://", "#")) for link in re.findall(r"\]\(([^)\s]+)\)", text)), chapter.name
 
@@ -110,63 +108,19 @@ def test_the_longest_week_is_as_short_as_can_be(minutes, count):
     assert all(len(week) for week in found)
 
 
-def test_without_the_tool_there_is_no_box_and_a_sentence(monkeypatch):
-    monkeypatch.setattr(box.shutil, "which", lambda name: None)
-    with pytest.raises(SystemExit, match="install bubblewrap"):
-        box.boxed(["true"])
-
-
-def test_a_folder_open_to_all_is_not_given_to_the_box(tmp_path):
-    tmp_path.chmod(0o777)
-    command = [sys.executable, box.__file__, sys.executable, str(tmp_path / "connection.json")]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "is open to others" in done.stderr
-
-
-@BOXED
-def test_in_the_box_are_no_network_no_repository_and_no_lasting_files(tmp_path):
-    program = f"""
-import json, os, socket
-said = {{}}
-for name, attempt in {{
-    "solutions": lambda: open({str(ROOT / "book" / "solutions" / "chapter_08.py")!r}),
-    "network": lambda: socket.create_connection(("127.0.0.1", 22), 1),
-    "package": lambda: open({str(ROOT / "mffcn_lite" / "new")!r}, "w"),
-    "outside": lambda: open({str(tmp_path / "new")!r}, "w"),
-    "large": lambda: open("/tmp/large", "wb").write(bytes({2 * box.FILE})),
-    "memory": lambda: bytearray({2 * box.MEMORY}),
-}}.items():
-    try:
-        attempt()
-        said[name] = "done"
-    except (OSError, MemoryError) as error:
-        said[name] = type(error).__name__
-print(json.dumps(said))
-"""
-    inside = [sys.executable, "-c", program]
-    done = subprocess.run(box.boxed(inside, box.libraries(sys.executable)), capture_output=True, text=True)
-    said = json.loads(done.stdout)
-    assert said.pop("network") in ("ConnectionRefusedError", "OSError")  # nobody is there
-    assert set(said.values()) <= {"FileNotFoundError", "OSError", "MemoryError", "PermissionError"}
-    assert not (tmp_path / "new").exists()
-
-
 @BOXED
 def test_a_plain_notebook_is_marked_by_hidden_tests(tmp_path):
     chapter = next(c for c in CHAPTERS if c.name.endswith("-mff"))
-    notebook = editions.notebook(chapter, NUMBERS, plain=True)
+    notebook = editions.notebook(chapter, plain=True)
     stubs = {cell.metadata.exercise.id: cell for cell in notebook.cells if "exercise" in cell.metadata}
     stubs["8.1"].source = 'width = 25\ncheck("8.1", width)'
     stubs["8.2"].source = "while True:\n    pass"  # and its check is gone
     stubs["8.3"].source = 'pixels = 44\nimport mffcn_lite.exercises as e\ne.check = print\ncheck("8.3", pixels)'
-    for name in ("box.py", "conftest.py"):
-        text = (ROOT / "course" / name).read_text(encoding="utf-8")
-        editions.write(tmp_path / name, text.replace("SECONDS = 120", "SECONDS = 20"))
-    editions.write(tmp_path / editions.file_of(chapter), editions.hidden_tests(chapter, NUMBERS))
+    editions.write_hidden(tmp_path, [chapter], NUMBERS)
     editions.write(tmp_path / "alice.ipynb", nbformat.writes(notebook))
     command = [sys.executable, "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", editions.file_of(chapter)]
-    done = subprocess.run([*command, "--submission", "alice.ipynb"], capture_output=True, text=True, cwd=tmp_path)
+    command += ["--submission", "alice.ipynb", "--seconds", "5"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     said = re.findall(r"^(PASSED|FAILED) \S+\[(8\.\d)\]", done.stdout, re.MULTILINE)
     verdicts = {exercise: verdict for verdict, exercise in said}
     assert verdicts == {"8.1": "PASSED", **dict.fromkeys(("8.2", "8.3", "8.4", "8.5"), "FAILED")}, done.stdout
