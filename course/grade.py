@@ -17,6 +17,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -54,10 +55,12 @@ class Assignment:
 class Judge:
     """A process of `course.judge`, which marks one submission after the other."""
 
-    def __init__(self):
+    def __init__(self, temporary: str):
         command, options = [str(PYTHON), "-m", "course.judge"], {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         # In a group of its own: Ctrl-C reaches this program, which ends them all.
-        self.process = subprocess.Popen(command, cwd=ROOT, start_new_session=True, **options)
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | {"TMPDIR": temporary}, start_new_session=True, **options
+        )
 
     def mark(self, job: dict) -> dict:
         """The verdicts on one submission, or a `fault`."""
@@ -114,6 +117,7 @@ class Grading:
         self.course, self.kept = grading / "nbgrader", grading / "journal.json"
         self.lock, self.judges, self.failed, self.stopped = threading.Lock(), threading.local(), [], False
         self.processes: list[Judge] = []
+        self.temporary = tempfile.mkdtemp(prefix="mffcn-")
         self.course.mkdir(parents=True, exist_ok=True)
         for name in ("source", "release", "gradebook.db", "nbgrader_config.py"):
             if not (self.course / name).exists():
@@ -164,7 +168,7 @@ class Grading:
         """The verdicts; a judge that ended is asked once more."""
         for _ in range(2):
             if not hasattr(self.judges, "mine"):
-                self.judges.mine = Judge()
+                self.judges.mine = Judge(self.temporary)
                 self.processes.append(self.judges.mine)
             found = self.judges.mine.mark(job)
             if "fault" not in found or self.stopped:
@@ -210,6 +214,7 @@ class Grading:
         self.stopped = True
         for judge in self.processes:
             judge.end()
+        shutil.rmtree(self.temporary, ignore_errors=True)
 
 
 def main(submitted: Path, grading: Path, workers: int | None = None, **options: object) -> dict:
@@ -260,8 +265,7 @@ def _mark_all(work: Grading, found: list[Submission], submitted: Path, workers: 
         pool.shutdown(cancel_futures=True)
         sys.exit("stopped; what was marked stays marked, call again for the rest")
     pool.shutdown()
-    for judge in work.processes:
-        judge.end()
+    work.stop()
 
 
 if __name__ == "__main__":

@@ -166,10 +166,12 @@ def tries(exercises: list[Exercise], cells: list[Cell]) -> dict[str, list[int]]:
     names = {e.name: {n.id for n in ast.walk(ast.parse(e.names)) if isinstance(n, ast.Name)} for e in exercises}
     makers = [given_names(cell.source) for cell in cells]
     for place, cell in enumerate(cells):
-        said = cell.named | set(CHECK.findall(cell.source))
-        for name in found:
-            if name in said or names[name] & makers[place][0]:
-                found[name].append(place)
+        said = (cell.named | set(CHECK.findall(cell.source))) & set(found)
+        # Whoever says nothing may define another exercise's function again, as a help: then it is for the new one.
+        defined = [name for name in found if names[name] & makers[place][0]]
+        fresh = [name for name in defined if not found[name]]
+        for name in said or fresh or defined:
+            found[name].append(place)
     for name, places in found.items():
         # A value may be anybody's `width`; it is an answer only where nothing else is.
         if not places:

@@ -50,6 +50,12 @@ def test_a_function_is_found_wherever_it_is_defined_again_but_a_value_may_be_any
     ]  # fmt: skip
 
 
+def test_a_function_that_helps_in_another_exercise_is_no_new_try():
+    helped = "def fuse(x): pass\ndef save(): pass\ndef load(): pass"
+    for named in (frozenset({"8.3"}), frozenset()):  # with its metadata, and without
+        assert order("def fuse(x): return 3", (helped, named)) == ["def fuse(x): return 3", "8.2", helped, "8.3"]
+
+
 def test_what_is_missing_is_not_asked_for():
     assert order(("width = 3", {"8.1"})) == ["width = 3", "8.1"]
 
