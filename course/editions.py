@@ -328,11 +328,11 @@ def build(folder: Path, numbers: int) -> None:
     shutil.copy(here / "nbgrader_config.py", course / "nbgrader_config.py")
     release(course)
     shutil.copytree(course / "release", student / "nbgrader")
+    write_hidden(hidden, chapters(), numbers)
     for edition in (student, instructor, hidden):
         shutil.copy(here / f"{edition.name}.md", edition / "README.md")
         shutil.copy(ROOT / "LICENSE", edition / "LICENSE")
         shutil.copy(ROOT / "book" / "LICENSE", edition / "LICENSE-TEXT")
-    write_hidden(hidden, chapters(), numbers)
     write(instructor / "rubric.csv", table(rubric()))
     write(instructor / "plan.csv", table(plan()))
     write(instructor / "hints.md", hints())

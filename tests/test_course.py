@@ -75,6 +75,19 @@ def test_a_solution_is_found_wherever_it_hides(where, tmp_path):
     assert line in found
 
 
+def test_a_course_is_built_where_there_was_none(tmp_path, monkeypatch):
+    def release(course):  # which needs nbgrader, and is tried where that is: make test-release
+        for c in CHAPTERS[8:9]:
+            editions.write(course / "release" / editions.assignment(c) / f"{editions.assignment(c)}.ipynb", "{}")
+
+    monkeypatch.setattr(editions, "release", release)
+    editions.build(tmp_path, NUMBERS)
+    for edition in ("student", "instructor", "hidden"):
+        assert {"README.md", "LICENSE", "LICENSE-TEXT"} <= {path.name for path in (tmp_path / edition).iterdir()}
+    assert (tmp_path / "hidden" / "course" / "judge.py").is_file()
+    assert not any(str(NUMBERS) in path.read_text() for path in editions.files_in(tmp_path / "student").values())
+
+
 def test_links_and_references_of_a_chapter_work_on_their_own():
     for chapter in CHAPTERS:
         text = "\n".join(sources(editions.notebook(chapter, plain=True)))
