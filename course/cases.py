@@ -473,8 +473,8 @@ HONEST: dict[str, tuple[Callable[[Path], None], float]] = {
     "UTF-16": (_encoded(lambda text: text.encode("utf-16")), MOST),
     "CRLF": (_encoded(lambda text: text.replace("\n", "\r\n").replace("\\n", "\\r\\n").encode()), MOST),
     "version 3": (_version_three, MOST),
-    "a capital": (_named("Chapter-08", "Chapter-08.ipynb"), MOST),
-    "one digit": (_named("chapter-8", "chapter-8.ipynb"), MOST),
+    "a capital": (_named(VICTIM.capitalize(), f"{VICTIM.capitalize()}.ipynb"), MOST),
+    "one digit": (_named(VICTIM.replace("-0", "-"), VICTIM.replace("-0", "-") + ".ipynb"), MOST),
     "a renamed notebook": (_named(VICTIM, "chapter-08 (1).ipynb"), MOST),
     "no folder": (_flat, MOST),
 }  # fmt: skip

