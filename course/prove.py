@@ -102,7 +102,8 @@ def people(work: Path) -> dict:
         write(work / "second" / name / cases.VICTIM)
     for name, (attack, _, _) in cases.HOSTILE.items():
         cases.hand_in(work / "second", name, cases.VICTIM, cases.attacked(attack))
-    for name, notebook in cases.hostile_notebooks().items():
+    notebooks = cases.hostile_notebooks()
+    for name, notebook in notebooks.items():
         cases.hand_in(work / "second", name, cases.VICTIM, notebook)
     for name, (write, _) in cases.HONEST.items():
         write(work / "second" / cases.written_as(name))
@@ -111,9 +112,7 @@ def people(work: Path) -> dict:
     for name, (_, deserved, others) in cases.HOSTILE.items():
         own, rest, most = marks(marked[f"{name}/{cases.VICTIM}"], cases.EXERCISE)
         hostile[name] = own == deserved and (rest == most) == others
-    for name in cases.HOSTILE_FILES:
-        hostile[name] = share([marked[f"{name}/{cases.VICTIM}"]]) == 0
-    for name in cases.hostile_notebooks():
+    for name in (*cases.HOSTILE_FILES, *notebooks):
         hostile[name] = share([marked[f"{name}/{cases.VICTIM}"]]) == 0
     hostile["secrets and scripts in feedback"] = not told(work / "b" / "nbgrader")
     hostile["two make grade at once"], hostile["Ctrl-C"] = at_once(work), interrupted(work)

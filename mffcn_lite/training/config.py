@@ -95,7 +95,8 @@ RECIPES = {
         clip=0.02,
         ema=0.999,
     ),
-    # Chosen on other people, with as many trials for Adam as for Muon (experiments/speed_trials.py, records.py).
+    # Searched on other people, with as many trials for Adam as for Muon (experiments/speed_trials.py); the rate and the
+    # steps were then seen on validation people, until experiments/speed_lengths.py has asked the others.
     "quick": TrainingConfig(
         steps=8000,
         batch=3,
