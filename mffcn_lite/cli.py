@@ -33,7 +33,7 @@ def train(
     data: Annotated[str | None, typer.Option(help="orl, lfw, or the folder of a prepared set")] = None,
     model: Annotated[str | None, typer.Option(help="srcnn, nie, fsrcnn or mffcn")] = None,
     steps: Annotated[int | None, typer.Option(help="the schedule's length; the recipe's where not given")] = None,
-    recipe: Annotated[str | None, typer.Option(help="paper, quick, or fast, which is the default")] = None,
+    recipe: Annotated[str | None, typer.Option(help="paper, fast, or quick, which is the default")] = None,
     like: Annotated[str | None, typer.Option(metavar="CARD", help="repeat a run: its folder, card, or name")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out; no option is needed")] = False,
     stop_after: Annotated[int | None, typer.Option(help="end when this many steps are done, to be resumed")] = None,
@@ -57,7 +57,7 @@ def train(
     from mffcn_lite.training.runs import read_description, resume_command, run_training
 
     if repeated is None:
-        config, arguments, original = recipe_for(model, recipe or "fast"), {}, None
+        config, arguments, original = recipe_for(model, recipe or "quick"), {}, None
     else:
         card = shipped.SHIPPED / f"{repeated}.json" if repeated in shipped_names() else Path(repeated)
         described_data, described_model, arguments, config, original = read_description(card)

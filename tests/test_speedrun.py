@@ -11,6 +11,7 @@ import torch
 
 from benchmarks.experiments import records, speed_trials
 from benchmarks.experiments.train_shipped import fast_config
+from benchmarks.helpers.names import NETWORKS
 from benchmarks.speed import speedrun
 from mffcn_lite.data import FaceSet, load_faces, people_for_training, split_by_person
 from mffcn_lite.evaluation import load_results
@@ -174,6 +175,18 @@ def test_the_records_lead_from_the_recipe_fast_to_the_recipe_quick(name):
     assert recipe_for(name) == recipe_for(name, "quick")  # which is the default
 
 
+def test_the_paper_runs_with_its_own_recipe_for_as_many_photos():
+    config = records.config_of("mffcn", records.PAPER)
+    assert differences(config, recipe_for("mffcn", "paper")) == {"steps"}
+    assert config.steps * config.batch == fast_config("mffcn").steps * fast_config("mffcn").batch
+
+
+def test_quick_is_trained_to_its_end_and_for_mffcn_what_it_is_compared_with():
+    ended = {name: [line for line in (*records.LINES, records.PAPER) if records.ends(name, line)] for name in NETWORKS}
+    assert ended.pop("mffcn") == [records.FIRST, records.QUICK, records.PAPER]
+    assert set(map(tuple, ended.values())) == {(records.QUICK,)}
+
+
 def differences(one, other):
     return {f.name for f in dataclasses.fields(one) if getattr(one, f.name) != getattr(other, f.name)}
 
@@ -233,11 +246,12 @@ def test_the_log_is_written_race_by_race_and_gone_on_with(monkeypatch):
     monkeypatch.setattr(records, "store", lambda name, content, unfinished: stored.update(content, left=unfinished))
     records.main("mffcn")
     plan = list(done)
-    assert plan == [(line, seed) for seed in range(3) for line in records.LINES]
+    assert plan == [*((line, seed) for seed in range(3) for line in records.LINES), (records.PAPER, 0)]
     assert stored["left"] == 0
     assert stored["goals"]["quality"]["the recipe fast"]["of"] == 3
-    for line in records.LINES[5:]:
+    lost = [*records.LINES[5:], records.PAPER]
+    for line in lost:
         stored["runs"][line].pop()
     done.clear()
     records.main("mffcn")
-    assert done == plan[-len(records.LINES[5:]) :]
+    assert done == plan[-len(lost) :]

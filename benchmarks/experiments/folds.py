@@ -39,12 +39,8 @@ def seconds_a_step() -> dict[str, float]:
     torch.set_num_threads(1)
     faces, states = load_faces("orl"), {}
     for system in ("mffcn", "srcnn"):
-        model = create_model(system, **best_trial(system)["arguments"])
-        states[system] = (
-            model,
-            fast_config(system, steps=10_000),
-            TrainingState.start(model, fast_config(system, steps=10_000)),
-        )
+        model, config = create_model(system, **best_trial(system)["arguments"]), fast_config(system, steps=10_000)
+        states[system] = model, config, TrainingState.start(model, config)
 
     def ten_steps(system):
         model, config, state = states[system]

@@ -16,7 +16,7 @@ from mffcn_lite.training.config import TrainingConfig, learning_rate
 from mffcn_lite.training.optimizers import Muon
 from mffcn_lite.training.sampling import Sampler
 
-LONG = 5000  # steps from which CUDA graphs earn the half minute that making them takes (make bench on a GPU)
+LONG = 5000  # steps; making CUDA graphs takes half a minute a factor, and each step saves some milliseconds
 
 
 def create_loss(config: TrainingConfig, device: torch.device) -> Callable[[Tensor, Tensor], dict[str, Tensor]]:

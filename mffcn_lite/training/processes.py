@@ -109,8 +109,16 @@ def average(tensors: list[Tensor]) -> None:
 
 
 def average_gradients(model: nn.Module) -> None:
-    """As `average`, for the gradients of all weights that this step used."""
-    average([weight.grad for weight in model.parameters() if weight.grad is not None])
+    """As `average`, for the gradients of all weights that this step used, here or elsewhere."""
+    if count() == 1:
+        return
+    weights = list(model.parameters())
+    used = torch.tensor([float(weight.grad is not None) for weight in weights], device=weights[0].device)
+    distributed.all_reduce(used)  # with a factor for each photo, one process may use a tail that another does not
+    used_somewhere = [weight for weight, times in zip(weights, used.tolist(), strict=True) if times]
+    for weight in used_somewhere:
+        weight.grad = torch.zeros_like(weight) if weight.grad is None else weight.grad
+    average([weight.grad for weight in used_somewhere])
 
 
 def any_says(yes: bool) -> bool:
