@@ -206,6 +206,7 @@ _ALL = (
         starts=("gather",),
         needs=tuple(f"speedrun_{name}" for name in NETWORKS),
     ),
+    Experiment("speed_limits", "experiments.speed_limits", 1.5, names=("mffcn", "l2"), needs=("trials_mffcn",)),
     Experiment("larger", "experiments.larger", 0.1, names=("mffcn", "l2", "wiener", "bicubic"), alone=True, gpu=True),
     Experiment(
         "loss_arms",

@@ -257,7 +257,7 @@ SEARCH = {f"speed_trials_{name}" for name in NETWORKS} | LENGTHS
 RACES = {f"speedrun_{name}" for name in NETWORKS}
 TRAINED = NET_TRIALS | NET_WEIGHTS | FULL | GOALS | SEARCH | RACES
 TRAINED |= {"ablations", "paper_recipe", "larger", "loss_arms", "starts", "srcnn_at_2", "folds", "leak", "recognition"}
-TRAINED |= {"bench_training", "bench_training_gpu", "bench_sharing"}
+TRAINED |= {"speed_limits", "bench_training", "bench_training_gpu", "bench_sharing"}
 MEASURED = {"tables", "distortion", "off_protocol", "systems", "seen_and_guessed", "failure"}
 TABLED = NET_WEIGHTS | FITTED | FULL | {"tables", "systems", "larger", "folds", "leak"}  # by `evaluate`
 KINDS = ("trials_", "weights/", "speed_goals_", "speed_trials_", "speed_lengths_", "speedrun_")
@@ -265,7 +265,7 @@ SRCNN = {f"{kind}{name}" for kind in KINDS for name in ("srcnn", "nie")}
 SRCNN |= MEASURED
 SRCNN |= {"ablations", "paper_recipe", "srcnn_at_2", "folds", "recognition", "bench_training", "bench_training_gpu"}
 MFFCN = {f"{kind}mffcn" for kind in KINDS} | FULL | MEASURED
-MFFCN |= {"ablations", "paper_recipe", "larger", "loss_arms", "starts", "folds", "leak", "recognition"}
+MFFCN |= {"speed_limits", "ablations", "paper_recipe", "larger", "loss_arms", "starts", "folds", "leak", "recognition"}
 MFFCN |= {"bench_fusing", "bench_training", "bench_training_gpu", "bench_sharing"}
 INTERVALS = TABLED | MEASURED | {"forensics", "recognition"}
 RUNS = NET_WEIGHTS | GOALS | {"larger", "bench_training", "bench_training_gpu"}  # trained by `run_training`
@@ -280,7 +280,7 @@ MUTATIONS = [
      TRAINED - {"folds", "recognition"} | PATCH_TRIALS | FITTED),
     ("mffcn_lite/training/recording.py", ".clamp(0, 1) for factor in config.factors}",
      ".mul(0.9) for factor in config.factors}",
-     NET_TRIALS | SEARCH | RACES | PATCH_TRIALS | RUNS | {"ablations", "paper_recipe", "starts"}),
+     NET_TRIALS | SEARCH | RACES | PATCH_TRIALS | RUNS | {"speed_limits", "ablations", "paper_recipe", "starts"}),
     ("benchmarks/experiments/ablations.py", "steps=2000", "steps=20", {"ablations", "leak", "recognition"}),
     ("benchmarks/experiments/ablations.py", '"width": 27', '"width": 26', {"ablations"}),
     ("mffcn_lite/statistics.py", "0.5 + confidence / 2", "0.5 + confidence / 3", INTERVALS),
@@ -293,12 +293,12 @@ MUTATIONS = [
     ("mffcn_lite/training/config.py", "steps=40_000", "steps=20_000",
      RUNS - NET_WEIGHTS | RACES | {"paper_recipe", "srcnn_at_2", "folds", "bench_sharing"}),
     ("mffcn_lite/training/config.py", "steps=8000", "steps=800",
-     NET_TRIALS | SEARCH | RUNS | RACES | {"srcnn_at_2", "folds", "bench_sharing"}),
+     NET_TRIALS | SEARCH | RUNS | RACES | {"speed_limits", "srcnn_at_2", "folds", "bench_sharing"}),
     ("mffcn_lite/training/loop.py", "clip_grad_norm_(model", "clip_grad_value_(model", TRAINED),
     ("mffcn_lite/training/sampling.py", "generator=generator) < 0.5", "generator=generator) < 0.4", TRAINED),
     ("mffcn_lite/metrics/error.py", "10 * torch.log10(float", "20 * torch.log10(float",
      TABLED | MEASURED | NET_TRIALS | SEARCH | RACES | PATCH_TRIALS | RUNS
-     | {"ablations", "paper_recipe", "starts", "srcnn_at_2", "loss_arms", "bench_metrics"}),
+     | {"speed_limits", "ablations", "paper_recipe", "starts", "srcnn_at_2", "loss_arms", "bench_metrics"}),
     ("mffcn_lite/metrics/similarity.py", "similarity.mean((1, 2, 3))", "similarity.amax((1, 2, 3))",
      TABLED | {"distortion", "loss_arms", "forensics", "bench_metrics"}),
     ("mffcn_lite/metrics/lpips.py", "+ 1e-10", "+ 1e-5", {"distortion", "loss_arms"}),
@@ -335,7 +335,8 @@ MUTATIONS = [
     ("benchmarks/experiments/recipe_trials.py", 'beta1=0.9,', "beta1=0.8,",
      NET_TRIALS | SEARCH | {"ablations", "loss_arms", "starts", "leak", "recognition"}),
     ("benchmarks/experiments/recipe_trials.py", "/ len(trial", "* len(trial",
-     NET_TRIALS | NET_WEIGHTS | GOALS | SEARCH - LENGTHS | RACES | {"ablations", "paper_recipe", "loss_arms", "folds"}
+     NET_TRIALS | NET_WEIGHTS | GOALS | SEARCH - LENGTHS | RACES
+     | {"speed_limits", "ablations", "paper_recipe", "loss_arms", "folds"}
      | {f"weights/{name}" for name in ("example", "sparse", "forest", "wiener")}),
     ("benchmarks/experiments/speed_trials.py", '"muon": (2.5e-3,', '"muon": (1e-3,', SEARCH),
     ("benchmarks/experiments/patch_trials.py", '{"atoms": 256}', '{"atoms": 250}', {"trials_sparse"}),
