@@ -129,16 +129,40 @@ def test_another_word_is_no_goal(refuses):
     refuses(lambda: speedrun.targets("mffcn", "best"), "--goal", "quality", "first")
 
 
-def test_the_command_stores_its_runs(monkeypatch, tmp_path, capsys):
+WORDS = ["srcnn", "--seeds", "2", "--set", "steps=2", "--set", "batch=1"]
+
+
+def test_the_command_stores_its_runs_and_those_of_another_recipe(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(speedrun, "EVERY", 2)
-    words = ["srcnn", "--goal", "1", "--goal", "90", "--seeds", "2", "--set", "steps=2", "--set", "batch=1"]
-    speedrun.main([*words, "--json", str(tmp_path / "r.json")])
+    speedrun.main([*WORDS, "--goal", "1", "--against", "fast", "--json", str(tmp_path / "r.json")])
     found = json.loads((tmp_path / "r.json").read_text())
-    assert [run["seed"] for run in found["runs"]] == [0, 1]
-    assert (found["goals"]["1"]["reached"], found["goals"]["90"]["reached"]) == (2, 0)
+    assert (found["system"], found["goal"], found["recipe"]) == ("srcnn", 1.0, "quick")
+    assert [(run["seed"], run["photos"]) for run in found["runs"]] == [(0, 2), (1, 2)]
+    assert all(run["seconds"] > 0 and run["psnr"] > 20 for run in found["runs"])
+    assert found["seconds"] == pytest.approx(sum(run["seconds"] for run in found["runs"]) / 2)
     assert found["config"]["steps"] == 2
-    with pytest.raises(SystemExit, match="speedrun: --set nonsense=1"):
-        speedrun.main([*words, "--set", "nonsense=1"])
+    against = found["against"]
+    assert (against["recipe"], against["reached"]) == ("fast", 2)
+    assert against["config"]["lr"] == fast_config("srcnn").lr
+    assert [run["seed"] for run in against["runs"]] == [0, 1]
+    said = capsys.readouterr().out
+    assert "quick: 2 of 2 arrived" in said
+    assert "fast: 2 of 2 arrived" in said
+
+
+def test_the_command_says_who_did_not_arrive(monkeypatch, tmp_path, capsys):
+    speedrun.main([*WORDS, "--goal", "90", "--against", "none", "--json", str(tmp_path / "r.json")])
+    found = json.loads((tmp_path / "r.json").read_text())
+    assert (found["reached"], found["of"], found["against"]) == (0, 2, None)
+    assert [(run["seconds"], run["photos"]) for run in found["runs"]] == [(None, None)] * 2
+    assert all(20 < run["psnr"] < 40 for run in found["runs"])
+    assert "quick: 0 of 2 arrived\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("word", ["nonsense=1", "optimizer=adamw", "momentum=-1", "lr=0"])
+def test_a_bad_setting_is_one_sentence(word):
+    with pytest.raises(SystemExit, match=f"speedrun: .*{word.partition('=')[0]}"):
+        speedrun.main([*WORDS, "--goal", "1", "--set", word])
 
 
 # The search -----------------------------------------------------------------------------------------------------------

@@ -1,17 +1,18 @@
 """How many seconds does a recipe need to a stated quality? Training as a race, from nothing, with a clock.
 
     python benchmarks/speed/speedrun.py mffcn --goal first --seeds 3 --json times.json
-    python benchmarks/speed/speedrun.py mffcn --goal first --goal 30.5 --recipe fast --set lr=0.004
+    python benchmarks/speed/speedrun.py mffcn --goal 30.5 --set lr=0.01 --against none
 
 Trains on the 28 people that `validate_every` leaves until the mean PSNR over the factors on the other four has reached
-each goal. They are looked at every hundred steps, with the clock stopped. A goal is a number of dB, or "quality" or
+the goal. They are looked at every hundred steps, with the clock stopped. A goal is a number of dB, or "quality" or
 "first": what the recipe `fast` has there in the end (mffcn_lite/results/speed_goals_*.json), less 0.05 or 0.3 dB.
-No factor may fall short of what `fast` has there by more than the mean may, and 0.05 dB.
+No factor may fall short of what `fast` has there by more than the mean may, and 0.05 dB. Under each seed `fast`, with
+the options of the network's best trial, runs to the same goal after the recipe; --against names another one, or none.
 """
 
 import argparse
 import dataclasses
-import json
+import itertools
 import statistics
 import sys
 import time
@@ -23,6 +24,7 @@ import torch
 
 from benchmarks.experiments.recipe_trials import mean_psnr
 from benchmarks.experiments.speed_goals import MARGINS
+from benchmarks.experiments.train_shipped import fast_config
 from mffcn_lite.arguments import apply_settings
 from mffcn_lite.data import FaceSet, load_faces, people_for_training
 from mffcn_lite.device import choose_device
@@ -124,27 +126,33 @@ def summarize(runs: list[dict], goal: str) -> dict:
 
 
 def speedrun(
-    system: str, config: TrainingConfig, arguments: dict, wanted: list[str], seeds: int, device: str = "cpu"
-) -> dict:
-    """Several seeds of one recipe, each until it has reached all that is wanted."""
+    system: str, recipes: dict[str, tuple[TrainingConfig, dict]], goal: str, seeds: int, device: torch.device
+) -> dict[str, list[dict]]:
+    """The runs of each recipe, of its configuration and the network's arguments; seed by seed, all under each.
+
+    In a run `seconds` are None where it did not arrive, and `psnr` is that of its end then.
+    """
     faces, validation, _ = people_for_training(load_faces("orl"), hold_out=True)
-    goals, runs = {goal: targets(system, goal) for goal in wanted}, []
-    for seed in range(seeds):
-        seeded = dataclasses.replace(config, seed=config.seed + seed)
-        runs.append(race(system, seeded, arguments, faces, validation, goals, choose_device(device)))
-        print(runs[-1]["seed"], runs[-1]["reached"], flush=True)
-    described = {"system": system, "arguments": arguments, "config": dataclasses.asdict(config)}
-    found = {goal: {"mean": mean, "floors": floors, **summarize(runs, goal)} for goal, (mean, floors) in goals.items()}
-    return described | {"goals": found, "runs": runs}
+    goals, runs = {goal: targets(system, goal)}, {name: [] for name in recipes}
+    for more, (name, (config, arguments)) in itertools.product(range(seeds), recipes.items()):
+        seeded = dataclasses.replace(config, seed=config.seed + more)
+        run = race(system, seeded, arguments, faces, validation, goals, device)
+        arrived = run["reached"].get(goal, dict.fromkeys(("seconds", "core_seconds", "photos")) | run)
+        found = {key: arrived[key] for key in ("seconds", "core_seconds", "photos")}
+        found = {"seed": run["seed"], **found, "psnr": mean_psnr(arrived)}
+        print(name, found, flush=True)
+        runs[name].append(run | found)
+    return runs
 
 
 def main(words: list[str]) -> None:
     """Read the command line, race, and say how long it took."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("system", choices=("srcnn", "nie", "fsrcnn", "mffcn"))
-    parser.add_argument("--goal", action="append", help="quality (where none is given), first, or dB; may be repeated")
-    parser.add_argument("--recipe", default="fast", choices=tuple(RECIPES))
+    parser.add_argument("--goal", default="quality", help="quality, first, or dB")
+    parser.add_argument("--recipe", default="quick", choices=tuple(RECIPES))
     parser.add_argument("--set", action="append", default=[], help="key=value, as of mffcn-lite train")
+    parser.add_argument("--against", default="fast", choices=("none", *RECIPES), help="another recipe, in the same run")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
@@ -152,15 +160,27 @@ def main(words: list[str]) -> None:
     options = parser.parse_args(words)
     torch.set_num_threads(options.threads)
     try:
-        given = load_results(f"speed_goals_{options.system}")["arguments"]
-        config, arguments = apply_settings(recipe_for(options.system, options.recipe), given, options.set)
-        found = speedrun(options.system, config, arguments, options.goal or ["quality"], options.seeds, options.device)
-        found |= {"recipe": options.recipe, "environment": describe_environment(choose_device(options.device))}
+        device, name, goal = choose_device(options.device), options.system, options.goal
+        given = load_results(f"speed_goals_{name}")["arguments"]
+        mean, floors = targets(name, goal)
+        recipes = {options.recipe: apply_settings(recipe_for(name, options.recipe), given, options.set)}
+        if options.against != "none":
+            old = fast_config(name) if options.against == "fast" else recipe_for(name, options.against)
+            recipes.setdefault(options.against, (old, given))
+        raced = speedrun(name, recipes, goal, options.seeds, device)
+        sides = [{"recipe": recipe, **summarize(runs, goal), "runs": runs} for recipe, runs in raced.items()]
+        for side, (config, arguments) in zip(sides, recipes.values(), strict=True):
+            side |= {"config": dataclasses.asdict(config), "arguments": arguments}
+        found = {"system": name, "goal": mean, "floors": floors, **sides[0], "against": (*sides[1:], None)[0]}
         if options.json is not None:
-            write_json(options.json, found)
+            write_json(options.json, found | {"environment": describe_environment(device)})
     except MffcnLiteError as error:
         sys.exit(f"speedrun: {error}")
-    print(json.dumps(found["goals"], indent=1))
+    print(f"{name} to {mean:.2f} dB on {device}")
+    for side in sides:
+        seconds = side.get("seconds")
+        took = "" if seconds is None else f", {seconds:.1f} seconds (standard deviation {side['seconds_sd'] or 0:.1f})"
+        print(f"{side['recipe']}: {side['reached']} of {side['of']} arrived{took}")
 
 
 if __name__ == "__main__":
