@@ -33,7 +33,7 @@ def train(
     data: Annotated[str | None, typer.Option(help="orl, lfw, or the folder of a prepared set")] = None,
     model: Annotated[str | None, typer.Option(help="srcnn, nie, fsrcnn or mffcn")] = None,
     steps: Annotated[int | None, typer.Option(help="the schedule's length; the recipe's where not given")] = None,
-    recipe: Annotated[str | None, typer.Option(help="paper, fast, or quick, which is the default")] = None,
+    recipe: Annotated[str | None, typer.Option(help="paper, paper-l2, fast, or quick, which is the default")] = None,
     like: Annotated[str | None, typer.Option(metavar="CARD", help="repeat a run: its folder, card, or name")] = None,
     resume: Annotated[bool, typer.Option("--resume", help="go on with the run in --out; no option is needed")] = False,
     stop_after: Annotated[int | None, typer.Option(help="end when this many steps are done, to be resumed")] = None,

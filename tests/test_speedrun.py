@@ -199,9 +199,9 @@ def test_the_records_lead_from_the_recipe_fast_to_the_recipe_quick(name):
     assert recipe_for(name) == recipe_for(name, "quick")  # which is the default
 
 
-def test_the_paper_runs_with_its_own_recipe_for_as_many_photos():
+def test_the_papers_settings_run_for_as_many_photos():
     config = records.config_of("mffcn", records.PAPER)
-    assert differences(config, recipe_for("mffcn", "paper")) == {"steps"}
+    assert differences(config, recipe_for("mffcn", "paper-l2")) == {"steps"}
     assert config.steps * config.batch == fast_config("mffcn").steps * fast_config("mffcn").batch
 
 

@@ -38,7 +38,7 @@ NETWORKS = ("mffcn", "srcnn")
 def run(arm: str, name: str, photos: int = PHOTOS, looks: int = LOOKS) -> dict:
     """One training, with its curve of the mean PSNR on validation people at each factor."""
     faces, validation, _ = people_for_training(load_faces("orl"), hold_out=True)
-    config = dataclasses.replace(RECIPES["paper"], steps=photos // RECIPES["paper"].batch, **ARMS[arm])
+    config = dataclasses.replace(RECIPES["paper-l2"], steps=photos // RECIPES["paper-l2"].batch, **ARMS[arm])
     torch.manual_seed(0)
     model = create_model(name, **best_trial(name)["arguments"]).to(DEVICE)
     state, start, curve = TrainingState.start(model, config), time.perf_counter(), []

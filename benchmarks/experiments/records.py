@@ -6,7 +6,7 @@
 Every line is raced from nothing to the goals of `benchmarks/speed/speedrun.py`, with three seeds. Under each seed all
 lines follow one another, so that a machine that slows down does so for each of them. The lines of RECORDS add up, from
 the recipe `fast` to `quick`, which is trained to its end, and for MFFCN so is `fast`; a line of TRIED is `quick` with
-one change. Once, out of competition, the paper's recipe runs on the same clock for as many photos as `fast` sees.
+one change. Once, out of competition, the paper's settings run on the same clock for as many photos as `fast` sees.
 Writes mffcn_lite/results/speedrun_<network>.json after each race, and goes on from there; without a network
 mffcn_lite/results/speedrun.json.
 """
@@ -44,14 +44,14 @@ TRIED = {  # each with those of all records
 }
 LINES = (*RECORDS, *TRIED)
 FIRST, QUICK = (list(RECORDS)[i] for i in (0, -1))
-PAPER = "the paper's recipe"
+PAPER = "the paper's settings, L2"
 PLAN = [*itertools.product(SEEDS, LINES), (SEEDS[0], PAPER)]
 
 
 def config_of(name: str, line: str) -> TrainingConfig:
     """How a line trains: as `fast` with the options of the network's best trial, but for what was changed."""
     if line == PAPER:
-        paper, fast = recipe_for(name, "paper"), config_of(name, FIRST)
+        paper, fast = recipe_for(name, "paper-l2"), config_of(name, FIRST)
         return dataclasses.replace(paper, steps=fast.steps * fast.batch // paper.batch)
     until = LINES.index(line) + 1  # a line of TRIED has all records before it
     changes = [*itertools.islice(RECORDS.values(), until), TRIED.get(line, {})]

@@ -25,6 +25,7 @@ class SuperResolver(nn.Module):
         trained_by_steps: it is a network, for `mffcn_lite.training.train`; a system with `fit` is fitted at once, and
             one without either needs no training.
         loss: under which it is trained where nobody says another; a name of `mffcn_lite.losses.LOSSES`.
+        paper_loss: under which the paper trains it, where that is another.
         counted: it works by layers, whose multiplications can be counted.
         radius: how many pixels away a pixel of what it works on can change the result (0: none but itself);
             None where a pixel can reach everywhere, or the order of the work matters.
@@ -36,6 +37,7 @@ class SuperResolver(nn.Module):
     works_on: str = "blurred"
     trained_by_steps: bool = False
     loss: str = "l2"
+    paper_loss: str | None = None
     counted: bool = False
     radius: int | None = 0
     stride: int = 1

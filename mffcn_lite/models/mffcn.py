@@ -45,6 +45,7 @@ class MFFCN(SuperResolver):
     """
 
     name = "mffcn"
+    paper_loss = "objective"
     trained_by_steps = counted = True
 
     def __init__(

@@ -15,7 +15,7 @@ COMPILE = (None, "auto", "default", "reduce-overhead", "max-autotune")
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How a network is trained. The defaults are the paper's; "silent" marks what it leaves open."""
+    """How a network is trained. The defaults are the paper's, but L2 alone; "silent" marks what it leaves open."""
 
     steps: int = 100_000  # t_max; silent
     batch: int = 10  # m
@@ -76,11 +76,16 @@ class TrainingConfig:
         if unknown := sorted(set(self.objective) - known):
             raise MffcnLiteError(f"objective has no {unknown[0]}; it has {', '.join(sorted(known))}")
         if self.objective and self.loss != "objective":
-            raise MffcnLiteError(f"objective is set, and loss (={self.loss!r}) does not use it; set loss=objective too")
+            raise MffcnLiteError(
+                f"objective is set, and loss (={self.loss!r}) does not use it; set loss=objective too (the paper's "
+                "settings with L2 alone are the recipe paper-l2)"
+            )
 
 
+PAPER_FEATURES = "vgg19-imagenet"  # φ of the paper's objective
 RECIPES = {
-    "paper": TrainingConfig(),
+    "paper": TrainingConfig(),  # with the loss that the paper gives each system: MFFCN has its objective
+    "paper-l2": TrainingConfig(),  # the same settings with L2 alone, or Nie et al.'s half of it
     # Chosen on validation people (experiments/recipe_trials.py): whole photos, since a crop's borders, padded
     # with zeros, are a large part of it and none of what the network will meet.
     "fast": TrainingConfig(
@@ -116,14 +121,17 @@ RECIPES = {
 
 
 def recipe_for(model: str, recipe: str = "quick") -> TrainingConfig:
-    """The recipe by its name for the system `model`, with the system's own loss.
+    """The recipe by its name for the system `model`, with the system's own loss; "paper" with that of the paper.
 
     Raises:
         MffcnLiteError: for an unknown recipe or system.
     """
     if recipe not in RECIPES:
         raise MffcnLiteError(f'unknown recipe "{recipe}"; choose one of {", ".join(RECIPES)}')
-    return replace(RECIPES[recipe], loss=system_class(model).loss)
+    chosen = system_class(model)
+    loss = (chosen.paper_loss if recipe == "paper" else None) or chosen.loss
+    objective = {"features": PAPER_FEATURES} if loss == "objective" else {}
+    return replace(RECIPES[recipe], loss=loss, objective=objective)
 
 
 def read_config(stored: object) -> TrainingConfig:
