@@ -250,7 +250,7 @@ def _download_vgg19() -> dict:
     except (OSError, RuntimeError, HTTPException) as error:  # RuntimeError: the hash differs
         raise MffcnLiteError(
             f"VGG-19's weights cannot be had from {VGG19_URL} ({error}); download the file elsewhere and name it with "
-            'weights=…, or take "vgg16-imagenet" in its place'
+            'weights=… (on the command line --set objective.weights=…), or take "vgg16-imagenet" in its place'
         ) from error
     if found != VGG19_SHA256:
         raise MffcnLiteError(f"{path} is not torchvision's file (its SHA-256 differs); remove it and call again")

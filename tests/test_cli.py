@@ -346,6 +346,22 @@ def test_a_recipe_is_taken_and_its_settings_can_be_changed(run, data, recipe):
     assert (config["seed"], config["crop"]) == (4, 12)
 
 
+def test_the_papers_recipe_trains_mffcn_under_the_papers_objective(run, data):
+    words = train(data, "--model", "mffcn", "--recipe", "paper", "--stop-after", "1")
+    small = ["--set", "objective.features=random", "--set", "objective.layer=conv2_2"]
+    status, _, error = run(*words, *small)
+    assert (status, error) == (0, "")
+    assert json.loads(Path("run/run.json").read_text())["config"]["loss"] == "objective"
+    first = json.loads(Path("run/metrics.jsonl").read_text().splitlines()[0])
+    assert set(first["terms"]) == {"l2", "perceptual", "texture", "tv"}
+
+
+def test_l2_in_the_papers_recipe_is_a_recipe_of_its_own(run, data):
+    status, _, error = run(*train(data, "--model", "mffcn", "--recipe", "paper", "--set", "loss=l2"))
+    assert status == 2
+    assert "paper-l2" in error
+
+
 def test_evaluate_prints_one_row_a_system_and_says_what_was_measured(run, data, shipped):
     status, out, error = run("evaluate", "--data", data, "--models", "bicubic,srcnn,mffcn", "--factors", "2,3")
     assert (status, error) == (0, "")

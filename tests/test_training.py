@@ -110,6 +110,18 @@ def test_the_recipe_paper_is_the_papers():
     assert [learning_rate(paper, step) for step in (0, 1, paper.steps - 1)] == [1e-4] * 3
 
 
+def test_the_recipe_paper_has_the_loss_that_the_paper_gives_each_system():
+    """Equations (2), (1) and (3); the other recipes have L2, and Nie et al.'s half of it."""
+    losses = {name: recipe_for(name, "paper").loss for name in ("mffcn", "nie", "srcnn", "fsrcnn")}
+    assert losses == {"mffcn": "objective", "nie": "nie", "srcnn": "l2", "fsrcnn": "l2"}
+    assert recipe_for("mffcn", "paper").objective == {"features": "vgg19-imagenet"}
+    for recipe in ("paper-l2", "fast", "quick"):
+        assert [recipe_for(name, recipe).loss for name in losses] == ["l2", "nie", "l2", "l2"]
+        assert recipe_for("mffcn", recipe).objective == {}
+    whole, alone = (dataclasses.asdict(recipe_for("mffcn", recipe)) for recipe in ("paper", "paper-l2"))
+    assert {key for key in whole if whole[key] != alone[key]} == {"loss", "objective"}
+
+
 def test_the_optimizer_is_adam_with_the_configurations_constants():
     state = TrainingState.start(Gain(), TrainingConfig())
     assert type(state.optimizer) is torch.optim.Adam
