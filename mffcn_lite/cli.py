@@ -16,7 +16,7 @@ from mffcn_lite import shipped
 from mffcn_lite.arguments import apply_settings, parse_factors
 from mffcn_lite.errors import MffcnLiteError, check_number, check_word
 from mffcn_lite.progress import printable, say, silence
-from mffcn_lite.shipped import SYSTEMS, shipped_models, shipped_names
+from mffcn_lite.shipped import SYSTEMS, disagreement, shipped_models, shipped_names, title
 
 # torch takes seconds to import, so each command imports what it needs, and --help answers at once.
 
@@ -155,6 +155,8 @@ def evaluate(
             failure = error
     print(f"{data}, {split}: {len(faces)} photos of {len(people)} people. PSNR in dB, SSIM; factors {factors}.")
     print(evaluation.tables(rows, list(evaluation.MEASURES)).to_string())
+    if titles := [f"{name} is {title(name)}" for name in systems if title(name) != name]:
+        print(f"Names: {'; '.join(titles)}.")
     for row in rows:
         if not row["trained_for"]:
             known = ", ".join(map(str, systems[row["model"]].trained_factors()))
@@ -188,13 +190,15 @@ def reconstruct(
     from mffcn_lite.device import choose_device
     from mffcn_lite.files import content_hash, sha256
     from mffcn_lite.pictures import check_replaceable, enlarge_file
-    from mffcn_lite.progress import Reporter
+    from mffcn_lite.progress import Reporter, say
 
     system = load_model(model, choose_device(device))
     targets = [out / f"{stem}-{called(model)}-x{times}.png" for stem in stems]
     sources = {os.path.realpath(image) for image in images}
     if taken := [target for target in targets if os.path.realpath(target) in sources]:
         raise MffcnLiteError(f"{taken[0]} is one of the photos, and its place is a result's; name another --out")
+    if (said := disagreement(system.card, times)) is not None:
+        say(f"{called(model)} {said}")
     failures, unsaid = [], None
     with Reporter("enlarging", len(images)) as reporter:
         for image, target in zip(images, targets, strict=True):

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from mffcn_lite.context import full
 from mffcn_lite.errors import MffcnLiteError, described
 from mffcn_lite.models import MFF, MFFCN
+from mffcn_lite.shipped import title
 
 # Okabe and Ito's colours, which the colour-blind can tell apart, each with a line style of its own.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -62,9 +63,9 @@ def photo_grid(photos: Mapping[str, Tensor], columns: int = 3) -> Figure:
     with _subplots(rows, columns, figsize=(2.1 * columns, 2.8 * rows), squeeze=False) as (figure, axes):
         for axis in axes.flat:
             axis.axis("off")
-        for axis, (title, photo) in zip(axes.flat, photos.items(), strict=False):
+        for axis, (name, photo) in zip(axes.flat, photos.items(), strict=False):
             axis.imshow(as_array(photo), vmin=0, vmax=1, interpolation="nearest")
-            axis.set_title(title)
+            axis.set_title(title(name))
     return figure
 
 
@@ -83,7 +84,7 @@ def curves(
     """
     with _subplots(figsize=(6.8, 3.4)) as (figure, axis):
         for (name, y), colour, style in zip(ys.items(), COLOURS, STYLES, strict=False):
-            axis.plot(np.asarray(x), np.asarray(y), color=colour, linestyle=style, label=name, linewidth=1.8)
+            axis.plot(np.asarray(x), np.asarray(y), color=colour, linestyle=style, label=title(name), linewidth=1.8)
         if points is not None:
             axis.plot(*map(np.asarray, points), "o", color="black", label="samples", zorder=3)
         for name, position in (marks or {}).items():
@@ -103,7 +104,7 @@ def matrices(named: Mapping[str, Tensor], xlabel: str, ylabel: str) -> Figure:
         for axis, (name, matrix) in zip(axes[0], named.items(), strict=True):
             drawn = axis.imshow(as_array(matrix), cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
             axis.grid(False)
-            axis.set_title(name, fontsize=10)
+            axis.set_title(title(name), fontsize=10)
             axis.set_xlabel(xlabel)
         axes[0][0].set_ylabel(ylabel)
         figure.colorbar(drawn, ax=axes[0].tolist(), label="weight", shrink=0.8)
@@ -112,7 +113,7 @@ def matrices(named: Mapping[str, Tensor], xlabel: str, ylabel: str) -> Figure:
 
 def bars(named: Mapping[str, float], xlabel: str, mark: tuple[str, float] | None = None) -> Figure:
     """Named numbers as horizontal bars, each with its value, and `mark` as a labelled line to compare them with."""
-    names, values = list(named), [float(value) for value in named.values()]
+    names, values = list(map(title, named)), [float(value) for value in named.values()]
     with _subplots(figsize=(6.8, 1.2 + 0.36 * len(names)), layout="constrained") as (figure, axis):
         drawn = axis.barh(names, values, color=COLOURS[0], height=0.6)
         texts = [f"{round(value, 2) + 0.0:.2f}" for value in values]  # never −0.00
@@ -136,7 +137,7 @@ def intervals(rows: Sequence[Mapping], measure: str, unit: str) -> Figure:
             x = np.array([row["factor"] for row in mine]) + 0.12 * (i - (len(names) - 1) / 2)
             y = np.array([row[measure] for row in mine])
             low, high = np.array([row[f"{measure}_ci"] for row in mine]).T
-            axis.errorbar(x, y, [y - low, high - y], fmt="os^Dvp"[i % 6], color=colour, capsize=3, label=name)
+            axis.errorbar(x, y, [y - low, high - y], fmt="os^Dvp"[i % 6], color=colour, capsize=3, label=title(name))
         axis.set_xticks(sorted({row["factor"] for row in rows}))
         axis.set(xlabel="factor", ylabel=f"{measure.upper()} {unit}".strip())
         axis.legend(frameon=False)
@@ -163,7 +164,7 @@ def gains(rows: Sequence[Mapping], ylabel: str) -> Figure:
                 y, (low, high) = np.array([row["mean"] for row in mine]), np.array([row["ci"] for row in mine]).T
                 style = {"color": COLOURS[i % len(COLOURS)], "linestyle": STYLES[i % len(STYLES)], "linewidth": 1}
                 style |= {"marker": "os^Dvp"[i % 6], "markersize": 4, "capsize": 2}
-                style["label"] = name if axis is axes[0][0] else None  # once in the legend
+                style["label"] = title(name) if axis is axes[0][0] else None  # once in the legend
                 axis.errorbar(x + 0.6 * ((i + 0.5) / len(names) - 0.5), y, [y - low, high - y], **style)
             axis.set_xticks(range(len(levels[group])), levels[group])
             axis.grid(False, axis="x")
@@ -182,7 +183,7 @@ def dots(groups: Mapping[str, ArrayLike], xlabel: str, ylabel: str, zero: bool =
             y = np.sort(np.asarray(values))
             axis.plot(i + np.linspace(-0.2, 0.2, len(y)), y, "o", color=COLOURS[0], markersize=4, alpha=0.7)
             axis.plot([i - 0.3, i + 0.3], [y.mean()] * 2, color=COLOURS[1], linewidth=2.5)
-        axis.set_xticks(range(len(groups)), list(groups))
+        axis.set_xticks(range(len(groups)), list(map(title, groups)))
         axis.grid(False, axis="x")
         axis.set(xlabel=xlabel, ylabel=ylabel)
     return figure
@@ -196,7 +197,7 @@ def dot_rows(groups: Mapping[str, ArrayLike], xlabel: str, mark: tuple[str, floa
         if mark is not None:
             axis.axvline(mark[1], color=COLOURS[1], linestyle="--", label=mark[0])
             figure.legend(loc="outside upper center", frameon=False)
-        axis.set_yticks(range(len(groups)), list(groups))
+        axis.set_yticks(range(len(groups)), list(map(title, groups)))
         axis.set_ylim(len(groups) - 0.5, -0.5)
         axis.set_xlabel(xlabel)
     return figure

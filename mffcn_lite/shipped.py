@@ -22,6 +22,28 @@ SYSTEMS = {
     "fsrcnn": "mffcn_lite.models.fsrcnn:FSRCNN",
     "mffcn": "mffcn_lite.models.mffcn:MFFCN",
 }
+# How tables and figures call them: what MFFCN was trained with is part of its name.
+TITLES = {
+    "nearest": "nearest neighbour",
+    "lanczos": "Lanczos",
+    "wiener": "best linear filter",
+    "ibp": "back-projection",
+    "pocs": "convex projections",
+    "example": "example-based",
+    "sparse": "sparse coding",
+    "forest": "regression forest",
+    "srcnn": "SRCNN",
+    "nie": "Nie et al.",
+    "fsrcnn": "FSRCNN",
+    "mffcn": "MFFCN, L2",
+    "mffcn-full": "MFFCN, printed objective",
+    # Arms of the ablations.
+    "mff": "MFFCN as it is",
+    "conv5, started as the fused mff": "5×5, started as MFF",
+    "srcnn, residual": "SRCNN, residual",
+}
+PARTS = {"conv3": "3×3", "conv5": "5×5"}  # in the names of other arms
+FAITHFUL = 30.0  # dB of a result that was made small again, against the small photo; all but one system are above 33
 SHIPPED = Path(__file__).parent / "weights"
 
 
@@ -29,6 +51,27 @@ def find(address: str) -> object:
     """What a table names as "module:name"."""
     module, _, name = address.partition(":")
     return getattr(importlib.import_module(module), name)
+
+
+def title(name: str) -> str:
+    """How tables and figures call a system, or an arm of the ablations; any other name as it is."""
+    if name in TITLES:
+        return TITLES[name]
+    for part, shown in PARTS.items():
+        name = name.replace(part, shown)
+    return name
+
+
+def disagreement(card: dict, factor: int) -> str | None:
+    """What to say before a system is used whose results, by its card, are not of the small photo that it is given."""
+    found = [row["consistency"] for row in card.get("results", []) if row["factor"] == factor]
+    if not found or found[0] >= FAITHFUL:
+        return None
+    levels = 255 * 10 ** (-found[0] / 20)
+    return (
+        f"does not keep to the photo that it is given: made small again, its results on test people are {levels:.0f} "
+        f"grey levels away from it ({found[0]:.1f} dB)"
+    )
 
 
 def list_models() -> list[str]:

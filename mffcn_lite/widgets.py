@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from mffcn_lite.plotting import as_array
+from mffcn_lite.shipped import title
 
 ZOOM = 3  # screen pixels a photo's pixel
 
@@ -50,6 +51,7 @@ def before_after(before: Tensor, after: Tensor, labels: tuple[str, str], alt: st
         alt: what a reader who cannot see the pictures should know.
     """
     height, width = as_array(before).shape
+    labels = tuple(map(title, labels))
     fill = "display:block;width:100%;margin:0;image-rendering:pixelated"
     over = f"{fill};position:absolute;inset:0;clip-path:inset(0 0 0 var(--cut))"
     left, right = map(html.escape, labels)
@@ -74,6 +76,7 @@ def picture_stack(pictures: Mapping[str, Tensor], alt: str) -> Html:
         alt: what they show, for a reader who cannot see them.
     """
     width = next(as_array(picture).shape[1] for picture in pictures.values())
+    pictures = {title(label): picture for label, picture in pictures.items()}
     items = []
     for i, (label, picture) in enumerate(pictures.items()):
         image = _img(picture, f"{label}: {alt}", "display:block;width:100%;image-rendering:pixelated")

@@ -192,6 +192,14 @@ def test_a_link_is_followed_and_a_second_call_replaces_the_first_result(run):
 
 
 @pytest.mark.slow
+def test_reconstruct_says_when_a_network_does_not_keep_to_the_photo(run):
+    picture("a.png", 24, 24)
+    status, out, error = run("reconstruct", "a.png", "--factor", "2", "--model", "mffcn-full", "--out", "b")
+    assert (status, len(error.splitlines())) == (0, 1)
+    assert error.startswith("mffcn-full does not keep to the photo that it is given")
+    assert out.split() == ["b/a-mffcn-full-x2.png"]
+
+
 def test_train_resumes_and_its_network_reconstructs_and_is_measured(run, data):
     status, out, error = run(*train(data, "--stop-after", "3"))
     assert (status, error) == (0, "")
@@ -366,6 +374,7 @@ def test_evaluate_prints_one_row_a_system_and_says_what_was_measured(run, data, 
     status, out, error = run("evaluate", "--data", data, "--models", "bicubic,srcnn,mffcn", "--factors", "2,3")
     assert (status, error) == (0, "")
     assert "4 photos of 4 people" in out  # a fifth of 20
+    assert "Names: srcnn is SRCNN; mffcn is MFFCN, L2.\n" in out
     assert all(title in out for title in ("PSNR (dB)", "SSIM", "over wiener (dB)", "consistency (dB)"))
     assert [line.split()[0] for line in out.splitlines() if line.startswith(("bicubic ", "srcnn ", "mffcn "))] == [
         "bicubic",

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot as plt
+from matplotlib.text import Text
 
 from mffcn_lite import plotting
 
@@ -50,6 +51,28 @@ def test_bars_have_the_values_and_write_them_beside():
     assert [bar.get_width() for bar in axis.patches] == [0.25, -1.5]
     assert {"0.25", "-1.50"} <= {text.get_text() for text in axis.texts}
     assert axis.get_xlabel() == "moves it by (dB)"
+
+
+def test_systems_are_called_by_their_titles_in_every_figure():
+    """And in each kind of it: names of axes, of panels, in legends."""
+    named = {"mffcn": torch.zeros(1, 1, 4, 4), "other": torch.zeros(1, 1, 4, 4)}
+    rows = [{"model": "mffcn", "factor": f, "psnr": 1.0, "psnr_ci": (0, 2)} for f in (2, 3)]
+    levels = [{"model": "mffcn", "group": "g", "level": "l", "mean": 1.0, "ci": (0, 2)}]
+    drawn = [
+        plotting.photo_grid(named),
+        plotting.matrices(named, "x", "y"),
+        plotting.curves([0, 1], {"mffcn": [0, 1]}, "x", "y"),
+        plotting.bars({"mffcn": 1.0}, "x"),
+        plotting.intervals(rows, "psnr", "dB"),
+        plotting.gains(levels, "y"),
+        plotting.dots({"mffcn": [1, 2]}, "x", "y"),
+        plotting.dot_rows({"mffcn": [1, 2]}, "x"),
+    ]
+    for figure in drawn:
+        figure.canvas.draw()  # names of an axis are written then
+        texts = {text.get_text() for text in figure.findobj(Text)}
+        assert "MFFCN, L2" in texts
+        assert "mffcn" not in texts
 
 
 def test_curves_differ_by_more_than_colour():

@@ -12,7 +12,7 @@ from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import FaceSet, load_faces, split_by_person
 from mffcn_lite.evaluation import evaluate, load_results, summarize
 from mffcn_lite.models import FSRCNN, MFFCN, SRCNN, Nie, count_parameters
-from mffcn_lite.shipped import shipped_models
+from mffcn_lite.shipped import disagreement, shipped_models, title
 
 SYSTEMS = ("bilinear", "bicubic", "srcnn", "mffcn")  # of tables 1 and 2, and bilinear
 NETWORKS = ("mffcn", "srcnn", "nie", "fsrcnn")
@@ -31,6 +31,31 @@ def measured(held_out):
     systems = {name: load_model(name) for name in (*ALL, "mffcn-full")}
     rows = summarize(evaluate(systems, held_out, FACTORS))
     return {(row["model"], row["factor"]): row for row in rows}
+
+
+def test_what_mffcn_was_trained_with_is_part_of_its_name():
+    assert title("mffcn") == "MFFCN, L2"
+    assert title("mffcn-full") == "MFFCN, printed objective"
+    assert title("conv5, started as the fused mff") == "5×5, started as MFF"
+    assert title("conv3, no skips (VDSR-like), equal work") == "3×3, no skips (VDSR-like), equal work"
+    assert title("blurred") == "blurred"
+    assert len({title(name) for name in shipped.SYSTEMS}) == len(shipped.SYSTEMS)
+
+
+@pytest.mark.parametrize(("decibels", "levels"), [(27.5, "11"), (20.0, "26"), (29.99, "8")])
+def test_a_system_that_does_not_keep_to_the_small_photo_is_spoken_of(decibels, levels):
+    card = {"results": [{"factor": 2, "consistency": decibels}, {"factor": 3, "consistency": 45.0}]}
+    said = disagreement(card, 2)
+    assert f"{levels} grey levels" in said
+    assert f"{decibels:.1f} dB" in said
+    assert disagreement(card, 3) is None
+    assert disagreement(card, 4) is None  # not measured
+    assert disagreement({}, 2) is None
+
+
+def test_of_the_shipped_systems_it_is_the_printed_objectives():
+    said = {name for name, card in shipped_models().items() for factor in FACTORS if disagreement(card, factor)}
+    assert said == {"mffcn-full"}
 
 
 @pytest.mark.slow

@@ -45,6 +45,13 @@ def test_picture_stack_shows_one_at_a_time(pair):
     assert 'max="1"' in page
 
 
+def test_systems_are_called_by_their_titles_in_moving_pictures(pair):
+    pages = widgets.picture_stack({"mffcn": pair[0]}, alt="c"), widgets.before_after(*pair, ("mffcn", "wiener"), "c")
+    for page in pages:
+        assert "MFFCN, L2" in page
+        assert "mffcn" not in page
+
+
 def test_the_same_pictures_give_the_same_page(pair):
     first, second = (widgets.before_after(*pair, labels=("a", "b"), alt="c") for _ in range(2))
     assert first == second
