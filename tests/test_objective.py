@@ -349,6 +349,16 @@ def test_the_pixel_range_multiplies_what_has_no_normalisation(network):
     assert large["perceptual"].item() == pytest.approx(255 * small["perceptual"].item())  # no bias, no activation yet
 
 
+def test_signed_pixels_are_those_that_the_features_and_the_other_terms_see():
+    """As if all pictures went from −1 to 1."""
+    sr, hr = random(1, 1, 8, 8), random(1, 1, 8, 8, seed=1)
+    signed, plain = (create_features("random", "conv1_2", normalization=word).double() for word in ("signed", "none"))
+    terms = Objective(signed, pixel_range=2)(sr, hr).terms
+    want = Objective(plain)(2 * sr - 1, 2 * hr - 1).terms
+    for name, value in want.items():
+        assert terms[name].item() == pytest.approx(value.item())
+
+
 def test_what_makes_no_objective_is_refused(network, refuses):
     refuses(Objective, "features")
     refuses(lambda: Objective(network, l2=-1.0), "l2 (=-1.0)")
@@ -357,7 +367,7 @@ def test_what_makes_no_objective_is_refused(network, refuses):
     refuses(lambda: Objective(network, gram="c"), "'c'", "chw")
     refuses(lambda: Objective(network, tv_form="l1"), "'l1'", "isotropic")
     refuses(lambda: Objective(network, reduction="none"), "'none'", "mean")
-    refuses(lambda: Objective(network, pixel_range=2), "pixel_range (=2)")
+    refuses(lambda: Objective(network, pixel_range=3), "pixel_range (=3)")
     refuses(lambda: gram_matrix(random(1, 2, 3, 3), "h"), "'h'")
     refuses(lambda: total_variation(torch.zeros(1, 1, 3, 3, dtype=torch.uint8)), "uint8")
     refuses(lambda: Objective(network)(random(1, 1, 8, 8), random(1, 1, 8, 9)), "(1, 1, 8, 9)")

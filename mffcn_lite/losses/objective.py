@@ -59,8 +59,8 @@ class Objective(nn.Module):
         norm: of the perceptual and the texture term; see `distance`.
         gram: see `gram_matrix`.
         tv_form: see `total_variation`.
-        pixel_range: what white is in L2 and TV, 1 or 255; sr and hr come in [0, 1] all the same. Features are
-            computed on that range too if `features` does not normalise.
+        pixel_range: from black to white in L2 and TV: 1, 255, or 2 for pixels from −1 to 1; sr and hr come in [0, 1]
+            all the same. Features are computed on 0 to `pixel_range` too if their `normalization` is "none".
         weights: of the terms, by name: l2, perceptual, texture and tv have λ1, λ2, λ2 and λ3.
 
     Raises:
@@ -89,7 +89,7 @@ class Objective(nn.Module):
             raise MffcnLiteError(
                 "the perceptual and the texture term need features; see create_features, or set both to 0"
             )
-        check_word("pixel_range", pixel_range, (1, 255))
+        check_word("pixel_range", pixel_range, (1, 2, 255))
         for word, value, choices in (("norm", norm, NORMS), ("gram", gram, GRAMS), ("tv_form", tv_form, FORMS)):
             check_word(word, value, choices)
         for value in (reduction, tv_reduction or reduction):
@@ -123,7 +123,7 @@ class Objective(nn.Module):
 
     def maps(self, images: Images) -> dict[str, Tensor]:
         """φ's maps of `images`; those of hr can be kept, and given to `forward` where photos repeat."""
-        return self.features.maps(images if self.features.normalization == "imagenet" else images * self.pixel_range)
+        return self.features.maps(images * self.pixel_range if self.features.normalization == "none" else images)
 
     @full_precision
     def forward(
