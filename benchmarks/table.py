@@ -216,6 +216,22 @@ _ALL = (
         needs=("trials_mffcn",),
         alone=True,
     ),
+    Experiment(
+        "objective_map",
+        "experiments.objective_map",
+        3,
+        names=("mffcn", "srcnn", "bicubic", *WHOLE),
+        needs=("trials_mffcn", "trials_srcnn"),
+        alone=True,
+    ),
+    Experiment(
+        "objective",
+        "experiments.objective",
+        2.5,
+        names=("mffcn", "srcnn", "bicubic", *WHOLE),
+        needs=("objective_map",),
+        alone=True,
+    ),
     Experiment("starts", "experiments.starts", 0.3, names=("mffcn", "l2", "bicubic")),
     Experiment("srcnn_at_2", "experiments.srcnn_at_2", 0.3, names=("srcnn", "l2", "wiener", "bicubic")),
     Experiment(

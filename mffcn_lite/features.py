@@ -97,8 +97,8 @@ class FeatureNetwork(nn.Module):
     Args:
         kind: "vgg16" or "vgg19".
         layers: names such as conv5_4 (before the activation) or relu5_4 (after it).
-        normalization: "imagenet" (the mean and spread that the weights were trained with), "none", or "signed", by which
-            the network sees pixels from −1 to 1.
+        normalization: "imagenet" (the mean and spread that the weights were trained with), "none", or "signed", with
+            which the network sees pixels from −1 to 1.
 
     Raises:
         MffcnLiteError: for an unknown layer or normalisation.

@@ -257,19 +257,20 @@ SEARCH = {f"speed_trials_{name}" for name in NETWORKS} | LENGTHS
 RACES = {f"speedrun_{name}" for name in NETWORKS}
 TRAINED = NET_TRIALS | NET_WEIGHTS | FULL | GOALS | SEARCH | RACES
 TRAINED |= {"ablations", "paper_recipe", "larger", "loss_arms", "starts", "srcnn_at_2", "folds", "leak", "recognition"}
-TRAINED |= {"speed_limits", "bench_training", "bench_training_gpu", "bench_sharing"}
+PLANE = {"objective_map", "objective"}
+TRAINED |= PLANE | {"speed_limits", "bench_training", "bench_training_gpu", "bench_sharing"}
 MEASURED = {"tables", "distortion", "off_protocol", "systems", "seen_and_guessed", "failure"}
 TABLED = NET_WEIGHTS | FITTED | FULL | {"tables", "systems", "larger", "folds", "leak"}  # by `evaluate`
 KINDS = ("trials_", "weights/", "speed_goals_", "speed_trials_", "speed_lengths_", "speedrun_")
 SRCNN = {f"{kind}{name}" for kind in KINDS for name in ("srcnn", "nie")}
-SRCNN |= MEASURED
+SRCNN |= MEASURED | PLANE
 SRCNN |= {"ablations", "paper_recipe", "srcnn_at_2", "folds", "recognition", "bench_training", "bench_training_gpu"}
-MFFCN = {f"{kind}mffcn" for kind in KINDS} | FULL | MEASURED
+MFFCN = {f"{kind}mffcn" for kind in KINDS} | FULL | MEASURED | PLANE
 MFFCN |= {"speed_limits", "ablations", "paper_recipe", "larger", "loss_arms", "starts", "folds", "leak", "recognition"}
 MFFCN |= {"bench_fusing", "bench_training", "bench_training_gpu", "bench_sharing"}
-INTERVALS = TABLED | MEASURED | {"forensics", "recognition"}
+INTERVALS = TABLED | MEASURED | {"forensics", "recognition", "objective"}
 RUNS = NET_WEIGHTS | GOALS | {"larger", "bench_training", "bench_training_gpu"}  # trained by `run_training`
-OBJECTIVE = FULL | {"loss_arms", "costs"}
+OBJECTIVE = FULL | PLANE | {"loss_arms", "costs"}
 PATCHES = PATCH_TRIALS | {f"weights/{name}" for name in ("example", "sparse", "forest")} | MEASURED | {"leak"}
 
 # (file, what is there, what stands there instead, the results that use it themselves)
@@ -288,20 +289,20 @@ MUTATIONS = [
      {"tables", "distortion", "larger", "folds", "leak", "seen_and_guessed", "failure"}),
     ("mffcn_lite/statistics.py", "1e-9", "1e-6",
      {"tables", "distortion", "larger", "folds", "leak", "seen_and_guessed", "off_protocol", "recognition"}),
-    ("mffcn_lite/training/config.py", "math.pi * done", "math.pi * 2 * done", TRAINED),
+    ("mffcn_lite/training/config.py", "math.pi * done", "math.pi * 2 * done", TRAINED - {"objective"}),
     ("mffcn_lite/training/config.py", "lr: float = 1e-4", "lr: float = 2e-4", TRAINED | PATCH_TRIALS),
     ("mffcn_lite/training/config.py", "steps=40_000", "steps=20_000",
      RUNS - NET_WEIGHTS | RACES | {"paper_recipe", "srcnn_at_2", "folds", "bench_sharing"}),
     ("mffcn_lite/training/config.py", "steps=8000", "steps=800",
-     NET_TRIALS | SEARCH | RUNS | RACES | {"speed_limits", "srcnn_at_2", "folds", "bench_sharing"}),
-    ("mffcn_lite/training/loop.py", "clip_grad_norm_(model", "clip_grad_value_(model", TRAINED),
+     NET_TRIALS | SEARCH | RUNS | RACES | {"objective_map", "speed_limits", "srcnn_at_2", "folds", "bench_sharing"}),
+    ("mffcn_lite/training/loop.py", "clip_grad_norm_(model", "clip_grad_value_(model", TRAINED - {"objective"}),
     ("mffcn_lite/training/sampling.py", "generator=generator) < 0.5", "generator=generator) < 0.4", TRAINED),
     ("mffcn_lite/metrics/error.py", "10 * torch.log10(float", "20 * torch.log10(float",
      TABLED | MEASURED | NET_TRIALS | SEARCH | RACES | PATCH_TRIALS | RUNS
-     | {"speed_limits", "ablations", "paper_recipe", "starts", "srcnn_at_2", "loss_arms", "bench_metrics"}),
+     | PLANE | {"speed_limits", "ablations", "paper_recipe", "starts", "srcnn_at_2", "loss_arms", "bench_metrics"}),
     ("mffcn_lite/metrics/similarity.py", "similarity.mean((1, 2, 3))", "similarity.amax((1, 2, 3))",
-     TABLED | {"distortion", "loss_arms", "forensics", "bench_metrics"}),
-    ("mffcn_lite/metrics/lpips.py", "+ 1e-10", "+ 1e-5", {"distortion", "loss_arms"}),
+     TABLED | PLANE | {"distortion", "loss_arms", "forensics", "bench_metrics"}),
+    ("mffcn_lite/metrics/lpips.py", "+ 1e-10", "+ 1e-5", PLANE | {"distortion", "loss_arms"}),
     ("mffcn_lite/metrics/detail.py", "energies[0] / energies[1]", "energies[1] / energies[0]",
      {"distortion", "loss_arms"}),
     ("mffcn_lite/metrics/parts.py", "/ square.sum((1, 2))", "/ square.mean((1, 2))", {"failure"}),
@@ -336,7 +337,7 @@ MUTATIONS = [
      NET_TRIALS | SEARCH | {"ablations", "loss_arms", "starts", "leak", "recognition"}),
     ("benchmarks/experiments/recipe_trials.py", "/ len(trial", "* len(trial",
      NET_TRIALS | NET_WEIGHTS | GOALS | SEARCH - LENGTHS | RACES
-     | {"speed_limits", "ablations", "paper_recipe", "loss_arms", "folds"}
+     | {"objective_map", "speed_limits", "ablations", "paper_recipe", "loss_arms", "folds"}
      | {f"weights/{name}" for name in ("example", "sparse", "forest", "wiener")}),
     ("benchmarks/experiments/speed_trials.py", '"muon": (2.5e-3,', '"muon": (1e-3,', SEARCH),
     ("benchmarks/experiments/patch_trials.py", '{"atoms": 256}', '{"atoms": 250}', {"trials_sparse"}),

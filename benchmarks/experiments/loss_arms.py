@@ -21,6 +21,7 @@ from benchmarks.experiments.recipe_trials import BASE
 from benchmarks.experiments.train_shipped import best_trial
 from benchmarks.helpers.results import DEVICE, trainers
 from benchmarks.helpers.storing import begun, is_made, made_with, store
+from benchmarks.helpers.tuning import tune
 from mffcn_lite.checkpoint import load_model, save_model
 from mffcn_lite.data import load_faces, people_for_training
 from mffcn_lite.degrade import degrade
@@ -28,7 +29,7 @@ from mffcn_lite.features import create_features
 from mffcn_lite.losses import Objective
 from mffcn_lite.metrics import LPIPS, band_energy_ratio, psnr, ssim
 from mffcn_lite.models import SuperResolver, create_model
-from mffcn_lite.training import Sampler, TrainingConfig, train
+from mffcn_lite.training import TrainingConfig, train
 
 START, SEEDS = Path("runs/loss_arms/start.safetensors"), (0, 1, 2)
 CONFIG = TrainingConfig(steps=400, batch=4, checkpoint_every=400)  # Adam, 1e-4, β 0.5 and 0.999, as the paper
@@ -99,25 +100,12 @@ def run(arm: str, seed: int, start: Path = START, steps: int = CONFIG.steps, eve
     phi = create_features(features).to(DEVICE) if features else None
     arguments = dict(arguments)
     balanced, model = arguments.pop("balanced", False), load_model(start, DEVICE).train()
-    objective, hr_all = Objective(phi, **arguments), faces.floats(DEVICE)
+    objective, some = Objective(phi, **arguments), faces[::35].floats(DEVICE)
     if balanced:
-        weights = balance(model, objective, degrade(hr_all[::35], 3), hr_all[::35])
+        weights = balance(model, objective, degrade(some, 3), some)
         objective = Objective(phi, **arguments | weights)
-    with torch.no_grad():  # the maps of all photos, once
-        chunks = [objective.maps(part) for part in hr_all.split(20)] if phi else []
-    maps = {name: torch.cat([chunk[name] for chunk in chunks]) for name in (chunks[0] if chunks else ())}
-    sampler, generator = Sampler(faces, CONFIG), torch.Generator().manual_seed(seed)
-    optimizer = torch.optim.Adam(model.parameters(), CONFIG.lr, (CONFIG.beta1, CONFIG.beta2))
     begin = time.perf_counter()
-    for _ in range(steps):
-        draws = sampler.plan(generator)
-        index = draws.index.to(DEVICE)
-        hr = hr_all[index]
-        hr_maps = {name: stored[index] for name, stored in maps.items()}
-        value = objective(model(degrade(hr, draws.factors[0])), hr, hr_maps or None)
-        optimizer.zero_grad()
-        value.total.backward()
-        optimizer.step()
+    tune(model, objective, faces, CONFIG, seed, steps)
     found = {"seed": seed, "seconds": round(time.perf_counter() - begin), "weights": objective.weights}
     return found | measure(model.eval(), validation.floats(DEVICE), LPIPS().to(DEVICE))
 
