@@ -232,6 +232,7 @@ _ALL = (
         needs=("objective_map",),
         alone=True,
     ),
+    Experiment("darkening", "experiments.darkening", 1.5, names=("mffcn", *WHOLE), needs=("trials_mffcn",), alone=True),
     Experiment("starts", "experiments.starts", 0.3, names=("mffcn", "l2", "bicubic")),
     Experiment("srcnn_at_2", "experiments.srcnn_at_2", 0.3, names=("srcnn", "l2", "wiener", "bicubic")),
     Experiment(
@@ -249,6 +250,7 @@ _ALL = (
     measurement("systems", 0.1, starts=("main", "measure"), alone=True),
     measurement("seen_and_guessed", 0.1),
     measurement("failure", 0.1),
+    measurement("restored", 0.1),
     Experiment("forensics", "experiments.forensics", 0.5),
     Experiment(
         "leak",

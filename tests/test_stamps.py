@@ -257,13 +257,13 @@ SEARCH = {f"speed_trials_{name}" for name in NETWORKS} | LENGTHS
 RACES = {f"speedrun_{name}" for name in NETWORKS}
 TRAINED = NET_TRIALS | NET_WEIGHTS | FULL | GOALS | SEARCH | RACES
 TRAINED |= {"ablations", "paper_recipe", "larger", "loss_arms", "starts", "srcnn_at_2", "folds", "leak", "recognition"}
-PLANE = {"objective_map", "objective"}
+PLANE = {"objective_map", "objective", "darkening"}
 TRAINED |= PLANE | {"speed_limits", "bench_training", "bench_training_gpu", "bench_sharing"}
-MEASURED = {"tables", "distortion", "off_protocol", "systems", "seen_and_guessed", "failure"}
+MEASURED = {"tables", "distortion", "off_protocol", "systems", "seen_and_guessed", "failure", "restored"}
 TABLED = NET_WEIGHTS | FITTED | FULL | {"tables", "systems", "larger", "folds", "leak"}  # by `evaluate`
 KINDS = ("trials_", "weights/", "speed_goals_", "speed_trials_", "speed_lengths_", "speedrun_")
 SRCNN = {f"{kind}{name}" for kind in KINDS for name in ("srcnn", "nie")}
-SRCNN |= MEASURED | PLANE
+SRCNN |= MEASURED | PLANE - {"darkening"}
 SRCNN |= {"ablations", "paper_recipe", "srcnn_at_2", "folds", "recognition", "bench_training", "bench_training_gpu"}
 MFFCN = {f"{kind}mffcn" for kind in KINDS} | FULL | MEASURED | PLANE
 MFFCN |= {"speed_limits", "ablations", "paper_recipe", "larger", "loss_arms", "starts", "folds", "leak", "recognition"}
@@ -294,7 +294,8 @@ MUTATIONS = [
     ("mffcn_lite/training/config.py", "steps=40_000", "steps=20_000",
      RUNS - NET_WEIGHTS | RACES | {"paper_recipe", "srcnn_at_2", "folds", "bench_sharing"}),
     ("mffcn_lite/training/config.py", "steps=8000", "steps=800",
-     NET_TRIALS | SEARCH | RUNS | RACES | {"objective_map", "speed_limits", "srcnn_at_2", "folds", "bench_sharing"}),
+     NET_TRIALS | SEARCH | RUNS | RACES | PLANE - {"objective"}
+     | {"speed_limits", "srcnn_at_2", "folds", "bench_sharing"}),
     ("mffcn_lite/training/loop.py", "clip_grad_norm_(model", "clip_grad_value_(model", TRAINED - {"objective"}),
     ("mffcn_lite/training/sampling.py", "generator=generator) < 0.5", "generator=generator) < 0.4", TRAINED),
     ("mffcn_lite/metrics/error.py", "10 * torch.log10(float", "20 * torch.log10(float",
@@ -336,8 +337,8 @@ MUTATIONS = [
     ("benchmarks/experiments/recipe_trials.py", 'beta1=0.9,', "beta1=0.8,",
      NET_TRIALS | SEARCH | {"ablations", "loss_arms", "starts", "leak", "recognition"}),
     ("benchmarks/experiments/recipe_trials.py", "/ len(trial", "* len(trial",
-     NET_TRIALS | NET_WEIGHTS | GOALS | SEARCH - LENGTHS | RACES
-     | {"objective_map", "speed_limits", "ablations", "paper_recipe", "loss_arms", "folds"}
+     NET_TRIALS | NET_WEIGHTS | GOALS | SEARCH - LENGTHS | RACES | PLANE - {"objective"}
+     | {"speed_limits", "ablations", "paper_recipe", "loss_arms", "folds"}
      | {f"weights/{name}" for name in ("example", "sparse", "forest", "wiener")}),
     ("benchmarks/experiments/speed_trials.py", '"muon": (2.5e-3,', '"muon": (1e-3,', SEARCH),
     ("benchmarks/experiments/patch_trials.py", '{"atoms": 256}', '{"atoms": 250}', {"trials_sparse"}),

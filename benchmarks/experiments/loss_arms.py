@@ -21,7 +21,7 @@ from benchmarks.experiments.recipe_trials import BASE
 from benchmarks.experiments.train_shipped import best_trial
 from benchmarks.helpers.results import DEVICE, trainers
 from benchmarks.helpers.storing import begun, is_made, made_with, store
-from benchmarks.helpers.tuning import tune
+from benchmarks.helpers.tuning import kept_maps, total, tune
 from mffcn_lite.checkpoint import load_model, save_model
 from mffcn_lite.data import load_faces, people_for_training
 from mffcn_lite.degrade import degrade
@@ -105,7 +105,8 @@ def run(arm: str, seed: int, start: Path = START, steps: int = CONFIG.steps, eve
         weights = balance(model, objective, degrade(some, 3), some)
         objective = Objective(phi, **arguments | weights)
     begin = time.perf_counter()
-    tune(model, objective, faces, CONFIG, seed, steps)
+    maps = kept_maps(objective, faces.floats(DEVICE))
+    tune(model, total(objective), faces, maps, CONFIG, seed, steps)
     found = {"seed": seed, "seconds": round(time.perf_counter() - begin), "weights": objective.weights}
     return found | measure(model.eval(), validation.floats(DEVICE), LPIPS().to(DEVICE))
 

@@ -24,7 +24,7 @@ from torch import Tensor
 from benchmarks.experiments.train_shipped import best_trial
 from benchmarks.helpers.results import DEVICE, trainers, use_cores
 from benchmarks.helpers.storing import begun, is_made, made_with, store
-from benchmarks.helpers.tuning import tune
+from benchmarks.helpers.tuning import kept_maps, total, tune
 from mffcn_lite.checkpoint import load_model, save_model
 from mffcn_lite.data import FaceSet, load_faces, people_for_training
 from mffcn_lite.degrade import degrade, downsample
@@ -130,8 +130,9 @@ def run(
     """One training on from L2, with one seed."""
     faces, validation, _ = people_for_training(load_faces("orl"), hold_out=True)
     model = load_model(folder / f"{network}.safetensors", DEVICE).train()
-    begin = time.process_time()
-    tune(model, create_objective(settings).to(DEVICE), faces[::every], CONFIG, seed, steps)
+    objective, faces, begin = create_objective(settings).to(DEVICE), faces[::every], time.process_time()
+    maps = kept_maps(objective, faces.floats(DEVICE))
+    tune(model, total(objective), faces, maps, CONFIG, seed, steps)
     seconds = round(time.process_time() - begin)
     return {"seed": seed, "seconds": seconds} | measure(model.eval(), validation[::every])
 

@@ -24,6 +24,7 @@ from mffcn_lite.models import SuperResolver, count_multiplications, count_parame
 from mffcn_lite.shipped import SHIPPED, shipped_names
 
 FACTORS, BATCH, REPEATS = (2, 3, 4), 40, 5
+NAMES = (*SYSTEMS, "mffcn-full")
 COST = {
     "seconds": f"a photo of 112×92, from its small photo: median of {REPEATS} calls for {BATCH} photos, over {BATCH}",
     "megabytes": f"by which memory grows at its highest while {BATCH} photos are enlarged at factor 3",
@@ -38,7 +39,7 @@ def costs(name: str) -> tuple[SuperResolver, dict]:
     """(a system as it is timed, what of its cost can be counted)."""
     model = load_model(name)
     file, parameters = SHIPPED / f"{name}.safetensors", count_parameters(model)
-    model = model.fuse() if name == "mffcn" else model
+    model = model.fuse() if model.name == "mffcn" else model
     counted = FACTORS if model.counted and parameters else ()  # interpolation has no layers
     return model, {
         "model": name,
@@ -73,9 +74,9 @@ def measure(name: str) -> dict:
 
 def quality(test: FaceSet) -> dict:
     """Every system on the photos, and on photos cut to 90×111."""
-    systems, start = {name: load_model(name) for name in SYSTEMS}, time.perf_counter()
+    systems, start = {name: load_model(name) for name in NAMES}, time.perf_counter()
     results = summarize(evaluate(systems, test, FACTORS))
-    print(f"measured {len(SYSTEMS)} systems in {time.perf_counter() - start:.0f} s", flush=True)
+    print(f"measured {len(NAMES)} systems in {time.perf_counter() - start:.0f} s", flush=True)
     # 3 divides 90 and 111: what a system loses to a grid that does not fit is not in these.
     cut = FaceSet(test.images[:, :, :111, 1:91], test.people, test.names, test.card)
     return {"results": results, "results_at_90x111": summarize(evaluate(systems, cut, (3,)))}
@@ -94,7 +95,7 @@ def main() -> None:
         "data": {"source": "orl", "split": "test", "photos": len(test), "people": test.who(), "card": test.card},
         "convention": {"psnr and ssim": CONVENTION, "consistency": CONSISTENCY, **COST},
     }
-    for name in SYSTEMS:
+    for name in NAMES:
         content["cost"].append(json.loads(in_a_process("benchmarks.experiments.systems", name)))
         print(content["cost"][-1], flush=True)
     store("systems", content)
@@ -103,7 +104,7 @@ def main() -> None:
 def probe() -> list:
     """A photo of each test person; what each system costs but for time and memory, and what it makes of the photos."""
     test, found = split_by_person(load_faces("orl"))[1][::10], []
-    for name in SYSTEMS:
+    for name in NAMES:
         model, counted = costs(name)
         small = downsample(test.floats(), 3)
         with torch.inference_mode():
