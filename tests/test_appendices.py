@@ -16,7 +16,7 @@ from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.evaluation import load_results
 from mffcn_lite.exercises import list_exercises
 from mffcn_lite.models import MFF
-from mffcn_lite.shipped import shipped_models
+from mffcn_lite.shipped import shipped_models, title
 
 BOOK = made.BOOK
 PAGES = sorted(BOOK.glob("*.md"))
@@ -43,7 +43,7 @@ def test_every_mark_is_made_and_everything_made_has_a_mark():
 def test_every_card_is_on_the_page_with_its_hash_its_limits_and_its_numbers():
     page = made.fill(read("model-cards.md"))
     for name, card in shipped_models().items():
-        section = page.split(f"\n## `{name}`\n")[1].split("\n## ")[0]
+        section = page.split(f"\n## {title(name)} (`{name}`)\n")[1].split("\n## ")[0]
         assert card["weights_sha256"] in section
         assert card["limits"] in section
         assert card["intended_use"] in section
@@ -166,3 +166,13 @@ def test_what_was_tried_is_shown_and_nothing_where_nothing_was(monkeypatch, tmp_
     assert lines[0] == "|  | lowest | newest |"
     assert "| `torch` | 2.4.0 | 2.9.1 |" in lines
     assert "| tests that passed | 1,234 | 1,234 |" in lines
+
+
+def test_cards_are_compared_with_the_paper_as_it_is():
+    """Its MFFCN has an objective; that L2 alone trained ours is a difference, and of the printed objective's it is none."""
+    cards = shipped_models()
+    assert "`loss=l2`" in made.differences("mffcn", cards["mffcn"]["config"])
+    assert "loss" not in made.differences("srcnn", cards["srcnn"]["config"])
+    printed = made.differences("mffcn", cards["mffcn-full"]["config"])
+    assert "loss" not in printed
+    assert "vgg16-imagenet" in printed

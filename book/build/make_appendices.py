@@ -16,8 +16,8 @@ from pathlib import Path
 from book.build.contents import BOOK, chapters
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.evaluation import CONVENTION, load_results
-from mffcn_lite.shipped import SHIPPED, shipped_models
-from mffcn_lite.training import RECIPES
+from mffcn_lite.shipped import SHIPPED, shipped_models, title
+from mffcn_lite.training import recipe_for
 
 MARK = re.compile(r"<!-- make_appendices: (\w+) -->")
 FACTORS = (2, 3, 4)
@@ -85,11 +85,12 @@ def signed(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
 
 
-def differences(config: dict) -> str:
-    """What of a configuration is not the paper's."""
-    paper, skipped = vars(RECIPES["paper"]), {"channels_last", "precision", "compile", "seed", "checkpoint_every"}
-    changed = {k: v for k, v in config.items() if k not in skipped and v != json.loads(json.dumps(paper[k]))}
-    return ", ".join(f"`{k}={v}`" for k, v in changed.items()) or "none"
+def differences(system: str, config: dict) -> str:
+    """What of a configuration is not the paper's for this system."""
+    paper = json.loads(json.dumps(vars(recipe_for(system, "paper"))))
+    skipped = {"channels_last", "precision", "compile", "seed", "checkpoint_every"}
+    changed = {key: value for key, value in config.items() if key not in skipped and value not in (paper[key], {})}
+    return ", ".join(f"`{key}={value}`" for key, value in changed.items()) or "none"
 
 
 def model_card(name: str, card: dict) -> str:
@@ -109,12 +110,16 @@ def model_card(name: str, card: dict) -> str:
     if "config" in card:
         start = f", from `{card['started_from']}` on" if "started_from" in card else ""
         facts["Steps"] = f"{card['steps']:,}{start}"
-        facts["Not as in the paper's recipe"] = differences(card["config"])
+        facts["Not as in the paper's recipe"] = differences(card["model"], card["config"])
     if "recipe_trials" in card:
         chosen_on = len(card["recipe_trials"]["validation_people"])
         facts["Chosen from"] = f"{len(card['recipe_trials']['trials'])} trials, by {chosen_on} of the training people"
     facts |= {"Meant for": card["intended_use"], "Limits": card["limits"], "SHA-256": f"`{card['weights_sha256']}`"}
-    lines = [f"## `{name}`", "\n".join(f"- **{key}:** {value}" for key, value in facts.items()), measured(name, card)]
+    lines = [
+        f"## {title(name)} (`{name}`)",
+        "\n".join(f"- **{key}:** {value}" for key, value in facts.items()),
+        measured(name, card),
+    ]
     return "\n\n".join(filter(None, lines))
 
 
