@@ -169,7 +169,7 @@ def test_what_was_tried_is_shown_and_nothing_where_nothing_was(monkeypatch, tmp_
 
 
 def test_cards_are_compared_with_the_paper_as_it_is():
-    """Its MFFCN has an objective; that L2 alone trained ours is a difference, and of the printed objective's it is none."""
+    """Its MFFCN has an objective; that L2 alone trained ours is a difference; of the printed objective's it is none."""
     cards = shipped_models()
     assert "`loss=l2`" in made.differences("mffcn", cards["mffcn"]["config"])
     assert "loss" not in made.differences("srcnn", cards["srcnn"]["config"])

@@ -115,12 +115,8 @@ def model_card(name: str, card: dict) -> str:
         chosen_on = len(card["recipe_trials"]["validation_people"])
         facts["Chosen from"] = f"{len(card['recipe_trials']['trials'])} trials, by {chosen_on} of the training people"
     facts |= {"Meant for": card["intended_use"], "Limits": card["limits"], "SHA-256": f"`{card['weights_sha256']}`"}
-    lines = [
-        f"## {title(name)} (`{name}`)",
-        "\n".join(f"- **{key}:** {value}" for key, value in facts.items()),
-        measured(name, card),
-    ]
-    return "\n\n".join(filter(None, lines))
+    list_of_facts = "\n".join(f"- **{key}:** {value}" for key, value in facts.items())
+    return "\n\n".join(filter(None, [f"## {title(name)} (`{name}`)", list_of_facts, measured(name, card)]))
 
 
 def measured(name: str, card: dict) -> str:
