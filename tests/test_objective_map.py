@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from benchmarks.experiments import objective, objective_map
+from benchmarks.helpers import readings
 from mffcn_lite.losses import Objective
 from mffcn_lite.losses.objective import create_objective
 from mffcn_lite.models import create_model
@@ -13,17 +14,17 @@ from mffcn_lite.models import create_model
 
 def test_a_value_between_two_points_lies_on_the_line_over_logarithms():
     at, values = [0.0, math.e - 1, math.e**3 - 1], [30.0, 29.0, 25.0]
-    assert objective.between(0, at, values) == 30
-    assert objective.between(math.e**2 - 1, at, values) == pytest.approx(27.0)
-    assert objective.between(1e9, at, values) == 25
+    assert readings.between(0, at, values) == 30
+    assert readings.between(math.e**2 - 1, at, values) == pytest.approx(27.0)
+    assert readings.between(1e9, at, values) == 25
 
 
 def test_a_level_is_crossed_where_the_line_falls_below_it_for_good():
     at = [0.0, math.e - 1, math.e**2 - 1, math.e**3 - 1]
-    assert objective.crossing(at, [30, 29, 27, 20], 28) == pytest.approx(math.e**1.5 - 1)
-    assert objective.crossing(at, [30, 27, 29, 20], 28) > at[2]  # it came back in between
-    assert objective.crossing(at, [30, 29, 28.5, 28.2], 28) is None
-    assert objective.crossing(at, [27, 26, 25, 24], 28) is None
+    assert readings.crossing(at, [30, 29, 27, 20], 28) == pytest.approx(math.e**1.5 - 1)
+    assert readings.crossing(at, [30, 27, 29, 20], 28) > at[2]  # it came back in between
+    assert readings.crossing(at, [30, 29, 28.5, 28.2], 28) is None
+    assert readings.crossing(at, [27, 26, 25, 24], 28) is None
 
 
 def stored(monkeypatch):
@@ -41,26 +42,26 @@ def stored(monkeypatch):
         for d, v in zip(at, values, strict=True)
     ]
     content = {"points": points, "baselines": {"srcnn": of(28.0, 28.0), "bicubic": of(10.0, 10.0)}}
-    monkeypatch.setattr(objective, "load_results", lambda name: content)
+    monkeypatch.setattr(readings, "load_results", lambda name: content)
     return of
 
 
 def test_a_threshold_is_a_geometric_mean_over_people(monkeypatch):
     stored(monkeypatch)
-    found = objective.threshold("VGG-16", "texture", "srcnn")
+    found = readings.threshold("VGG-16", "texture", "srcnn")
     assert found["people"] == pytest.approx([math.e - 1, math.e**2 - 1])
     assert found["mean"] == pytest.approx(math.sqrt((math.e - 1) * (math.e**2 - 1)))
     low, high = found["ci"]
     assert low < found["mean"] < high
-    assert objective.threshold("VGG-16", "texture", "bicubic")["mean"] is None  # nobody falls so far
-    assert set(objective.thresholds()) == {"VGG-16"}
+    assert readings.threshold("VGG-16", "texture", "bicubic")["mean"] is None  # nobody falls so far
+    assert set(readings.thresholds()) == {"VGG-16"}
 
 
 def test_the_papers_order_is_found_where_all_intervals_say_so(monkeypatch):
     of = stored(monkeypatch)
-    assert objective.order([of(33, 33.1)])["2"]["psnr"] == "found"
-    assert objective.order([of(27, 27.1)])["3"]["psnr"] == "not found"
-    assert objective.order([of(28.1, 33)])["4"]["psnr"] == "undecided"
+    assert readings.order([of(33, 33.1)])["2"]["psnr"] == "found"
+    assert readings.order([of(27, 27.1)])["3"]["psnr"] == "not found"
+    assert readings.order([of(28.1, 33)])["4"]["psnr"] == "undecided"
 
 
 def test_a_point_pulls_as_hard_as_its_place_says():
@@ -76,12 +77,12 @@ def test_a_point_pulls_as_hard_as_its_place_says():
 def test_a_constant_that_the_objective_asks_for_is_found():
     """L2 asks for the mean's error; where half of it stands, it is that half."""
     hr = torch.full((1, 1, 8, 8), 0.5)
-    assert objective.best_constant(Objective(perceptual=0, texture=0), hr - 10 / 255, hr) == 10
+    assert readings.best_constant(Objective(perceptual=0, texture=0), hr - 10 / 255, hr) == 10
 
 
-@pytest.mark.parametrize("reading", objective.READINGS)
+@pytest.mark.parametrize("reading", readings.READINGS)
 def test_each_reading_is_an_objective(reading):
-    made = create_objective(objective.settings_of("VGG-16", reading))
+    made = create_objective(readings.settings_of("VGG-16", reading))
     assert made.weights["l2"] == 10
     several = "five layers" in reading
     assert len(made.features.layers) == (5 if several else 1)

@@ -1,36 +1,52 @@
 """The readings of the paper's objective: what the map says of each, and then what each does, on validation people.
 
     python -m benchmarks.experiments.objective predict     (some minutes; once the map is stored)
-    python -m benchmarks.experiments.objective             (two hours of a core, once the predictions are committed)
+    python -m benchmarks.experiments.objective             (five hours of a core, once the predictions are committed)
 
 A reading is what one can write for equations (2) to (7): sums or means, a pixel range, a norm, a Gram matrix, a scale
 of the features, whose VGG. Its place on the map of `objective_map` is how hard its terms pull. `predict` reads off the
 map what a reading will do, before any is trained: who decides, the rank, the shift of the mean, a band of dB. It writes
 benchmarks/objective_predictions.json. Then each is trained as the map's points were, from the same starts, and stored
-with what was predicted and the commit that held it. Writes mffcn_lite/results/objective.json after each reading, and
-goes on from there.
+with what was predicted and the commit that held it. At last some objectives train MFFCN and SRCNN from nothing, by the
+recipe `quick` shortened, three seeds: L2, as written, and the two points where MFFCN falls below SRCNN and bicubic.
+Writes mffcn_lite/results/objective.json after each, and goes on from there.
 """
 
-import math
-import statistics
+import dataclasses
+import itertools
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+import time
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from benchmarks.experiments.objective_map import (
     CONFIG,
-    FACTORS,
     FEATURES,
     FOLDER,
+    L2_ALONE,
+    NETWORKS,
     OXFORD,
+    SEEDS,
+    at,
+    measure,
     pulls,
     run,
     train_start,
+)
+from benchmarks.experiments.train_shipped import best_trial
+from benchmarks.helpers.readings import (
+    BASELINES,
+    READINGS,
+    best_constant,
+    between,
+    mean_of,
+    order,
+    ray_of,
+    settings_of,
+    thresholds,
 )
 from benchmarks.helpers.results import DEVICE, trainers, use_cores
 from benchmarks.helpers.storing import begun, store
@@ -41,107 +57,12 @@ from mffcn_lite.degrade import degrade
 from mffcn_lite.evaluation import load_results
 from mffcn_lite.files import read_json, sha256, write_json
 from mffcn_lite.losses.objective import create_objective
-from mffcn_lite.statistics import t_interval
+from mffcn_lite.models import create_model
+from mffcn_lite.training import recipe_for, train
 
 PREDICTIONS = ROOT / "benchmarks" / "objective_predictions.json"
-SEVERAL = {  # the last convolution before each pooling
-    "VGG-16": ("conv1_2", "conv2_2", "conv3_3", "conv4_3", "conv5_3"),
-    "Oxford's VGG-19": ("conv1_2", "conv2_2", "conv3_4", "conv4_4", "conv5_4"),
-}
-TORCH = {"reduction": "mean", "norm": "squared", "gram": "chw"}  # `MSELoss` of features and of Gram matrices
-READINGS = {
-    "as written": {},
-    "means": {"reduction": "mean"},
-    "mixed": {"reduction": "mean", "tv_reduction": "sum"},
-    "squared": {"norm": "squared"},
-    "absolute deviation": {"norm": "l1"},
-    "Gram over positions and channels": {"gram": "chw"},
-    "0…255, Gram over positions and channels": {"gram": "chw", "pixel_range": 255},
-    "MSELoss": TORCH,
-    "MSELoss, −1…1": TORCH | {"pixel_range": 2, "normalization": "signed"},
-    "MSELoss, 0…255": TORCH | {"pixel_range": 255, "normalization": "none"},
-    "L1Loss": TORCH | {"norm": "l1"},
-    "MSELoss, SRGAN's scale": TORCH | {"perceptual": 12.75**-2, "texture": 12.75**-4},
-    "as written, Gram at five layers": {"layer": "several"},
-    "MSELoss, Gram at five layers": TORCH | {"layer": "several"},
-}
-BASELINES = ("srcnn", "bicubic")
-
-
-def settings_of(features: str, reading: str) -> dict:
-    """A reading as `create_objective` takes it."""
-    said = READINGS[reading]
-    return FEATURES[features] | said | ({"layer": SEVERAL[features]} if "layer" in said else {})
-
-
-def mean_of(one: dict, measure: str) -> float:
-    """Over the factors."""
-    return statistics.mean(one[str(factor)][measure] for factor in FACTORS)
-
-
-# What the map says -----------------------------------------------------------------------------------------------
-
-
-def ray_of(network: str, features: str, ray: str) -> list[tuple[float, dict]]:
-    """(distance, the run of the first seed) along a ray of the map, the control at 0 first."""
-    points = [p for p in load_results("objective_map")["points"] if p["network"] == network]
-    own = [(p["distance"], p["runs"][0]) for p in points if p["features"] == features and p["ray"] == ray]
-    control = next(p["runs"][0] for p in points if p["features"] is None)
-    return [(0.0, control), *sorted(own, key=lambda pair: pair[0])]
-
-
-def between(distance: float, at: list[float], values: list[float]) -> float:
-    """A value at a distance, on a straight line over log(1 + distance) between its neighbours."""
-    return float(np.interp(math.log1p(distance), [math.log1p(d) for d in at], values))
-
-
-def crossing(at: list[float], values: list[float], level: float) -> float | None:
-    """The distance from which on the values lie below a level; None where they don't within the map."""
-    logs = [math.log1p(d) for d in at]
-    for i in range(len(values) - 1, 0, -1):
-        if values[i] < level <= values[i - 1]:
-            share = (values[i - 1] - level) / (values[i - 1] - values[i])
-            return math.expm1(logs[i - 1] + share * (logs[i] - logs[i - 1]))
-    return None
-
-
-def threshold(features: str, ray: str, baseline: str) -> dict:
-    """Where MFFCN falls below a baseline along a ray: for each person, and the geometric mean with its interval."""
-    rivals = load_results("objective_map")["baselines"][baseline]["people"]
-    at, runs = zip(*ray_of("mffcn", features, ray), strict=True)
-    found = []
-    for person in range(len(rivals["2"]["psnr"])):
-
-        def of(people: dict, person: int = person) -> float:
-            return statistics.mean(people[str(factor)]["psnr"][person] for factor in FACTORS)
-
-        found.append(crossing(list(at), [of(one["people"]) for one in runs], of(rivals)))
-    known = [math.log(value) for value in found if value is not None]
-    if len(known) < len(found):
-        return {"people": found, "mean": None, "ci": None}
-    return {"people": found, "mean": math.exp(statistics.mean(known)), "ci": [math.exp(v) for v in t_interval(known)]}
-
-
-def thresholds() -> dict:
-    """Each baseline's, along each ray of each feature network that the map has."""
-    points = load_results("objective_map")["points"]
-    rays = sorted({(p["features"], p["ray"]) for p in points if p["network"] == "mffcn" and p["features"]})
-    return {
-        features: {
-            ray: {baseline: threshold(features, ray, baseline) for baseline in BASELINES}
-            for of, ray in rays
-            if of == features
-        }
-        for features in {of for of, _ in rays}
-    }
-
-
-def best_constant(objective: Callable, sr: torch.Tensor, hr: torch.Tensor) -> float:
-    """The constant, in grey levels, that moves a result to where the objective is lowest, all else being kept."""
-    levels = torch.arange(-40, 41, 2) / 255
-    with torch.no_grad():
-        values = [objective(sr + level, hr).total.item() for level in levels]
-    return round(255 * levels[int(np.argmin(values))].item())
+FROM_NOTHING = ("L2", "as written", *(f"where MFFCN meets {name}" for name in BASELINES))
+STEPS = 1000  # from nothing
 
 
 def predict_one(reading: str, features: str) -> dict:
@@ -200,26 +121,48 @@ def committed() -> dict:
     return read_json(PREDICTIONS) | {"commit": log.strip(), "sha256": sha256(PREDICTIONS)}
 
 
-# What they do ----------------------------------------------------------------------------------------------------
+def from_nothing(what: str) -> dict:
+    """The settings of an objective that trains from nothing; the points lie between the map's axes."""
+    if what in ("L2", "as written"):
+        return L2_ALONE if what == "L2" else settings_of("VGG-16", what)
+    found = thresholds()["VGG-16"]["both"][what.rpartition(" ")[2]]["mean"]
+    faces, _, _ = people_for_training(load_faces("orl"), hold_out=True)
+    return at("VGG-16", "both", found, load_model(FOLDER / "mffcn.safetensors", DEVICE), faces[::12].floats(DEVICE))
 
 
-def order(runs: list[dict]) -> dict[str, dict[str, str]]:
-    """Whether the paper's order, MFFCN over SRCNN over bicubic, is found, by 95% t intervals over people."""
-    rivals, found = load_results("objective_map")["baselines"], {}
-    for factor in map(str, FACTORS):
-        found[factor] = {}
-        for measure in ("psnr", "ssim"):
-            mine = np.mean([one["people"][factor][measure] for one in runs], axis=0)
-            srcnn, bicubic = (np.array(rivals[name]["people"][factor][measure]) for name in BASELINES)
-            steps = [t_interval(step.tolist()) for step in (mine - srcnn, srcnn - bicubic)]
-            word = "found" if all(low > 0 for low, _ in steps) else "undecided"
-            found[factor][measure] = "not found" if any(high < 0 for _, high in steps) else word
-    return found
+def start_anew(network: str, settings: dict, seed: int, steps: int = STEPS, every: int = 1) -> dict:
+    """One training from nothing under an objective, by the recipe `quick` in fewer steps."""
+    faces, validation, _ = people_for_training(load_faces("orl"), hold_out=True)
+    config = dataclasses.replace(
+        recipe_for(network, "quick"), loss="objective", objective=settings, reduction="sum", steps=steps, seed=seed
+    )
+    torch.manual_seed(seed)
+    model, begin = create_model(network, **best_trial(network)["arguments"]).to(DEVICE), time.process_time()
+    best = train(model, faces[::every], config).best
+    seconds = round(time.process_time() - begin)
+    return {"seed": seed, "seconds": seconds} | measure(best.eval(), validation[::every])
 
 
-def one_reading(name: str, features: str, network: str = "mffcn", **small: object) -> list[dict]:
-    """The runs of a reading."""
-    return [run(network, settings_of(features, name), 0, **small)]
+def entries() -> list[dict]:
+    """What is trained, in order, each without its runs."""
+    after = [{"name": name, "network": "mffcn", "features": features, "start": "L2"} for name, features in kinds()]
+    pairs = itertools.product(FROM_NOTHING, NETWORKS)
+    anew = [{"name": name, "network": network, "features": "VGG-16", "start": "nothing"} for name, network in pairs]
+    return after + anew
+
+
+def train_entry(entry: dict) -> dict:
+    """The entry with its runs."""
+    if entry["start"] == "L2":
+        return entry | {
+            "arguments": READINGS[entry["name"]],
+            "steps": CONFIG.steps,
+            "runs": [run(entry["network"], settings_of(entry["features"], entry["name"]), 0)],
+        }
+    settings = from_nothing(entry["name"])
+    runs = [start_anew(entry["network"], settings, seed) for seed in SEEDS]
+    said = {key: value for key, value in settings.items() if key != "features"}
+    return entry | {"arguments": said, "steps": STEPS, "runs": runs}
 
 
 def main() -> None:
@@ -230,25 +173,24 @@ def main() -> None:
     results = begun("objective") or {"readings": []}
     results |= {"predictions": {key: predictions[key] for key in ("commit", "sha256", "map")}}
     results |= {"baselines": load_results("objective_map")["baselines"], "thresholds": thresholds()}
-    done = {(one["name"], one["features"]) for one in results["readings"]}
-    left = [kind for kind in kinds() if kind not in done]
+    wanted = entries()
     with trainers() as pool:
-        for kind, runs in zip(left, pool.map(one_reading, *zip(*left, strict=True)) if left else (), strict=True):
-            name, features = kind
-            found = {"name": name, "network": "mffcn", "features": features, "arguments": READINGS[name]}
-            found |= {"start": "L2", "steps": CONFIG.steps, **foretold[kind], "order": order(runs), "runs": runs}
-            results["readings"].append(found)
-            unfinished = len(READINGS) * len(FEATURES) - len(results["readings"])
-            store("objective", results, unfinished=unfinished)
-            print(name, features, mean_of(runs[0], "psnr"), found["predicted"], flush=True)
+        for found in pool.map(train_entry, wanted[len(results["readings"]) :]):
+            if found["start"] == "L2":
+                found |= foretold[found["name"], found["features"]]
+            results["readings"].append(found | {"order": order(found["runs"])})
+            store("objective", results, unfinished=len(wanted) - len(results["readings"]) + (not OXFORD))
+            print(found["name"], found["features"], found["start"], mean_of(found["runs"][0], "psnr"), flush=True)
 
 
 def probe() -> list:
-    """A step of three readings, from a start of a few steps, on few photos; and what is read off the map."""
+    """A step of some readings, on from a start of a few steps and from nothing; and what is read off the map."""
     with tempfile.TemporaryDirectory() as place:
         train_start("mffcn", Path(place, "mffcn.safetensors"), {}, steps=2)
         small = {"folder": Path(place), "steps": 1, "every": 40}
-        found = [one_reading(name, "VGG-16", **small)[0] for name in ("MSELoss", "as written, Gram at five layers")]
+        names = ("MSELoss", "as written, Gram at five layers")
+        found = [run("mffcn", settings_of("VGG-16", name), 0, **small) for name in names]
+    found.append(start_anew("srcnn", settings_of("VGG-16", "as written"), 0, steps=2, every=40))
     for one in found:
         del one["seconds"]
     return [found, order(found), thresholds()]
