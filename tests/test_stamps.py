@@ -289,14 +289,14 @@ MUTATIONS = [
      {"tables", "distortion", "larger", "folds", "leak", "seen_and_guessed", "failure"}),
     ("mffcn_lite/statistics.py", "1e-9", "1e-6",
      {"tables", "distortion", "larger", "folds", "leak", "seen_and_guessed", "off_protocol", "recognition"}),
-    ("mffcn_lite/training/config.py", "math.pi * done", "math.pi * 2 * done", TRAINED - {"objective"}),
+    ("mffcn_lite/training/config.py", "math.pi * done", "math.pi * 2 * done", TRAINED),
     ("mffcn_lite/training/config.py", "lr: float = 1e-4", "lr: float = 2e-4", TRAINED | PATCH_TRIALS),
     ("mffcn_lite/training/config.py", "steps=40_000", "steps=20_000",
      RUNS - NET_WEIGHTS | RACES | {"paper_recipe", "srcnn_at_2", "folds", "bench_sharing"}),
     ("mffcn_lite/training/config.py", "steps=8000", "steps=800",
-     NET_TRIALS | SEARCH | RUNS | RACES | PLANE - {"objective"}
+     NET_TRIALS | SEARCH | RUNS | RACES | PLANE
      | {"speed_limits", "srcnn_at_2", "folds", "bench_sharing"}),
-    ("mffcn_lite/training/loop.py", "clip_grad_norm_(model", "clip_grad_value_(model", TRAINED - {"objective"}),
+    ("mffcn_lite/training/loop.py", "clip_grad_norm_(model", "clip_grad_value_(model", TRAINED),
     ("mffcn_lite/training/sampling.py", "generator=generator) < 0.5", "generator=generator) < 0.4", TRAINED),
     ("mffcn_lite/metrics/error.py", "10 * torch.log10(float", "20 * torch.log10(float",
      TABLED | MEASURED | NET_TRIALS | SEARCH | RACES | PATCH_TRIALS | RUNS
@@ -337,7 +337,7 @@ MUTATIONS = [
     ("benchmarks/experiments/recipe_trials.py", 'beta1=0.9,', "beta1=0.8,",
      NET_TRIALS | SEARCH | {"ablations", "loss_arms", "starts", "leak", "recognition"}),
     ("benchmarks/experiments/recipe_trials.py", "/ len(trial", "* len(trial",
-     NET_TRIALS | NET_WEIGHTS | GOALS | SEARCH - LENGTHS | RACES | PLANE - {"objective"}
+     NET_TRIALS | NET_WEIGHTS | GOALS | SEARCH - LENGTHS | RACES | PLANE
      | {"speed_limits", "ablations", "paper_recipe", "loss_arms", "folds"}
      | {f"weights/{name}" for name in ("example", "sparse", "forest", "wiener")}),
     ("benchmarks/experiments/speed_trials.py", '"muon": (2.5e-3,', '"muon": (1e-3,', SEARCH),
