@@ -84,6 +84,10 @@ class Shell(InteractiveShell):
     def enable_gui(self, gui: str | None = None) -> None:
         """There is none to be had."""
 
+    def enable_matplotlib(self, gui: str | None = None) -> tuple:
+        """Figures are pictures, whatever else `%matplotlib` asks for."""
+        return super().enable_matplotlib("inline")
+
     def _tee(self, channel: str) -> contextlib.nullcontext:
         """IPython 9 would keep all that is printed, for a history."""
         return contextlib.nullcontext()
@@ -174,7 +178,7 @@ class Program(Peer):
             held = value, packer.inputs
             self.things.append(held)
             return {"slope": [len(self.things) - 1, packer.pack(value.detach())]}
-        if isinstance(value, pd.DataFrame) or not is_data(value):
+        if not is_data(value):
             return {"call" if callable(value) else "object": self.number(value)}
         return None
 

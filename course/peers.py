@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from course import objects
 from course.channel import Broken, Channel
-from course.packing import Opaque, Packer, Reader, assign, copied, differs, error_of, raised
+from course.packing import ITEMS, Opaque, Packer, Reader, assign, copied, differs, error_of, raised
 from mffcn_lite.training.loop import TrainingState
 
 REQUESTS = 200_000  # that one side may make of the other for one exercise
@@ -187,7 +187,8 @@ def _apart(old: object, new: object) -> bool:
 def is_data(value: object) -> bool:
     """Whether a value can be sent as it is, or read as an array, a number or a row of values."""
     return isinstance(value, Tensor | np.ndarray | list | tuple | set | frozenset | dict) or (
-        not callable(value) and any(hasattr(value, name) for name in ("__array__", "__float__", "__iter__"))
+        not callable(value)
+        and any(hasattr(value, name) for name in ("__array__", "__array_interface__", "__float__", "__iter__"))
     )
 
 
@@ -304,6 +305,8 @@ class Judge(Peer):
         if kind == "call":
             return self.distant(int(content))
         if kind == "object":
+            if len(self.kept) > ITEMS:
+                raise ValueError("more objects than a tree can have")
             opaque = Opaque()
             self.kept[id(opaque)] = opaque, int(content)
             return opaque
