@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,6 +117,7 @@ class Grading:
         self.folder, self.numbers, self.options = grading, numbers, options
         self.course, self.kept = grading / "nbgrader", grading / "journal.json"
         self.lock, self.judges, self.failed, self.stopped = threading.Lock(), threading.local(), [], False
+        self.reading = threading.Lock()  # 50 MB of brackets take a gigabyte: one at a time
         self.processes: list[Judge] = []
         self.temporary = tempfile.mkdtemp(prefix="mffcn-")
         self.course.mkdir(parents=True, exist_ok=True)
@@ -148,7 +150,8 @@ class Grading:
             stamp = hashlib.sha256(content).hexdigest()
             if self.journal.get(submission.name, {}).get("sha256") == stamp:
                 return None
-            cells = notebooks.read(content)
+            with self.reading:
+                cells = notebooks.read(content)
         except RefusedError as error:
             return self._keep(submission, None, {}, str(error), None)
         numbers = own_numbers(self.numbers, stamp)
@@ -181,7 +184,7 @@ class Grading:
         """Write down what came out."""
         assignment = self.assignments[submission.assignment]
         rows = rows_of(submission, assignment, verdicts, fault)
-        entry = {"sha256": stamp, "marks": rows, "notes": submission.notes}
+        entry = {"sha256": stamp, "marks": rows}
         with self.lock:
             if self.stopped or self.journal.get(submission.name) == entry:
                 return
@@ -191,16 +194,16 @@ class Grading:
             write_json(self.kept, self.journal)
             self.write()
         got = f"{sum(row['mark'] for row in rows):g} of {sum(row['of'] for row in rows):g}"
-        print(report._plain(f"{submission.name}: {got} {fault}"), flush=True)
+        print(report.printable(f"{submission.name}: {got} {fault}"), flush=True)
 
     def write(self) -> None:
         """The marks as CSV and as a page, written beside and renamed."""
-        found = report.lines(self.journal, self._to_read())
+        found = report.lines(self.journal, self.to_read())
         for name, text in (("marks.csv", report.as_csv(self.journal)), ("marks.html", report.as_page(found))):
             with replacing(self.folder / name) as temporary:
                 temporary.write_text(text, encoding="utf-8")
 
-    def _to_read(self) -> dict[str, list[str]]:
+    def to_read(self) -> dict[str, list[str]]:
         """Of each assignment, the exercises that a person reads too."""
         with (COURSE.parent / "rubric.csv").open(encoding="utf-8", newline="") as file:
             rows = [row for row in csv.DictReader(file) if "person" in row["marked"]]
@@ -232,6 +235,7 @@ def main(submitted: Path, grading: Path, workers: int | None = None, **options: 
         sys.exit(f"{COURSE} is missing; run: make coursework")
     if not submitted.is_dir():
         sys.exit(f"{submitted} is no folder; say where what was handed in is")
+    warnings.simplefilter("ignore", SyntaxWarning)  # of what students wrote
     grading.mkdir(parents=True, exist_ok=True)
     with (grading / "lock").open("w") as lock:
         try:
@@ -245,9 +249,9 @@ def main(submitted: Path, grading: Path, workers: int | None = None, **options: 
             sys.exit(f"{submitted} holds no STUDENT/chapter-NN/chapter-NN.ipynb")
         _mark_all(work, found, submitted, workers or os.cpu_count())
         work.write()
-    print(report.as_text(report.lines(work.journal, work._to_read())))
+    print(report.as_text(report.lines(work.journal, work.to_read())))
     for stray in strays:
-        print(report._plain(f"not looked at: {stray}"))
+        print(report.printable(f"not looked at: {stray}"))
     print(f"The marks: {work.folder / 'marks.csv'}, and as a page {work.folder / 'marks.html'}")
     if work.failed:
         sys.exit("\n".join(["not marked; call again:", *work.failed]))
