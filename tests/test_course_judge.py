@@ -26,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 BOXED = pytest.mark.skipif(
     box.shutil.which("bwrap") is None or box.find_fault() is not None, reason="bubblewrap makes no box here"
 )
-NUMBERS = 4711
+NUMBERS = 470_000_004_711  # as large as those of a course
 
 
 # What passes through the channel.
@@ -384,7 +384,7 @@ def test_a_program_sees_no_check_no_number_and_no_verdict(asked):
     spy = """
 import gc, inspect
 import mffcn_lite.exercises as e
-found, secret = list(e._CHECKS), int("47" + "11")
+found, secret = list(e._CHECKS), int("470000" + "004711")
 def fuse(*given):
     frame = inspect.currentframe()
     while frame:
