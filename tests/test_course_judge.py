@@ -353,6 +353,32 @@ def test_a_warning_an_exit_and_an_error_behind_an_answer_cost_nothing(asked):
 
 
 @BOXED
+def test_a_word_out_of_turn_costs_no_other_exercise(asked):
+    program = "import gc, threading, torch\n(p,) = [x for x in gc.get_objects() if type(x).__name__ == 'Program']\n"
+    forged = f"{program}for _ in range(3): p.send({{'do': 'reply', 'value': 25}})\nwidth = 1"
+    thread = (
+        f"{program}def fuse(*a):\n    forge = threading.Thread(target=p.send, args=({{'do': 'reply', 'value': 1}},))\n"
+    )
+    thread += "    forge.start()\n    forge.join()\n    return None, None"
+    late = (
+        (ROOT / "book/solutions/chapter_08.py").read_text(encoding="utf-8")
+        + """
+import threading, time
+def ask(module, maps):
+    for _ in range(9):
+        time.sleep(0.01)
+        module(torch.zeros(1, maps, 9, 9))
+def later(module, maps, *given):
+    threading.Thread(target=ask, args=(module, maps), daemon=True).start()
+    return decide(module, maps, *given)
+"""
+    )
+    assert asked(late, ("8.5", "later"), "width = 25", ("8.1", "width")) == {"8.5": True, "8.1": True}
+    found = asked(forged, ("8.1", "width"), thread, ("8.2", "fuse"), "pixels = 93", ("8.3", "pixels"))
+    assert found == {"8.1": False, "8.2": False, "8.3": True}
+
+
+@BOXED
 def test_magics_and_breakpoints_that_need_a_person_cost_nothing(asked):
     before = "%matplotlib widget\n%matplotlib tk\n%gui qt\nbreakpoint()\n"
     assert asked(f"{before}width = 25\ninput('go on?')", ("8.1", "width")) == {"8.1": True}
