@@ -27,6 +27,7 @@ from pathlib import Path
 from course import box, gradebook, notebooks, report
 from course.notebooks import Exercise, RefusedError
 from course.submissions import Submission, handed_in
+from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import read_json, replacing, write_json
 
 ROOT = Path(__file__).parent.parent
@@ -119,7 +120,6 @@ class Grading:
         self.lock, self.judges, self.failed, self.stopped = threading.Lock(), threading.local(), [], False
         self.reading = threading.Lock()  # 50 MB of brackets take a gigabyte: one at a time
         self.processes: list[Judge] = []
-        self.temporary = tempfile.mkdtemp(prefix="mffcn-")
         self.course.mkdir(parents=True, exist_ok=True)
         for name in ("source", "release", "gradebook.db", "nbgrader_config.py"):
             if not (self.course / name).exists():
@@ -129,6 +129,7 @@ class Grading:
         self.journal = read_json(self.kept) if self.kept.exists() else {}
         files = [path for path in (COURSE.parent).rglob("*") if path.is_file()]
         self.ours = frozenset((path.stat().st_dev, path.stat().st_ino) for path in files)
+        self.temporary = tempfile.mkdtemp(prefix="mffcn-")
 
     def one(self, submission: Submission, submitted: Path) -> None:
         """Mark one submission, whatever it is."""
@@ -236,14 +237,20 @@ def main(submitted: Path, grading: Path, workers: int | None = None, **options: 
     if not submitted.is_dir():
         sys.exit(f"{submitted} is no folder; say where what was handed in is")
     warnings.simplefilter("ignore", SyntaxWarning)  # of what students wrote
-    grading.mkdir(parents=True, exist_ok=True)
+    try:
+        grading.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(f"{grading} can't be the folder for marks: {error.strerror}")
     with (grading / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             sys.exit(f"another make grade is at work in {grading}; wait for it")
         numbers = int((COURSE.parent / "numbers.txt").read_text(encoding="utf-8"))
-        work = Grading(grading.resolve(), numbers, options)
+        try:
+            work = Grading(grading.resolve(), numbers, options)
+        except MffcnLiteError:
+            sys.exit(f"{grading / 'journal.json'} can't be read; delete it, and call again: all is marked anew")
         found, strays = handed_in(submitted, list(work.assignments))
         if not found:
             sys.exit(f"{submitted} holds no STUDENT/chapter-NN/chapter-NN.ipynb")
