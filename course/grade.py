@@ -253,6 +253,7 @@ def main(submitted: Path, grading: Path, workers: int | None = None, **options: 
             sys.exit(f"{grading / 'journal.json'} can't be read; delete it, and call again: all is marked anew")
         found, strays = handed_in(submitted, list(work.assignments))
         if not found:
+            work.stop()
             sys.exit(f"{submitted} holds no STUDENT/chapter-NN/chapter-NN.ipynb")
         _mark_all(work, found, submitted, workers or os.cpu_count())
         work.write()
