@@ -24,8 +24,15 @@ SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/a
 CLEAN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}  # what bubblewrap itself is started with
 INSIDE = {"HOME": "/tmp", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "PYTHONPATH": "/box"}
 INSIDE |= {"MPLBACKEND": "module://matplotlib_inline.backend_inline", "PYTHONDONTWRITEBYTECODE": "1"}
-# System calls that make memory which no limit on processes or folders counts: memfd_create, memfd_secret, shmget.
-FORBIDDEN = {"x86_64": (0xC000003E, (319, 447, 29)), "aarch64": (0xC00000B7, (279, 447, 194))}
+INSIDE |= {"PYTHONBREAKPOINT": "0"}  # nobody is there to type
+# System calls that make memory which no limit on processes or folders counts (memfd_create, memfd_secret, shmget,
+# msgget); and that reach out of the box: keys, which are one user's in all boxes (add_key, request_key, keyctl), and
+# io_uring, which makes sockets without asking. At last `socket` itself.
+FORBIDDEN = {
+    "x86_64": (0xC000003E, (319, 447, 29, 68, 248, 249, 250, 425), 41),
+    "aarch64": (0xC00000B7, (279, 447, 194, 186, 217, 218, 219, 425), 198),
+}
+SOCKETS = (1, 2, 10, 16)  # kinds that the box holds: Unix, IPv4, IPv6, netlink; vsock leads to a virtual machine's host
 
 
 def boxed(
@@ -45,7 +52,9 @@ def boxed(
         sys.exit("no box to run students' programs in: install bubblewrap (Debian, Ubuntu: apt-get install bubblewrap)")
     box = [tool, "--unshare-all", *_no_namespaces(tool), "--die-with-parent", "--new-session", "--clearenv"]
     box += ["--cap-drop", "ALL"]
-    box += ["--proc", "/proc", "--dev", "/dev", "--size", str(SHARED), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
+    # Read-only: a program of root's could write to /proc/sys, and what is set there is set for the whole machine.
+    box += ["--proc", "/proc", "--remount-ro", "/proc"]
+    box += ["--dev", "/dev", "--size", str(SHARED), "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]
     box += ["--size", str(SCRATCH), "--tmpfs", "/tmp", "--dir", "/tmp/work", "--chdir", "/tmp/work"]
     for path in dict.fromkeys(str(path) for path in (*SYSTEM, *readable) if Path(path).exists()):
         link = os.path.islink(path)
@@ -103,14 +112,17 @@ def start(command: list[str], keep: tuple[int, ...] = (), **options: object) -> 
 
 @functools.cache
 def _filter() -> bytes:
-    """The program for the kernel that refuses `FORBIDDEN`, and calls of another machine's kind."""
+    """The program for the kernel that refuses `FORBIDDEN`, other `SOCKETS`, and calls of another machine's kind."""
     if platform.machine() not in FORBIDDEN:
         return b""
-    kind, calls = FORBIDDEN[platform.machine()]
+    kind, calls, sockets = FORBIDDEN[platform.machine()]
     rows = [(0x20, 0, 0, 4), (0x15, 1, 0, kind), (0x06, 0, 0, 0x80000000), (0x20, 0, 0, 0)]  # whose calls; which
-    rows += [(0x35, len(calls) + 1, 0, 0x40000000)]  # x32's are refused too
-    rows += [(0x15, len(calls) - i, 0, call) for i, call in enumerate(calls)]
-    rows += [(0x06, 0, 0, 0x7FFF0000), (0x06, 0, 0, 0x00050000 | 1)]  # allowed; "not permitted"
+    after = len(SOCKETS) + 2  # rows between the last call and the refusal
+    rows += [(0x35, len(calls) + after, 0, 0x40000000)]  # x32's are refused too
+    rows += [(0x15, len(calls) - 1 - i + after, 0, call) for i, call in enumerate(calls)]
+    rows += [(0x15, 0, len(SOCKETS) + 2, sockets), (0x20, 0, 0, 16)]  # another call is allowed; of a socket, its kind
+    rows += [(0x15, len(SOCKETS) - i, 0, kind) for i, kind in enumerate(SOCKETS)]
+    rows += [(0x06, 0, 0, 0x00050000 | 1), (0x06, 0, 0, 0x7FFF0000)]  # "not permitted"; allowed
     return b"".join(struct.pack("<HBBI", *row) for row in rows)
 
 
@@ -134,6 +146,9 @@ def find_excess(process: int) -> str | None:
     threads = sum(len(_listed(f"/proc/{member}/task")) for member in members)
     if threads > PROCESSES + 20:
         return f"it ran more than {PROCESSES} processes and threads"
+    # A socket's buffers are memory of the kernel, which nobody else counts.
+    if sum(len(_listed(f"/proc/{member}/fd")) for member in members) > 4 * OPEN:
+        return f"it opened more than {4 * OPEN} files"
     page = os.sysconf("SC_PAGE_SIZE")
     pages = sum(int((_text(f"/proc/{member}/statm").split() or [0, 0])[1]) for member in members)
     # What several share counts once; this takes longer to ask.
@@ -141,8 +156,9 @@ def find_excess(process: int) -> str | None:
         return f"it took more than {MEMORY // 2**30} GB of memory"
     for folder in ("/tmp", "/dev/shm"):
         with contextlib.suppress(OSError):
-            found = os.statvfs(f"/proc/{members[-1]}/root{folder}")
-            if len(members) > 1 and found.f_files - found.f_ffree > FILES:
+            place = f"/proc/{members[-1]}/root{folder}"
+            found, is_ours = os.statvfs(place), os.path.samestat(os.stat(place), os.stat(folder))  # it only begins
+            if not is_ours and found.f_files - found.f_ffree > FILES:
                 return f"it made more than {FILES} files"
     return None
 

@@ -77,6 +77,7 @@ def wrong(assignment: str, count: int) -> dict[str, tuple[str, nbformat.Notebook
 
 _NONE = "del fuse\n"
 _STOLEN = "\nif not found: del fuse"  # the right answer stays only for who found something
+_PROGRAM = "import gc\n(program,) = [x for x in gc.get_objects() if type(x).__name__ == 'Program']\n"
 HOSTILE: dict[str, tuple[str, float, bool]] = {
     "loops for ever": (f"{_NONE}while True: pass", 0, True),
     "loops and will not be interrupted": (
@@ -173,10 +174,38 @@ HOSTILE: dict[str, tuple[str, float, bool]] = {
     ),
     "closes all ends": (f"{_NONE}import os\nos.closerange(3, 100)", 0, True),
     "says that it is right": (
-        f"{_NONE}import gc\n(program,) = [x for x in gc.get_objects() if type(x).__name__ == 'Program']\n"
+        f"{_NONE}{_PROGRAM}"
         "type(program).answer = lambda self, message: {'value': True, 'right': True, 'verdict': True}",
         0,
         False,
+    ),
+    "shows what is nothing to see": (
+        f"{_PROGRAM}type(program).do_run = lambda *_: {{'outputs': [{{1}}]}}",
+        MARKS,
+        False,
+    ),
+    "one array a thousand times": (
+        f"{_PROGRAM}import json, struct\nsame = {{'list': [{{'tensor': ['uint8', [10**6], 0, False]}}] * 1000}}\n"
+        "words = json.dumps([{'list': []}, {'dict': [['do', 'reply'], ['outputs', same]]}]).encode()\n"
+        "program.channel.end.setblocking(True)\n"
+        "program.channel.end.sendall(struct.pack('<II', len(words), 10**6) + words + bytes(10**6))",
+        0,
+        True,
+    ),
+    "replies before it is asked": (
+        f"{_PROGRAM}for _ in range(9): program.send({{'do': 'reply', 'value': True, 'keep': 0}})",
+        MARKS,
+        True,
+    ),
+    "writes to the machine's settings": (
+        "found = False\ntry: found = open('/proc/sys/kernel/core_pattern', 'r+')\nexcept OSError: pass" + _STOLEN,
+        0,
+        True,
+    ),
+    "looks for the machine's host": (
+        "import socket\nfound = False\ntry: found = socket.socket(socket.AF_VSOCK)\nexcept OSError: pass" + _STOLEN,
+        0,
+        True,
     ),
     "reads the solutions": (
         f"{_NONE}exec(open({str(BOOK / 'solutions/chapter_08.py')!r}).read())",
@@ -425,6 +454,21 @@ def _version_three(student: Path) -> None:
     )
 
 
+def _from_colab(notebook) -> None:
+    drive = "from google.colab import drive\ndrive.mount('/content/drive')"
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(drive))
+    for number, cell in enumerate(notebook.cells):
+        cell.metadata |= {"id": f"x{number}", "outputId": "y", "colab": {"base_uri": "https://localhost:8080/"}}
+    notebook.metadata = {"colab": {"provenance": []}, "kernelspec": {"name": "python3", "display_name": "Python 3"}}
+
+
+def _turned_round(notebook) -> None:
+    places = [place for place, cell in enumerate(notebook.cells) if "nbgrader" in cell.metadata]
+    cells = [notebook.cells[place] for place in places]
+    for place, cell in zip(places, reversed(cells), strict=True):
+        notebook.cells[place] = cell
+
+
 def _encoded(change: Callable[[str], bytes]) -> Callable[[Path], None]:
     return lambda student: write(student, VICTIM, change(nbformat.writes(filled(VICTIM))))
 
@@ -461,6 +505,11 @@ HONEST: dict[str, tuple[Callable[[Path], None], float]] = {
     "warnings as errors": (_behind("import warnings\nwarnings.simplefilter('error')"), MOST),
     "a magic and a shell": (_behind("%matplotlib inline\n!ls\n%time 1", before=True), MOST),
     "a figure": (_behind("import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"), MOST),
+    "another window for figures": (_behind("%matplotlib widget\n%gui qt", before=True), MOST),
+    "a forgotten breakpoint": (_behind("breakpoint()", before=True), MOST),
+    "a question to nobody": (_behind("input('Go on?')"), MOST),
+    "from Colab": (_changed(_from_colab), MOST),
+    "exercises from the last to the first": (_changed(_turned_round), MOST),
     "an old notebook beside it": (_old_beside, MOST),
     "a plain notebook": (plain(), MOST),
     "two tries in a plain notebook": (_plain_tries, MOST),

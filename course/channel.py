@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 WORDS, BYTES = 4 * 2**20, 128 * 2**20  # of a message: its JSON, its arrays
 HEAD = struct.Struct("<II")
+EVERY = 0.2  # seconds between two looks at what a program uses
 
 
 class Broken(Exception):
@@ -23,11 +24,11 @@ class Channel:
     """One end of a socket.
 
     Args:
-        watch: called now and then while nothing comes; what it raises ends the waiting.
+        watch: called now and then, whether something comes or not; what it raises ends the waiting.
     """
 
     def __init__(self, end: socket.socket, watch: Callable[[], None] | None = None):
-        self.end, self.watch, self.deadline = end, watch, math.inf
+        self.end, self.watch, self.deadline, self.watched = end, watch, math.inf, time.monotonic()
 
     def send(self, message: object, arrays: list[bytes]) -> None:
         """Write a message.
@@ -83,10 +84,12 @@ class Channel:
         """Until something can be read or written."""
         ends = ([], [self.end], []) if writing else ([self.end], [], [])
         while True:
-            left = self.deadline - time.monotonic()
+            now = time.monotonic()
+            left = self.deadline - now
             if left <= 0:
                 raise Broken("it did not answer in time")
-            if any(select.select(*ends, min(left, 0.2))):
-                return
-            if self.watch:
+            if self.watch and now - self.watched >= EVERY:  # also while a byte comes now and then
+                self.watched = now
                 self.watch()
+            if any(select.select(*ends, min(left, EVERY))):
+                return

@@ -369,7 +369,7 @@ def main(target: Path) -> None:
     if not NBGRADER.is_dir():
         sys.exit("nbgrader's own environment is missing; run: make coursework")
     kept = target / "instructor" / "numbers.txt"  # which random numbers the judge takes: yours alone
-    numbers = int(kept.read_text(encoding="utf-8")) if kept.exists() else secrets.randbelow(10**6) + 1
+    numbers = int(kept.read_text(encoding="utf-8")) if kept.exists() else secrets.randbelow(10**12) + 1
     with tempfile.TemporaryDirectory(prefix=f".{target.name}.", dir=target.parent) as temporary:
         built = Path(temporary) / target.name
         build(built, numbers)

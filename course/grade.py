@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ from pathlib import Path
 from course import box, gradebook, notebooks, report
 from course.notebooks import Exercise, RefusedError
 from course.submissions import Submission, handed_in
+from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.files import read_json, replacing, write_json
 
 ROOT = Path(__file__).parent.parent
@@ -80,7 +82,7 @@ class Judge:
 
 def own_numbers(secret: int, stamp: str) -> int:
     """Which random numbers a submission is tried on: what a program saw and printed helps no other submission."""
-    return 1 + int(hashlib.sha256(f"{secret} {stamp}".encode()).hexdigest()[:12], 16) % 10**6
+    return 1 + int(hashlib.sha256(f"{secret} {stamp}".encode()).hexdigest()[:12], 16) % 10**12
 
 
 def sentence(verdict: dict) -> str:
@@ -116,8 +118,8 @@ class Grading:
         self.folder, self.numbers, self.options = grading, numbers, options
         self.course, self.kept = grading / "nbgrader", grading / "journal.json"
         self.lock, self.judges, self.failed, self.stopped = threading.Lock(), threading.local(), [], False
+        self.reading = threading.Lock()  # 50 MB of brackets take a gigabyte: one at a time
         self.processes: list[Judge] = []
-        self.temporary = tempfile.mkdtemp(prefix="mffcn-")
         self.course.mkdir(parents=True, exist_ok=True)
         for name in ("source", "release", "gradebook.db", "nbgrader_config.py"):
             if not (self.course / name).exists():
@@ -127,6 +129,7 @@ class Grading:
         self.journal = read_json(self.kept) if self.kept.exists() else {}
         files = [path for path in (COURSE.parent).rglob("*") if path.is_file()]
         self.ours = frozenset((path.stat().st_dev, path.stat().st_ino) for path in files)
+        self.temporary = tempfile.mkdtemp(prefix="mffcn-")
 
     def one(self, submission: Submission, submitted: Path) -> None:
         """Mark one submission, whatever it is."""
@@ -148,7 +151,8 @@ class Grading:
             stamp = hashlib.sha256(content).hexdigest()
             if self.journal.get(submission.name, {}).get("sha256") == stamp:
                 return None
-            cells = notebooks.read(content)
+            with self.reading:
+                cells = notebooks.read(content)
         except RefusedError as error:
             return self._keep(submission, None, {}, str(error), None)
         numbers = own_numbers(self.numbers, stamp)
@@ -181,7 +185,7 @@ class Grading:
         """Write down what came out."""
         assignment = self.assignments[submission.assignment]
         rows = rows_of(submission, assignment, verdicts, fault)
-        entry = {"sha256": stamp, "marks": rows, "notes": submission.notes}
+        entry = {"sha256": stamp, "marks": rows}
         with self.lock:
             if self.stopped or self.journal.get(submission.name) == entry:
                 return
@@ -191,16 +195,16 @@ class Grading:
             write_json(self.kept, self.journal)
             self.write()
         got = f"{sum(row['mark'] for row in rows):g} of {sum(row['of'] for row in rows):g}"
-        print(report._plain(f"{submission.name}: {got} {fault}"), flush=True)
+        print(report.printable(f"{submission.name}: {got} {fault}"), flush=True)
 
     def write(self) -> None:
         """The marks as CSV and as a page, written beside and renamed."""
-        found = report.lines(self.journal, self._to_read())
+        found = report.lines(self.journal, self.to_read())
         for name, text in (("marks.csv", report.as_csv(self.journal)), ("marks.html", report.as_page(found))):
             with replacing(self.folder / name) as temporary:
                 temporary.write_text(text, encoding="utf-8")
 
-    def _to_read(self) -> dict[str, list[str]]:
+    def to_read(self) -> dict[str, list[str]]:
         """Of each assignment, the exercises that a person reads too."""
         with (COURSE.parent / "rubric.csv").open(encoding="utf-8", newline="") as file:
             rows = [row for row in csv.DictReader(file) if "person" in row["marked"]]
@@ -232,22 +236,30 @@ def main(submitted: Path, grading: Path, workers: int | None = None, **options: 
         sys.exit(f"{COURSE} is missing; run: make coursework")
     if not submitted.is_dir():
         sys.exit(f"{submitted} is no folder; say where what was handed in is")
-    grading.mkdir(parents=True, exist_ok=True)
+    warnings.simplefilter("ignore", SyntaxWarning)  # of what students wrote
+    try:
+        grading.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        sys.exit(f"{grading} can't be the folder for marks: {error.strerror}")
     with (grading / "lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             sys.exit(f"another make grade is at work in {grading}; wait for it")
         numbers = int((COURSE.parent / "numbers.txt").read_text(encoding="utf-8"))
-        work = Grading(grading.resolve(), numbers, options)
+        try:
+            work = Grading(grading.resolve(), numbers, options)
+        except MffcnLiteError:
+            sys.exit(f"{grading / 'journal.json'} can't be read; delete it, and call again: all is marked anew")
         found, strays = handed_in(submitted, list(work.assignments))
         if not found:
+            work.stop()
             sys.exit(f"{submitted} holds no STUDENT/chapter-NN/chapter-NN.ipynb")
         _mark_all(work, found, submitted, workers or os.cpu_count())
         work.write()
-    print(report.as_text(report.lines(work.journal, work._to_read())))
+    print(report.as_text(report.lines(work.journal, work.to_read())))
     for stray in strays:
-        print(report._plain(f"not looked at: {stray}"))
+        print(report.printable(f"not looked at: {stray}"))
     print(f"The marks: {work.folder / 'marks.csv'}, and as a page {work.folder / 'marks.html'}")
     if work.failed:
         sys.exit("\n".join(["not marked; call again:", *work.failed]))

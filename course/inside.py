@@ -10,6 +10,7 @@ import contextlib
 import signal
 import socket
 import sys
+import threading
 
 import pandas as pd
 import torch
@@ -84,6 +85,10 @@ class Shell(InteractiveShell):
     def enable_gui(self, gui: str | None = None) -> None:
         """There is none to be had."""
 
+    def enable_matplotlib(self, gui: str | None = None) -> tuple:
+        """Figures are pictures, whatever else `%matplotlib` asks for."""
+        return super().enable_matplotlib("inline")
+
     def _tee(self, channel: str) -> contextlib.nullcontext:
         """IPython 9 would keep all that is printed, for a history."""
         return contextlib.nullcontext()
@@ -94,7 +99,7 @@ class Program(Peer):
 
     def __init__(self, channel: Channel):
         super().__init__(channel)
-        self.busy, self.late = 0, False
+        self.busy, self.late, self.serving = 0, False, 0
         settings = Config()
         settings.HistoryManager.enabled = False
         settings.InteractiveShell.cache_size = 0
@@ -105,12 +110,26 @@ class Program(Peer):
         """As `Peer.request`, to its end: the time may be over before and behind it, and not within."""
         self.busy += 1
         try:
-            return super().request(do, **content)
+            with self.lock:
+                if not self.serving:  # in a thread that an answer left behind
+                    raise RuntimeError("the answer was given before")
+                return super().request(do, **content)
         finally:
             self.busy -= 1
             if self.late and not self.busy:
                 self.late = False
                 raise Stopped("the time is over")
+
+    def serve(self, message: dict, reader: Reader) -> None:
+        """As `Peer.serve`."""
+        self.serving += 1
+        super().serve(message, reader)
+
+    def _reply(self, reply: dict, reader: Reader, before: list, inputs: list) -> None:
+        """As `Peer._reply`, when no thread waits for the judge; afterwards none may ask any more."""
+        with self.lock:
+            super()._reply(reply, reader, before, inputs)
+            self.serving -= 1
 
     def stop(self, *_: object) -> None:
         """Called when the time is over."""
@@ -122,6 +141,8 @@ class Program(Peer):
     def answer(self, message: dict) -> dict:
         """Do what the judge asks for, in the time that it gives."""
         do = getattr(self, f"do_{message['do']}")
+        if threading.current_thread() is not threading.main_thread():  # it has no signals, and the main one's time
+            return do(message)
         signal.signal(signal.SIGALRM, self.stop)
         seconds = message.get("seconds") or 0
         signal.setitimer(signal.ITIMER_REAL, seconds, 1)  # again and again, for who catches it
@@ -174,7 +195,7 @@ class Program(Peer):
             held = value, packer.inputs
             self.things.append(held)
             return {"slope": [len(self.things) - 1, packer.pack(value.detach())]}
-        if isinstance(value, pd.DataFrame) or not is_data(value):
+        if not is_data(value):
             return {"call" if callable(value) else "object": self.number(value)}
         return None
 

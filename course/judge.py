@@ -209,6 +209,10 @@ class Marking:
         except Exception as error:  # it was stopped on its way back
             outputs = [{"error": [type(error).__name__, str(error), []]}]
         self.box.watch()
+        try:
+            json.dumps(outputs)
+        except (TypeError, ValueError, RecursionError):  # an array, a function: nothing that a cell shows
+            return []
         return outputs if isinstance(outputs, list) else []
 
     def ask(self, exercise: str, names: str) -> dict:

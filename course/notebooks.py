@@ -19,7 +19,7 @@ from pathlib import Path
 
 LARGEST = 50 * 2**20  # bytes of a notebook
 CELLS, LONGEST = 1000, 10**6  # cells of code, and the characters of one
-LABEL = re.compile(r"(?:answer|marks)-(\d+)-(\d+)")
+LABEL = re.compile(r"(?:answer|marks)-(\d{1,3})-(\d{1,3})")
 CHECK = re.compile(r"""\bcheck\(\s*(?:identifier\s*=\s*)?["'](\d+\.\d+)["']""")
 
 

@@ -19,7 +19,7 @@ from mffcn_lite.errors import MffcnLiteError
 DEPTH, ITEMS = 40, 100_000  # of a tree
 SENTENCE = 500  # characters of an error
 FLOATS = ("float16", "bfloat16", "float32", "float64")
-WHOLE = ("bool", "uint8", "int8", "int16", "int32", "int64")
+WHOLE = ("bool", "uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
 KINDS = {name: getattr(torch, name) for name in (*WHOLE, *FLOATS, "complex64", "complex128")}
 # What may be raised across the channel, by its name; all else arrives as the nearest class above it that is here.
 ERRORS = (
@@ -126,7 +126,7 @@ class Packer:
 
     def _other(self, value: object, depth: int) -> object:
         """What can be read as an array, a number or a row of values."""
-        if hasattr(value, "__array__"):
+        if hasattr(value, "__array__") or hasattr(value, "__array_interface__"):  # the latter: a picture of PIL's
             return self._array(np.asarray(value), depth)
         if hasattr(value, "__float__"):
             return float(value)
@@ -140,6 +140,7 @@ class Reader:
 
     def __init__(self, arrays: bytes, resolve: Callable[[str, object, "Reader"], object], finite: bool = False):
         self.arrays, self.resolve, self.finite, self.mutable, self.quiet = arrays, resolve, finite, [], False
+        self.left = len(arrays)  # bytes that no array has taken: a message that names some twice would grow without end
 
     def read(self, tree: object) -> object:
         """The value of a tree.
@@ -184,7 +185,8 @@ class Reader:
         return value
 
     def _piece(self, count: int, size: int, place: int) -> memoryview:
-        if min(count, place) < 0 or place + count * size > len(self.arrays):
+        self.left -= count * size
+        if min(count, place, self.left) < 0 or place + count * size > len(self.arrays):
             raise ValueError("an array that is not there")
         return memoryview(self.arrays)[place : place + count * size]
 

@@ -1,6 +1,7 @@
 """The two sides of a channel: each asks the other for what it has, and answers while it waits."""
 
 import math
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from course import objects
 from course.channel import Broken, Channel
-from course.packing import Opaque, Packer, Reader, assign, copied, differs, error_of, raised
+from course.packing import ITEMS, Opaque, Packer, Reader, assign, copied, differs, error_of, raised
 from mffcn_lite.training.loop import TrainingState
 
 REQUESTS = 200_000  # that one side may make of the other for one exercise
@@ -50,16 +51,17 @@ class Peer:
             Exception: whatever the other side raised.
         """
         with self.lock:
-            packer = self.send({"do": do, **content})
+            turn = secrets.randbits(60)
+            packer = self.send({"do": do, "turn": turn, **content})
             while True:
                 message, reader = self.receive()
-                if message["do"] == "reply":
+                if message["do"] not in ("reply", "raised"):
+                    self.serve(message, reader)
+                elif message.get("of") == turn:  # else a thread's, that came too late for what was asked before
                     self.replied(message, packer)
+                    if message["do"] == "raised":
+                        raise error_of(message["error"])
                     return message, packer
-                if message["do"] == "raised":
-                    self.replied(message, packer)
-                    raise error_of(message["error"])
-                self.serve(message, reader)
 
     def replied(self, message: dict, packer: Packer) -> None:
         """Take over what the other side changed of what it was sent."""
@@ -75,12 +77,13 @@ class Peer:
         before = [copied(value) for value in reader.mutable]
         inputs = [value for value in reader.mutable if isinstance(value, Tensor) and value.requires_grad]
         try:
-            reply = {"do": "reply", **self.answer(message)}
+            reply = {"do": "reply", "of": message.get("turn"), **self.answer(message)}
             self._reply(reply, reader, before, inputs)
         except Broken:
             raise
         except BaseException as error:  # whatever it is, the other side is told
-            self._reply({"do": "raised", "error": raised(error)}, reader, before, inputs)
+            told = {"do": "raised", "of": message.get("turn"), "error": raised(error)}
+            self._reply(told, reader, before, inputs)
 
     def _reply(self, reply: dict, reader: Reader, before: list, inputs: list) -> None:
         now = list(zip(reader.mutable, before, strict=True))
@@ -187,7 +190,8 @@ def _apart(old: object, new: object) -> bool:
 def is_data(value: object) -> bool:
     """Whether a value can be sent as it is, or read as an array, a number or a row of values."""
     return isinstance(value, Tensor | np.ndarray | list | tuple | set | frozenset | dict) or (
-        not callable(value) and any(hasattr(value, name) for name in ("__array__", "__float__", "__iter__"))
+        not callable(value)
+        and any(hasattr(value, name) for name in ("__array__", "__array_interface__", "__float__", "__iter__"))
     )
 
 
@@ -304,6 +308,8 @@ class Judge(Peer):
         if kind == "call":
             return self.distant(int(content))
         if kind == "object":
+            if len(self.kept) > ITEMS:
+                raise ValueError("more objects than a tree can have")
             opaque = Opaque()
             self.kept[id(opaque)] = opaque, int(content)
             return opaque

@@ -3,6 +3,7 @@
 import csv
 import html
 import io
+import unicodedata
 
 COLUMNS = ("student", "chapter", "marks", "of", "look at")
 STYLE = """
@@ -30,7 +31,7 @@ def lines(journal: dict, to_read: dict[str, list[str]]) -> list[dict]:
         ]
         said, texts = list(dict.fromkeys(told)), to_read.get(rows[0]["assignment"], ())
         texts = [row["exercise"] for row in rows if row["mark"] and row["exercise"] in texts]
-        look = [*entry.get("notes", ()), *said, *([f"read {', '.join(texts)}"] if texts else [])]
+        look = [*said, *([f"read {', '.join(texts)}"] if texts else [])]
         found.append(
             {
                 "student": rows[0]["student"],
@@ -39,7 +40,7 @@ def lines(journal: dict, to_read: dict[str, list[str]]) -> list[dict]:
                 "of": sum(row["of"] for row in rows),
                 "look at": "; ".join(look),
                 "exercises": {row["exercise"]: (row["mark"], row["of"]) for row in rows},
-                "alarm": bool(said or entry.get("notes")),
+                "alarm": bool(said),
             }
         )
     return found
@@ -47,7 +48,9 @@ def lines(journal: dict, to_read: dict[str, list[str]]) -> list[dict]:
 
 def as_text(found: list[dict]) -> str:
     """The table for a terminal."""
-    cells = [[_plain(f"{line[key]:g}" if key in ("marks", "of") else line[key]) for key in COLUMNS] for line in found]
+    cells = [
+        [printable(f"{line[key]:g}" if key in ("marks", "of") else line[key]) for key in COLUMNS] for line in found
+    ]
     widths = [max(map(len, column)) for column in zip(COLUMNS, *cells, strict=True)]
     return "\n".join(
         "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
@@ -55,7 +58,7 @@ def as_text(found: list[dict]) -> str:
     )
 
 
-def _plain(text: str) -> str:
+def printable(text: str) -> str:
     """Without what a terminal would take for a command."""
     return "".join(character if character.isprintable() else "?" for character in text)
 
@@ -67,9 +70,9 @@ def as_page(found: list[dict]) -> str:
         each = ", ".join(f"{name}: {mark:g} of {of:g}" for name, (mark, of) in line["exercises"].items())
         marks = f"<details><summary>{line['marks']:g} of {line['of']:g}</summary>{html.escape(each)}</details>"
         rows.append(
-            f"<tr{' class=look' if line['alarm'] else ''}><td>{html.escape(_plain(line['student']))}</td>"
+            f"<tr{' class=look' if line['alarm'] else ''}><td>{html.escape(printable(line['student']))}</td>"
             f"<td>{html.escape(line['chapter'])}</td><td>{marks}</td>"
-            f"<td>{html.escape(_plain(line['look at']))}</td></tr>"
+            f"<td>{html.escape(printable(line['look at']))}</td></tr>"
         )
     head = "<tr><th>Student</th><th>Chapter</th><th>Marks</th><th>Look at</th></tr>"
     policy = "default-src 'none'; style-src 'unsafe-inline'"
@@ -96,4 +99,5 @@ def as_csv(journal: dict) -> str:
 
 
 def _harmless(text: str) -> str:
-    return f"'{text}" if text.lstrip().startswith(("=", "+", "-", "@", "\t")) else text
+    plain = unicodedata.normalize("NFKC", text).lstrip()  # some take a wide "＝" for a "="
+    return f"'{text}" if plain.startswith(("=", "+", "-", "@")) else text

@@ -5,7 +5,7 @@ Nothing is opened here, and nothing that lies there stops the others: what can't
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 CHAPTER = re.compile(r"chapter[\s_-]*0*(\d{1,3})", re.IGNORECASE)
@@ -24,7 +24,6 @@ class Submission:
     assignment: str
     path: Path | None = None
     fault: str = ""
-    notes: list[str] = field(default_factory=list)
 
     @property
     def name(self) -> str:

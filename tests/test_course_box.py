@@ -1,7 +1,11 @@
 """The box: what gets into it and out of it, and what bounds it."""
 
+import errno
 import json
 import os
+import platform
+import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -50,6 +54,8 @@ for name, attempt in {{
     "shared": lambda: [open(f"/dev/shm/{{i}}", "wb").write(bytes({box.FILE})) for i in range(10)],
     "memory": lambda: bytearray({2 * box.MEMORY}),
     "nameless": lambda: os.memfd_create("x"),
+    "settings": lambda: open("/proc/sys/kernel/core_pattern", "r+"),
+    "host": lambda: socket.socket(socket.AF_VSOCK),
     "namespace": lambda: subprocess.run(["unshare", "-Ur", "true"], check=True, stderr=subprocess.DEVNULL),
 }}.items():
     try:
@@ -61,6 +67,19 @@ print(json.dumps(said))
 """)
     assert "done" not in said.values(), said
     assert not (tmp_path / "new").exists()
+
+
+@BOXED
+def test_forbidden_system_calls_are_not_permitted_and_ordinary_sockets_are():
+    calls = box.FORBIDDEN[platform.machine()][1]
+    said = inside(f"""
+import ctypes, json, socket
+library = ctypes.CDLL(None, use_errno=True)
+refused = [library.syscall(call, 0, 0, 0, 0, 0) == -1 and ctypes.get_errno() for call in {calls}]
+made = [socket.socket(kind, socket.SOCK_DGRAM).family for kind in {box.SOCKETS}]
+print(json.dumps([refused, made, [end.family for end in socket.socketpair()]]))
+""")
+    assert said == [[errno.EPERM] * len(calls), list(box.SOCKETS), [socket.AF_UNIX] * 2]
 
 
 @BOXED
@@ -103,6 +122,7 @@ def test_a_scope_of_systemds_is_used_where_there_is_one_and_gets_in_clean(monkey
          10**8, "memory"),
         ("import os, time\nfor _ in range(40): os.fork() or time.sleep(30)\ntime.sleep(30)", "PROCESSES", 5, "threads"),
         ("import time\nfor i in range(200): open(f'/tmp/{i}', 'w').close()\ntime.sleep(30)", "FILES", 100, "files"),
+        ("import os, time\nheld = [os.pipe() for _ in range(100)]\ntime.sleep(30)", "OPEN", 10, "opened"),
     ],
 )  # fmt: skip
 def test_what_is_too_much_in_all_is_seen_from_outside(program, limit, value, said, monkeypatch):
@@ -117,4 +137,17 @@ def test_what_is_too_much_in_all_is_seen_from_outside(program, limit, value, sai
         assert said in found
     finally:
         process.kill()
+        process.wait()
+
+
+def test_our_own_files_are_not_counted_while_a_box_begins(monkeypatch):
+    monkeypatch.setattr(box, "FILES", 0)
+    process = subprocess.Popen(
+        ["sh", "-c", "sleep 30 & wait"], start_new_session=True
+    )  # as bubblewrap is, before it has a /tmp of its own
+    try:
+        time.sleep(0.3)
+        assert box.find_excess(process.pid) is None
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -154,6 +154,23 @@ def test_ctrl_c_ends_all_in_two_seconds_and_a_second_call_is_refused_meanwhile(t
     ]
 
 
+@GRADED
+@pytest.mark.parametrize(("there", "said"), [("a file", "can't be the folder"), ("a journal", "delete it")])
+def test_where_no_marks_can_be_kept_there_is_a_sentence(there, said, tmp_path):
+    (tmp_path / "submitted" / "anna").mkdir(parents=True)
+    (tmp_path / "submitted" / "anna" / "chapter-08.ipynb").write_text('{"cells": []}')
+    if there == "a file":
+        (tmp_path / "grading").write_text("")
+    else:
+        (tmp_path / "grading").mkdir()
+        (tmp_path / "grading" / "journal.json").write_text("{")
+    process = begin(tmp_path)
+    wrong = process.communicate()[1]
+    assert process.returncode == 1
+    assert said in wrong
+    assert len(wrong.splitlines()) == 1
+
+
 def nbval(notebook, cwd, **environment):
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", str(notebook)]
     return subprocess.run(command, cwd=cwd, env=os.environ | environment, capture_output=True, text=True)

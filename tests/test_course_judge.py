@@ -7,6 +7,7 @@ import math
 import socket
 import subprocess
 import sys
+import threading
 import time
 from fractions import Fraction
 from pathlib import Path
@@ -15,8 +16,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
-from course import box, editions, judge, packing
+from course import box, editions, judge, packing, peers
 from course.channel import BYTES, HEAD, WORDS, Broken, Channel
 from course.packing import NotANumber, Packer, Reader
 
@@ -24,7 +26,7 @@ ROOT = Path(__file__).parent.parent
 BOXED = pytest.mark.skipif(
     box.shutil.which("bwrap") is None or box.find_fault() is not None, reason="bubblewrap makes no box here"
 )
-NUMBERS = 4711
+NUMBERS = 470_000_004_711  # as large as those of a course
 
 
 # What passes through the channel.
@@ -89,6 +91,9 @@ def test_other_layouts_and_columns_arrive_as_arrays():
     assert passed(torch.arange(6).reshape(2, 3).T).tolist() == [[0, 3], [1, 4], [2, 5]]
     assert passed(torch.nn.Parameter(torch.ones(2))).requires_grad
     assert passed(pd.Series([1.5, 2.5])).tolist() == [1.5, 2.5]
+    assert passed(pd.DataFrame([[1.5, 2.5]])).tolist() == [[1.5, 2.5]]
+    assert passed(Image.fromarray(np.eye(2, dtype=np.uint8))).tolist() == [[1, 0], [0, 1]]
+    assert passed(np.zeros((0, 3))).shape == (0, 3)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +110,7 @@ def test_no_answer_holds_nan(value):
      {"tensor": ["float32", [2**40], 0, False]}, {"tensor": ["float32", [-1], 0, False]}, {"module": 1},
      {"tensor": ["float32", [1], -4, False]}, {"tensor": ["object", [1], 0, False]}, {"array": ["O", [1], 0]},
      {"array": ["<f8", [10**30], 0]}, {"array": ["<f8", ["a"], 0]}, {"array": ["nonsense", [1], 0]}, {"slope": [1, 2]},
+     {"list": [{"tensor": ["uint8", [40], 0, False]}] * 2}, {"list": [{"array": ["|u1", [40], 0]}] * 2},
      {"tensor": ["float32", [True], 0, False]}, {"set": [{"list": []}]}, {"complex": ["x", 1]}, {"call": {}}],
 )  # fmt: skip
 def test_a_message_that_is_none_is_refused(tree):
@@ -145,6 +151,35 @@ def test_a_channel_waits_no_longer_than_its_deadline_for_reading_and_for_writing
         with pytest.raises(Broken, match="in time"):
             wait()
         assert time.monotonic() - start < 2
+    theirs.close()
+
+
+def test_a_channel_is_watched_while_a_byte_comes_now_and_then():
+    ours, theirs = socket.socketpair()
+    theirs.sendall(HEAD.pack(1000, 0))
+    sending = threading.Thread(target=lambda: [theirs.sendall(b"1") or time.sleep(0.02) for _ in range(50)])
+
+    def watch():
+        raise Broken("too much")
+
+    sending.start()
+    with pytest.raises(Broken, match="too much"):
+        Channel(ours, watch).receive()
+    assert sending.is_alive()
+    sending.join()
+    theirs.close()
+
+
+def test_no_program_has_the_judge_keep_things_without_end(monkeypatch):
+    monkeypatch.setattr(peers, "ITEMS", 50)
+    ours, theirs = socket.socketpair()
+    own = peers.Judge(Channel(ours))
+    words = json.dumps([{"list": []}, {"dict": [["do", "get"], ["args", {"list": [{"object": 1}] * 40}]]}]).encode()
+    for _ in range(2):
+        theirs.sendall(HEAD.pack(len(words), 0) + words)
+    own.receive()
+    with pytest.raises(Broken):
+        own.receive()
     theirs.close()
 
 
@@ -318,11 +353,64 @@ def test_a_warning_an_exit_and_an_error_behind_an_answer_cost_nothing(asked):
 
 
 @BOXED
+def test_a_word_out_of_turn_costs_no_other_exercise(asked):
+    program = "import gc, threading, torch\n(p,) = [x for x in gc.get_objects() if type(x).__name__ == 'Program']\n"
+    forged = f"{program}for _ in range(3): p.send({{'do': 'reply', 'value': 25}})\nwidth = 1"
+    thread = (
+        f"{program}def fuse(*a):\n    forge = threading.Thread(target=p.send, args=({{'do': 'reply', 'value': 1}},))\n"
+    )
+    thread += "    forge.start()\n    forge.join()\n    return None, None"
+    late = (
+        (ROOT / "book/solutions/chapter_08.py").read_text(encoding="utf-8")
+        + """
+import threading, time
+def ask(module, maps):
+    for _ in range(9):
+        time.sleep(0.01)
+        module(torch.zeros(1, maps, 9, 9))
+def later(module, maps, *given):
+    threading.Thread(target=ask, args=(module, maps), daemon=True).start()
+    return decide(module, maps, *given)
+"""
+    )
+    assert asked(late, ("8.5", "later"), "width = 25", ("8.1", "width")) == {"8.5": True, "8.1": True}
+    found = asked(forged, ("8.1", "width"), thread, ("8.2", "fuse"), "pixels = 93", ("8.3", "pixels"))
+    assert found == {"8.1": False, "8.2": False, "8.3": True}
+
+
+@BOXED
+def test_magics_and_breakpoints_that_need_a_person_cost_nothing(asked):
+    before = "%matplotlib widget\n%matplotlib tk\n%gui qt\nbreakpoint()\n"
+    assert asked(f"{before}width = 25\ninput('go on?')", ("8.1", "width")) == {"8.1": True}
+
+
+@BOXED
+def test_outputs_that_are_none_are_left_out(asked):
+    program = "import gc, torch\n(p,) = [x for x in gc.get_objects() if type(x).__name__ == 'Program']\nwidth = 25\n"
+    for output in ("torch.zeros(2)", "{1}", "len", "{'name': 'stdout', 'text': 1j}"):
+        patched = f"{program}type(p).do_run = lambda *_: {{'outputs': [{output}]}}"
+        assert asked(patched, "another = 1", ("8.1", "width")) == {"8.1": True}
+
+
+@BOXED
+def test_an_array_that_is_named_many_times_is_not_made_many_times(asked):
+    source = """
+import gc, json, struct
+(p,) = [x for x in gc.get_objects() if type(x).__name__ == "Program"]
+arrays = {"list": [{"tensor": ["uint8", [1000], 0, False]}] * 1000}
+words = json.dumps([{"list": []}, {"dict": [["do", "reply"], ["outputs", arrays]]}]).encode()
+p.channel.end.sendall(struct.pack("<II", len(words), 1000) + words + bytes(1000))
+width = 25
+"""
+    assert asked("width = 25", ("8.1", "width"), source, ("8.3", "int(93)")) == {"8.1": True, "8.3": True}
+
+
+@BOXED
 def test_a_program_sees_no_check_no_number_and_no_verdict(asked):
     spy = """
 import gc, inspect
 import mffcn_lite.exercises as e
-found, secret = list(e._CHECKS), int("47" + "11")
+found, secret = list(e._CHECKS), int("470000" + "004711")
 def fuse(*given):
     frame = inspect.currentframe()
     while frame:

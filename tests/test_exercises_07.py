@@ -45,7 +45,7 @@ OTHERS = [
     ("7.5", by_an_optimiser),
     ("7.5", by_grad),
 ]
-SETS = {"7.5": 200, "7.6": 3}  # the second has no random numbers, and takes long
+SETS = {"7.5": 200, "7.6": 3}  # the second has others of the same alone, and takes long
 
 
 def test_slopes_of_zero_at_the_first_step_are_not_taken_for_death(capsys):

@@ -37,6 +37,7 @@ def asked_in_numpy(module, in_channels, out_channels, branch):
 
 OTHERS = [("8.2", in_numpy), ("8.2", in_loops), ("8.4", {f"{q.upper()} ": set(pair) for q, pair in GOOD.items()})]
 OTHERS += [("8.4", {question: np.array(pair) for question, pair in GOOD.items()}), ("8.3", np.array([93]))]
+SETS = {"8.5": 100}
 
 
 def test_a_count_that_is_one_pixel_more_is_right_too():

@@ -37,6 +37,7 @@ OTHERS = [
     ("16.5", in_float32),
     ("16.5", lambda *given: np.array(list(in_float32(*given)), dtype=str)),
 ]
+SETS = {"16.3": 100}
 
 
 def test_the_reference_review_is_not_the_only_one():

@@ -97,7 +97,7 @@ NONE = [
     (len, "a function"),
     ({"a": 1}, "of the type dict"),
     ({1, 2}, "of the type set"),
-    (b"1", "of the type bytes"),
+    (b"1", "of the type bytes, which holds no numbers"),
     (object(), "of the type object"),
     (np.datetime64("2020-01-01"), "of the type datetime64"),
     (10**400, "larger than any float"),

@@ -8,8 +8,9 @@ import contextlib
 import importlib
 import inspect
 import pkgutil
+import random
 import warnings
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -32,6 +33,19 @@ class Dice:
     def __call__(self, seed: int) -> torch.Generator:
         """A fresh generator, the same for the same seed."""
         return torch.Generator().manual_seed(seed + 1000 * self.numbers)
+
+    def more(self, make: Callable[[random.Random], object], count: int = 2) -> list:
+        """Cases that the check in a notebook does not try, made of random numbers; for `numbers` 0 there are none.
+
+        So no list of right answers to the cases that everybody can read passes for a function.
+        """
+        source = random.Random(self.numbers)
+        return [make(source) for _ in range(count)] if self.numbers else []
+
+    def shuffled(self, cases: Iterable) -> list:
+        """The cases in an order that no answer knows; for `numbers` 0 as they are."""
+        cases = list(cases)
+        return random.Random(self.numbers).sample(cases, len(cases)) if self.numbers else cases
 
 
 def exercise(identifier: str) -> Callable:

@@ -207,7 +207,9 @@ def _number_in(text: str) -> float:
 
 def _stacked(answer: Iterable, truths: bool) -> np.ndarray:
     """The array of a list, whose parts are numbers or lists again."""
-    if isinstance(answer, Mapping | Set | bytes):
+    if isinstance(answer, bytes | bytearray):
+        raise Unreadable(f"yours is of the type {type(answer).__name__}, which holds no numbers")
+    if isinstance(answer, Mapping | Set):
         raise Unreadable(f"yours is of the type {type(answer).__name__}, in which numbers have no order")
     parts = list(answer)
     if {type(part) for part in parts} <= {int, float}:  # the usual row, quickly

@@ -7,15 +7,15 @@ from torch import Tensor
 from torch.nn import functional
 
 from mffcn_lite.degrade import triangle, upsample
-from mffcn_lite.exercises import exercise, first_hint
+from mffcn_lite.exercises import Dice, exercise, first_hint
 from mffcn_lite.exercises.answers import Unreadable, as_tensor, near, read_array, read_number
 
 __all__ = ["shifted_enlarger"]
 
 
 @exercise("2.1")
-def _positions(answer: object) -> str | None:
-    for source, target in ((4, 8), (31, 92), (9, 3)):
+def _positions(answer: object, dice: Dice) -> str | None:
+    for source, target in [(4, 8), (31, 92), (9, 3), *dice.more(lambda r: (r.randint(3, 30), r.randint(3, 30)))]:
         pixels = torch.arange(target).double()
         want = (pixels + 0.5) * source / target - 0.5
         got = read_array(answer(source, target), "return a list of positions").flatten()
@@ -74,8 +74,8 @@ def _found(returned: object, what: str) -> float:
 
 
 @exercise("2.3")
-def _which_a(answer: object) -> str | None:
-    for a in (-0.5, -0.75, -1.0, -0.6):
+def _which_a(answer: object, dice: Dice) -> str | None:
+    for a in [-0.5, -0.75, -1.0, -0.6, *dice.more(lambda r: round(r.uniform(-1, -0.4), 2))]:
         guess = _found(answer(_bicubic(a)), f"an enlarger with a = {a}")
         if abs(guess - a) > 0.01:
             return (
@@ -104,8 +104,9 @@ def shifted_enlarger(shift: float) -> Callable:
 
 
 @exercise("2.4")
-def _shift(answer: object) -> str | None:
-    for factor, want in ((3, 0.0), (3, -1.0), (2, 0.5), (4, 1.5)):
+def _shift(answer: object, dice: Dice) -> str | None:
+    cases = [(3, 0.0), (3, -1.0), (2, 0.5), (4, 1.5)]
+    for factor, want in cases + dice.more(lambda r: (r.randint(2, 4), round(r.uniform(-1.5, 1.5), 1))):
         returned = answer(shifted_enlarger(want), factor)
         guess = read_number(returned, "return one number, in pixels of the enlarged photo")
         if abs(guess - want) < 0.02:

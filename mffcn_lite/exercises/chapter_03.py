@@ -67,9 +67,9 @@ def _careful(answer: object, dice: Dice) -> str | None:
 
 
 @exercise("3.3")
-def _refute(answer: object) -> str | None:
+def _refute(answer: object, dice: Dice) -> str | None:
     faces = load_faces("orl")
-    for index in (0, 155, 390):
+    for index in [0, 155, 390, *dice.more(lambda r: r.randrange(len(faces)), 1)]:
         hr = faces[index].floats()
         wanted = "return two pictures, a and b"
         pair = [read_array(part, wanted, hr.shape, truths=True) for part in read_parts(answer(hr.clone()), 2, wanted)]
@@ -99,8 +99,9 @@ def unknown_measure(border: int, rounded: bool) -> Callable[[Tensor, Tensor], fl
 
 
 @exercise("3.4")
-def _interrogate(answer: object) -> str | None:
-    for border, rounded in ((0, False), (3, False), (0, True), (4, True), (2, False), (8, True)):
+def _interrogate(answer: object, dice: Dice) -> str | None:
+    cases = [(0, False), (3, False), (0, True), (4, True), (2, False), (8, True)]
+    for border, rounded in cases + dice.more(lambda r: (r.randint(1, 8), r.random() < 0.5)):
         wanted = "return a pair: how many pixels it cuts on each side, and True or False for rounding"
         got_border, got_rounded = read_parts(answer(unknown_measure(border, rounded)), 2, wanted)
         if (found := as_truth(got_rounded)) is None or as_number(got_border) is None:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from mffcn_lite.exercises import exercise
+from mffcn_lite.exercises import Dice, exercise
 from mffcn_lite.exercises.answers import as_table, near, one_of, read_number, read_numbers, whole
 from mffcn_lite.statistics import paired_differences, t_interval
 
@@ -23,7 +23,7 @@ def _people_needed(answer: object) -> str | None:
 
 
 @exercise("4.2")
-def _coverage(answer: object) -> str | None:
+def _coverage(answer: object, dice: Dice) -> str | None:
     cases = [([0.0, 1.0], 1.0), ([1.0, 2.0], 0.0), ([-2.0, -1.0], 0.0)]
     for given, want in cases:
         share = answer(lambda values, given=given: list(given), lambda: [0.0, 1.0], 0.5, 20)
@@ -34,17 +34,23 @@ def _coverage(answer: object) -> str | None:
             return (
                 f"the interval {given} {'holds' if want else 'does not hold'} 0.5, and you found a share of {share:g}"
             )
-    numbers = itertools.count()
-    share = answer(lambda values: [values[0] % 4, 9], lambda: [next(numbers)], 0.5, 40)
-    share = read_number(share, "return one number")
-    if not near(share, 0.25, scale=1):
-        return f"a new study must be drawn for each trial, once; the share should be 0.25, and you found {share:g}"
+    for parts in [4, *dice.more(lambda r: r.randint(5, 9), 1)]:
+        numbers = itertools.count()
+        share = answer(
+            lambda values, parts=parts: [values[0] % parts, 9], lambda of=numbers: [next(of)], 0.5, 10 * parts
+        )
+        share = read_number(share, "return one number")
+        if not near(share, 1 / parts, scale=1):
+            return (
+                f"a new study must be drawn for each trial, once; the share should be {1 / parts:.3g}, and you found "
+                f"{share:g}"
+            )
     return None
 
 
-def _table() -> pd.DataFrame:
+def _table(seed: int = 0) -> pd.DataFrame:
     """Two systems and a decoy on four people with 2, 3, 4 and 9 photos, at two factors, in no order."""
-    generator, rows = np.random.default_rng(0), []
+    generator, rows = np.random.default_rng(seed), []
     for person, count in enumerate((2, 3, 4, 9)):
         for photo, factor in itertools.product(range(count), (2, 3)):
             level = 20 + 3 * person + generator.normal()
@@ -56,8 +62,8 @@ def _table() -> pd.DataFrame:
 
 
 @exercise("4.3")
-def _compare_fairly(answer: object) -> str | None:
-    table = _table()
+def _compare_fairly(answer: object, dice: Dice) -> str | None:
+    table = _table(dice.numbers)
     for a, b, factor in (("new", "old", 2), ("old", "new", 3)):
         wanted = "return three numbers: the mean and both ends of the interval"
         got = read_numbers(answer(table.copy(), a, b, factor), 3, wanted)

@@ -76,8 +76,17 @@ def _pursuit(answer: object, dice: Dice) -> str | None:
     return None
 
 
+def _leak(training: list[tuple], patch: tuple, side: int) -> str:
+    """The worst that a test patch (person, photo, row, column) shares with the patches in training."""
+    person, photo, row, column = patch
+    same = [place for who, which, *place in training if (who, which) == (person, photo)]
+    if any(max(abs(row - y), abs(column - x)) < side for y, x in same):
+        return "pixels"
+    return "photo" if same else "person" if any(who == person for who, *_ in training) else "none"
+
+
 @exercise("6.4")
-def _worst_leaks(answer: object) -> str | None:
+def _worst_leaks(answer: object, dice: Dice) -> str | None:
     training = [(0, 0, 10, 10), (0, 1, 0, 0), (1, 0, 30, 30), (2, 5, 8, 8)]
     cases = [
         ((0, 0, 12, 14), "pixels", "it overlaps by a corner"),
@@ -89,6 +98,8 @@ def _worst_leaks(answer: object) -> str | None:
         ((3, 0, 10, 10), "none", "nobody in training is person 3"),
         ((2, 5, 8, 8), "pixels", "it is a training patch"),
     ]
+    for patch in dice.more(lambda r: (r.randrange(4), r.choice((0, 1, 5)), r.randint(0, 25), r.randint(0, 25)), 6):
+        cases.append((patch, _leak(training, patch, 5), "look again"))
     words = ("pixels", "photo", "person", "none")
     got = as_list(answer(list(training), [patch for patch, _, _ in cases], 5))
     if got is None or len(got) != len(cases):

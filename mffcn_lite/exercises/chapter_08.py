@@ -167,7 +167,7 @@ def _module(cin: int, cout: int, branch: int, bias: float = 0.0, inside: bool = 
 
 
 @exercise("8.5")
-def _decide(answer: object) -> str | None:
+def _decide(answer: object, dice: Dice) -> str | None:
     words = ("cannot", "fuse", "keep")
     cases = [
         ((6, 6, 6), {}, "fuse", "it has biases, which are no bend; f(0) is not 0"),
@@ -193,6 +193,12 @@ def _decide(answer: object) -> str | None:
         ((6, 6, 6), {"inside": True, "bias": -30.0}, "cannot", "its ReLU shuts small numbers off: try larger ones"),
         ((6, 6, 6), {"bias": 30.0}, "fuse", "its biases are large, and it does not bend; how large is your rounding?"),
     ]
+    for inside, *sides in dice.more(lambda r: (r.random() < 0.3, *r.sample(range(17, 41), 2), r.randint(3, 40)), 6):
+        cin, cout, branch = sides
+        drawn, fused = 35 * cin * branch + 3 * branch * cout, 25 * cin * cout
+        want = "cannot" if inside else "fuse" if fused < drawn else "keep"
+        if fused != drawn:  # nobody said what a tie is
+            cases.append((sides, {"inside": inside}, want, "does it bend, what does the count say, what the clock"))
     for seed, ((cin, cout, branch), options, want, why) in enumerate(cases):
         returned = answer(_module(cin, cout, branch, **options, seed=seed), cin, cout, branch)
         if (got := one_of(returned, words)) is None:

@@ -48,10 +48,13 @@ def _counted(width: int, depth: int, side: int, joined: int, pixels: int, double
 
 
 @exercise("9.2")
-def _count(answer: object) -> str | None:
+def _count(answer: object, dice: Dice) -> str | None:
     size = (6, 10)
     pixels = size[0] * size[1]
-    for width, depth, side, skip in ((4, 6, 3, "none"), (4, 6, 5, "add"), (8, 6, 3, "concat"), (5, 9, 5, "concat")):
+    cases = [(4, 6, 3, "none"), (4, 6, 5, "add"), (8, 6, 3, "concat"), (5, 9, 5, "concat")]
+    for width, depth, side, skip in cases + dice.more(
+        lambda r: (r.randint(3, 12), r.randint(5, 12), r.choice((3, 5)), r.choice(("none", "add", "concat")))
+    ):
         model = MFFCN(width=width, depth=depth, block=f"conv{side}", skip=skip)
         want = [count_parameters(model), count_multiplications(model, size)]
         wanted = "return two numbers: the weights, and the multiplications"
@@ -150,8 +153,8 @@ def _ways(depth: int, layer: int, skips: dict[int, int]) -> list[int]:
 
 
 @exercise("9.5")
-def _ways_out(answer: object) -> str | None:
-    for depth in (2, 6, 7, 12):
+def _ways_out(answer: object, dice: Dice) -> str | None:
+    for depth in [2, 6, 7, 12, *dice.more(lambda r: r.randint(3, 16))]:
         skips = MFFCN(width=1, depth=depth).skips
         ways = [_ways(depth, layer, skips) for layer in range(1, depth + 1)]
         want = [(min(lengths), len(lengths)) for lengths in ways]

@@ -93,8 +93,9 @@ def _slope(loss: tuple[str, float | int, float | int], shape: tuple[int, ...]) -
 
 
 @exercise("10.4")
-def _same_steps(answer: object) -> str | None:
-    shape, plain = (6, 3, 20, 10), ("mean", 1, 1.0)
+def _same_steps(answer: object, dice: Dice) -> str | None:
+    sides = dice.more(lambda r: (r.randint(5, 9), r.randint(2, 4), r.randint(11, 30), r.randint(5, 10)), 1)
+    shape, plain = (*sides, (6, 3, 20, 10))[0], ("mean", 1, 1.0)
     half = ("mean", 1, 0.5)
     losses = [plain, ("sum", 1, 1.0), ("total", 1, 1.0), half, ("mean", 255, 1.0), ("sum", 255, 0.5)]
     pairs = list(itertools.permutations(losses, 2))

@@ -1,5 +1,6 @@
 """Checks of chapter 11, "Total variation: how much is 0.0001?"."""
 
+import random
 from collections.abc import Callable
 
 import torch
@@ -95,13 +96,18 @@ def _tv(answer: object, dice: Dice) -> str | None:
 
 
 @exercise("11.3")
-def _weight_for(answer: object) -> str | None:
+def _weight_for(answer: object, dice: Dice) -> str | None:
+    def make(r: random.Random) -> tuple:
+        reductions = r.choice(("mean", "sum")), r.choice(("mean", "sum"))
+        return (r.uniform(0.2, 0.8), r.randint(10, 40), r.randint(10, 40), r.uniform(1, 20), *reductions)
+
     for kept, height, width, l2, l2_reduction, tv_reduction in (
         (0.5, 20, 20, 10.0, "sum", "sum"),
         (0.5, 20, 20, 10.0, "mean", "mean"),
         (0.8, 40, 30, 10.0, "mean", "sum"),
         (0.8, 40, 30, 10.0, "sum", "mean"),
         (0.25, 12, 50, 3.0, "mean", "sum"),
+        *dice.more(make),
     ):
         wanted = "return one number above 0"
         weight = read_number(answer(kept, height, width, l2, l2_reduction, tv_reduction), wanted)
@@ -155,7 +161,10 @@ def _table(answer: object) -> str | None:
 
 
 @exercise("11.5")
-def _kept_by(answer: object) -> str | None:
+def _kept_by(answer: object, dice: Dice) -> str | None:
+    def make(r: random.Random) -> tuple:
+        return {"l2_weight": r.uniform(1, 20), "tv_weight": r.uniform(0.2, 3)}, 4 * r.randint(3, 9), 4 * r.randint(3, 9)
+
     for options, height, width in (
         ({}, 24, 20),
         ({"tv_weight": 2.0}, 24, 20),
@@ -164,6 +173,7 @@ def _kept_by(answer: object) -> str | None:
         ({"tv_weight": 1.0, "tv_reduction": "mean"}, 12, 16),
         ({"tv_range": 255}, 24, 20),
         ({"l2_range": 255, "tv_range": 255, "tv_weight": 5.0}, 24, 20),
+        *dice.more(make),
     ):
         settings = {"l2_weight": 10, "tv_weight": 0.0001, "l2_reduction": "sum", "tv_reduction": "sum"} | options
         share = read_number(answer(unknown_program(**options), height, width), "return one number")

@@ -126,8 +126,8 @@ def _table(answer: object) -> str | None:
 
 
 @exercise("13.4")
-def _growth(answer: object) -> str | None:
-    sizes = ((4, 3.0), (1, 3.0), (4, 1), (0.25, 255))
+def _growth(answer: object, dice: Dice) -> str | None:
+    sizes = [(4, 3.0), (1, 3.0), (4, 1), (0.25, 255), *dice.more(lambda r: (r.randint(2, 9), r.uniform(1.5, 9)), 1)]
     for (positions, entries), normalize, norm in itertools.product(
         sizes, ("none", "hw", "chw"), ("l1", "l2", "squared")
     ):

@@ -1,6 +1,7 @@
 """Checks of chapter 14, "The sum, and its balance: who decides?"."""
 
 import math
+import random
 from collections.abc import Iterator
 
 import torch
@@ -149,7 +150,11 @@ def _change_hint(changed: dict[str, float], grows: dict[str, float], times: floa
 
 
 @exercise("14.4")
-def _weights_for(answer: object) -> str | None:
+def _weights_for(answer: object, dice: Dice) -> str | None:
+    def make(r: random.Random) -> tuple:
+        weights = {name: r.uniform(0.01, 9) for name in NAMES}
+        return (weights, *r.sample((1, 2, 10, 100, 255), 2), r.choice(("squared", "isotropic")))
+
     paper = dict(zip(NAMES, (10, 1, 1, 0.0001), strict=True))
     other = dict(zip(NAMES, (0.02, 3, 0.5, 7.0), strict=True))
     for weights, old, new, tv_form in (
@@ -158,6 +163,7 @@ def _weights_for(answer: object) -> str | None:
         (other, 255, 1, "squared"),
         (paper, 1, 255, "isotropic"),
         (other, 2, 255, "isotropic"),
+        *dice.more(make),
     ):
         given = dict(weights)
         got = answer(given, old, new, tv_form)

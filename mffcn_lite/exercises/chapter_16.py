@@ -10,7 +10,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
-from mffcn_lite.exercises import exercise, first_hint, wrong_line
+from mffcn_lite.exercises import Dice, exercise, first_hint, wrong_line
 from mffcn_lite.exercises.answers import as_list, as_table, as_text, count_words, fold, near, one_of, read_number
 from mffcn_lite.statistics import t_interval
 
@@ -136,9 +136,10 @@ def _word(claim: float, ends: tuple) -> str:
 
 
 @exercise("16.3")
-def _was_found(answer: object) -> str | None:
+def _was_found(answer: object, dice: Dice) -> str | None:
     got, ways = [], {hint: [] for hint in _WAYS}
-    for seed, counts in ((1, (10,) * 8), (2, (40, 1, 12, 3, 8, 2, 10, 5)), (3, (4,) * 6)):
+    more = dice.more(lambda r: (r.getrandbits(60), tuple(r.randint(1, 20) for _ in range(7))), 1)
+    for seed, counts in [(1, (10,) * 8), (2, (40, 1, 12, 3, 8, 2, 10, 5)), (3, (4,) * 6), *more]:
         a, b = _pair(seed, 0.8, 0.4, counts)
         intervals = _intervals(a, b)
         ends = sorted({float(end) for interval in intervals for end in interval})
@@ -159,9 +160,10 @@ def _was_found(answer: object) -> str | None:
 
 
 @exercise("16.4")
-def _called_by_chance(answer: object) -> str | None:
+def _called_by_chance(answer: object, dice: Dice) -> str | None:
     got, ways = [], {}
-    for arms, seeds, base in ((26, 3, 3), (10, 1, 1), (100, 4, 3), (7, 2, 5), (40, 5, 5)):
+    more = dice.more(lambda r: (r.randint(5, 99), r.randint(1, 6), r.randint(1, 6)))
+    for arms, seeds, base in [(26, 3, 3), (10, 1, 1), (100, 4, 3), (7, 2, 5), (40, 5, 5), *more]:
         got.append(read_number(answer(arms, seeds, base), "return one number"))
         orders = math.comb(seeds + base, seeds)
         share = 2 / orders
@@ -215,9 +217,9 @@ def _two_falls(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 @exercise("16.5")
-def _line_up(answer: object) -> str | None:
+def _line_up(answer: object, dice: Dice) -> str | None:
     got, ways = [], {}
-    for column, candidates in _line_ups():
+    for column, candidates in dice.shuffled(_line_ups()):
         kept = dict(candidates)
         names = as_list(answer(column, candidates))
         if not _holds(candidates, kept):

@@ -8,7 +8,7 @@ from scipy import stats
 
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.evaluation import load_results
-from mffcn_lite.exercises import exercise, first_hint, wrong_line
+from mffcn_lite.exercises import Dice, exercise, first_hint, wrong_line
 from mffcn_lite.exercises.answers import (
     as_list,
     as_number,
@@ -46,8 +46,9 @@ def _share_right(answer: object) -> str | None:
 
 
 @exercise("17.2")
-def _error_interval(answer: object) -> str | None:
-    for errors, people in ((0, 4), (0, 40), (4, 4), (3, 40), (1, 8), (20, 40), (2, 200), (7, 9)):
+def _error_interval(answer: object, dice: Dice) -> str | None:
+    cases = [(0, 4), (0, 40), (4, 4), (3, 40), (1, 8), (20, 40), (2, 200), (7, 9)]
+    for errors, people in cases + dice.more(lambda r: (r.randint(0, 9), r.randint(10, 300))):
         low, high = read_numbers(answer(errors, people), 2, "return two numbers, (low, high)", finite=False)
         said = f"{errors} of {people}"
         test = stats.binomtest(errors, people)
@@ -79,8 +80,8 @@ def _error_interval(answer: object) -> str | None:
 
 
 @exercise("17.3")
-def _people_needed(answer: object) -> str | None:
-    for rate in (0.1, 0.05, 0.347, 0.5, 0.008):
+def _people_needed(answer: object, dice: Dice) -> str | None:
+    for rate in [0.1, 0.05, 0.347, 0.5, 0.008, *dice.more(lambda r: round(r.uniform(0.01, 0.4), 3))]:
         got = whole(read_number(answer(rate), "return a whole number of people"))
         if not isinstance(got, int) or got < 1:
             return f"return a whole number of people, and not {got:g}"
