@@ -189,14 +189,28 @@ def dots(groups: Mapping[str, ArrayLike], xlabel: str, ylabel: str, zero: bool =
     return figure
 
 
-def dot_rows(groups: Mapping[str, ArrayLike], xlabel: str, mark: tuple[str, float] | None = None) -> Figure:
-    """A row of dots for each group, under its name, which may be long; `mark` is a labelled line."""
+def dot_rows(
+    groups: Mapping[str, ArrayLike],
+    xlabel: str,
+    mark: tuple[str, float] | None = None,
+    kinds: Mapping[str, str] | None = None,
+) -> Figure:
+    """A row of dots for each group, under its name, which may be long; `mark` is a labelled line.
+
+    `kinds` says of what kind each group is; each has a colour and a shape of its own.
+    """
+    of = {name: (kinds or {}).get(name) for name in groups}
+    order = list(dict.fromkeys(of.values()))
     with _subplots(figsize=(6.8, 1.2 + 0.3 * len(groups)), layout="constrained") as (figure, axis):
-        for i, values in enumerate(groups.values()):
-            axis.plot(np.asarray(values), np.full(len(values), i), "o", color=COLOURS[0], markersize=5, alpha=0.7)
+        for i, (name, values) in enumerate(groups.items()):
+            kind = order.index(of[name])
+            style = {"color": COLOURS[kind + (kind > 0)], "markersize": 5, "alpha": 0.7}  # the second is the mark's
+            style["label"] = of[name] if list(of.values()).index(of[name]) == i else None
+            axis.plot(np.asarray(values), np.full(len(values), i), "os^Dvp"[kind % 6], linestyle="none", **style)
         if mark is not None:
             axis.axvline(mark[1], color=COLOURS[1], linestyle="--", label=mark[0])
-            figure.legend(loc="outside upper center", frameon=False)
+        if mark is not None or kinds:
+            figure.legend(loc="outside upper center", frameon=False, ncols=len(order) + 1)
         axis.set_yticks(range(len(groups)), list(map(title, groups)))
         axis.set_ylim(len(groups) - 0.5, -0.5)
         axis.set_xlabel(xlabel)

@@ -53,6 +53,16 @@ def test_bars_have_the_values_and_write_them_beside():
     assert axis.get_xlabel() == "moves it by (dB)"
 
 
+def test_kinds_of_rows_have_a_colour_and_a_shape_each_and_stand_in_the_legend_once():
+    rows, kinds = {"a": [1, 2], "b": [3], "c": [4]}, {"a": "data", "b": "network", "c": "data"}
+    figure = plotting.dot_rows(rows, "x", ("zero", 0), kinds)
+    lines = figure.axes[0].lines[:3]
+    looks = [(line.get_color(), line.get_marker()) for line in lines]
+    assert looks[0] == looks[2] != looks[1]
+    assert all(a != b for a, b in zip(looks[0], looks[1], strict=True))
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["data", "network", "zero"]
+
+
 def test_systems_are_called_by_their_titles_in_every_figure():
     """And in each kind of it: names of axes, of panels, in legends."""
     named = {"mffcn": torch.zeros(1, 1, 4, 4), "other": torch.zeros(1, 1, 4, 4)}
