@@ -55,7 +55,7 @@ def test_bars_have_the_values_and_write_them_beside():
 
 def test_kinds_of_rows_have_a_colour_and_a_shape_each_and_stand_in_the_legend_once():
     rows, kinds = {"a": [1, 2], "b": [3], "c": [4]}, {"a": "data", "b": "network", "c": "data"}
-    figure = plotting.dot_rows(rows, "x", ("zero", 0), kinds)
+    figure = plotting.dot_rows(rows, "x", ("zero", 0.0), kinds)
     lines = figure.axes[0].lines[:3]
     looks = [(line.get_color(), line.get_marker()) for line in lines]
     assert looks[0] == looks[2] != looks[1]
