@@ -3,23 +3,30 @@
     python box.py      says whether there is a box on this machine, and what bounds it
 
 The box is bubblewrap's (Debian and Ubuntu: apt-get install bubblewrap; Linux alone). Where systemd gives this user a
-scope, a cgroup bounds all that is in it together; elsewhere limits on each process do, and somebody who looks at the
-sum now and then.
+scope, or root makes groups itself, a cgroup bounds all that is in it together; elsewhere limits on each process do, and
+somebody who looks at the sum now and then.
 """
 
 import contextlib
 import functools
+import itertools
 import os
 import platform
 import shutil
+import signal
 import struct
 import subprocess
 import sys
+import time
 from collections.abc import Iterable
 from pathlib import Path
 
 MEMORY, FILE, SCRATCH, SHARED = 4 * 2**30, 50 * 2**20, 256 * 2**20, 64 * 2**20  # bytes: of all, of a file, of folders
 PROCESSOR, PROCESSES, OPEN, FILES = 600, 200, 512, 20_000  # seconds; processes and threads; open files; files at all
+BEYOND = 20  # processes and threads more than are too many: there the machine itself refuses
+GROUPS = Path("/sys/fs/cgroup")
+# Goes into each group that stands before "--", and becomes the command behind it.
+JOIN = 'while [ "$1" != -- ]; do echo $$ > "$1/cgroup.procs" || exit 1; shift; done; shift; exec "$@"'
 SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts")
 CLEAN = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}  # what bubblewrap itself is started with
 INSIDE = {"HOME": "/tmp", "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "PYTHONPATH": "/box"}
@@ -66,7 +73,7 @@ def boxed(
         box += ["--setenv", key, value]
     # Counted inside, where nobody else's processes are: this user may run what they like outside.
     limits = [f"--data={MEMORY}", f"--fsize={FILE}", f"--cpu={PROCESSOR}", f"--nofile={OPEN}", "--core=0"]
-    return [*box, "prlimit", *limits, f"--nproc={PROCESSES}", *command]
+    return [*box, "prlimit", *limits, f"--nproc={PROCESSES + BEYOND}", *command]
 
 
 @functools.cache
@@ -80,7 +87,7 @@ def _no_namespaces(tool: str) -> list[str]:
 @functools.cache
 def scope() -> tuple[str, ...]:
     """The command before a box that puts it into a cgroup of its own; empty where there is none to be had."""
-    bounds = [f"MemoryMax={MEMORY}", "MemorySwapMax=0", f"TasksMax={PROCESSES + 20}"]
+    bounds = [f"MemoryMax={MEMORY}", "MemorySwapMax=0", f"TasksMax={PROCESSES + 2 * BEYOND}"]
     command = ["systemd-run", "--user", "--scope", "--quiet", "--collect", *(f"--property={b}" for b in bounds)]
     if shutil.which("systemd-run") is None:
         return ()
@@ -90,8 +97,58 @@ def scope() -> tuple[str, ...]:
     return ()
 
 
+_numbers = itertools.count()
+
+
+def _make_groups() -> list[Path]:
+    """Groups for one box, of cgroups' version 2 or 1; none where this user can't make them."""
+    most = str(PROCESSES + 2 * BEYOND)
+    limits = {GROUPS / "pids": {"pids.max": most}, GROUPS / "memory": {"memory.limit_in_bytes": str(MEMORY)}}
+    if (GROUPS / "cgroup.controllers").exists():
+        limits = {GROUPS: {"pids.max": most, "memory.max": str(MEMORY)}}
+    made, name = [], f"mffcn-{os.getpid()}-{next(_numbers)}"
+    try:
+        for parent, files in limits.items():
+            (parent / name).mkdir()
+            made.append(parent / name)
+            for file, limit in files.items():
+                (parent / name / file).write_text(limit)
+    except OSError:
+        _drop_groups(made)
+        return []
+    return made
+
+
+def _drop_groups(groups: list[Path]) -> None:
+    """End all that is in them, and remove them."""
+    for group in groups:
+        until = time.monotonic() + 20
+        while group.exists() and time.monotonic() < until:  # who was killed is not gone at once
+            for member in _text(group / "cgroup.procs").split():
+                with contextlib.suppress(OSError):
+                    os.kill(int(member), signal.SIGKILL)
+            with contextlib.suppress(OSError):
+                group.rmdir()
+                break
+            time.sleep(0.02)
+
+
+@functools.cache
+def makes_groups() -> bool:
+    """Whether this user can make groups; systemd is not asked then."""
+    groups = _make_groups()
+    _drop_groups(groups)
+    return bool(groups)
+
+
+def bounded() -> str:
+    """What bounds all that is in a box together, in words."""
+    there = makes_groups() or scope()
+    return "a cgroup" if there else "limits on each process, since there is no cgroup to be had"
+
+
 def start(command: list[str], keep: tuple[int, ...] = (), **options: object) -> subprocess.Popen:
-    """Run what `boxed` returned. Bubblewrap itself gets a clean environment: what is inside can read it.
+    """Run what `boxed` returned, until `end`. Bubblewrap itself gets a clean environment: what is inside can read it.
 
     Args:
         keep: open files that it inherits.
@@ -100,14 +157,26 @@ def start(command: list[str], keep: tuple[int, ...] = (), **options: object) -> 
     read, write = os.pipe()
     os.write(write, _filter())
     os.close(write)
-    before = [*scope(), *(["env", "-i", *(f"{k}={v}" for k, v in CLEAN.items())] if scope() else [])]
+    groups, before, environment = [], [], CLEAN
+    if makes_groups():
+        groups = _make_groups()
+        before = ["sh", "-c", JOIN, "sh", *map(str, groups), "--"]
+    elif scope():
+        before, environment = [*scope(), "env", "-i", *(f"{key}={value}" for key, value in CLEAN.items())], None
     guarded = [command[0], "--seccomp", str(read), *command[1:]] if _filter() else command
     try:
-        return subprocess.Popen(
-            [*before, *guarded], env=None if scope() else CLEAN, pass_fds=(*keep, read), close_fds=True, **options
-        )
+        process = subprocess.Popen([*before, *guarded], env=environment, pass_fds=(*keep, read), **options)
     finally:
         os.close(read)
+    process.groups = groups
+    return process
+
+
+def end(process: subprocess.Popen) -> None:
+    """End what `start` started, with all that it started itself."""
+    process.kill()
+    _drop_groups(process.groups)
+    process.wait()
 
 
 @functools.cache
@@ -130,6 +199,7 @@ def find_fault() -> str | None:
     """Why there is no box here, in a sentence; None where there is one."""
     process = start(boxed(["/usr/bin/true"]), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     said = process.communicate()[1]
+    end(process)
     return None if process.returncode == 0 else f"bubblewrap makes no box here: {said.strip()}"
 
 
@@ -139,12 +209,12 @@ def find_excess(process: int) -> str | None:
     while todo:
         member = todo.pop()
         members.append(member)
-        if len(members) > PROCESSES + 20:  # who forks for ever is not waited for
+        if len(members) > PROCESSES:  # who forks for ever is not waited for
             break
         for task in _listed(f"/proc/{member}/task"):
             todo += map(int, _text(f"/proc/{member}/task/{task}/children").split())
     threads = sum(len(_listed(f"/proc/{member}/task")) for member in members)
-    if threads > PROCESSES + 20:
+    if threads > PROCESSES:
         return f"it ran more than {PROCESSES} processes and threads"
     # A socket's buffers are memory of the kernel, which nobody else counts.
     if sum(len(_listed(f"/proc/{member}/fd")) for member in members) > 4 * OPEN:
@@ -168,7 +238,7 @@ def _proportional(process: int) -> int:
     return sum(1024 * int(line.split()[1]) for line in lines if line.startswith("Pss:"))
 
 
-def _text(path: str) -> str:
+def _text(path: str | Path) -> str:
     try:
         return Path(path).read_text()
     except OSError:
@@ -183,5 +253,5 @@ def _listed(path: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    print("bounded by a cgroup" if scope() else "bounded process by process: systemd gives this user no scope")
+    print(f"bounded by {bounded()}")
     sys.exit(find_fault())

@@ -132,8 +132,7 @@ class Box:
     def close(self) -> None:
         """End it, with all that it started."""
         if self.process is not None:
-            self.process.kill()
-            self.process.wait()
+            box.end(self.process)
             self.judge.channel.end.close()
         self.process = None
 

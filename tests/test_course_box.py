@@ -28,7 +28,10 @@ def inside(program, **options):
     """What a program printed in the box, as JSON."""
     command = box.boxed([sys.executable, "-c", program], LIBRARIES)
     process = box.start(command, stdout=subprocess.PIPE, text=True, **options)
-    return json.loads(process.communicate()[0])
+    try:
+        return json.loads(process.communicate()[0])
+    finally:
+        box.end(process)
 
 
 def test_without_the_tool_there_is_no_box_and_a_sentence(monkeypatch):
@@ -103,6 +106,7 @@ def test_a_scope_of_systemds_is_used_where_there_is_one_and_gets_in_clean(monkey
     fake.chmod(fake.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("MFFCN_TEST_SECRET", "told")
+    monkeypatch.setattr(box, "makes_groups", lambda: False)
     box.scope.cache_clear()
     try:
         said = inside('import json; print(json.dumps(open("/proc/1/environ").read()))')
@@ -136,8 +140,36 @@ def test_what_is_too_much_in_all_is_seen_from_outside(program, limit, value, sai
             time.sleep(0.2)
         assert said in found
     finally:
-        process.kill()
-        process.wait()
+        box.end(process)
+
+
+GROUPED = pytest.mark.skipif(not box.makes_groups(), reason="this user makes no cgroups")
+
+
+@BOXED
+@GROUPED
+def test_a_group_holds_all_of_a_box_and_is_gone_with_it(monkeypatch):
+    monkeypatch.setattr(box, "PROCESSES", 10)
+    program = "import os, time\nmade = 1\nfor _ in range(200):\n    try:\n        if not os.fork(): time.sleep(30)\n"
+    program += "        made += 1\n    except OSError: pass\nprint(made, flush=True)\ntime.sleep(30)"
+    process = box.start(box.boxed([sys.executable, "-c", program], LIBRARIES), stdout=subprocess.PIPE, text=True)
+    try:
+        assert int(process.stdout.readline()) <= 10 + 2 * box.BEYOND
+        members = (process.groups[0] / "cgroup.procs").read_text().split()
+        assert len(members) > 10
+    finally:
+        box.end(process)
+    assert not any(group.exists() for group in process.groups)  # so nothing of it runs any more
+
+
+@BOXED
+@GROUPED
+def test_a_group_bounds_the_memory_of_all_of_a_box_together(monkeypatch):
+    monkeypatch.setattr(box, "MEMORY", 3 * 10**8)
+    program = "import os, time\nfor _ in range(5):\n    if not os.fork():\n        x = b'x' * 10**8\n"
+    program += "        time.sleep(5)\n        os._exit(0)\nends = [os.wait()[1] for _ in range(5)]\n"
+    program += "import json; print(json.dumps(ends))"
+    assert 9 in inside(program)  # some were killed, as each alone was within its limit
 
 
 def test_our_own_files_are_not_counted_while_a_box_begins(monkeypatch):
