@@ -193,7 +193,7 @@ def test_a_link_is_followed_and_a_second_call_replaces_the_first_result(run):
 
 @pytest.mark.slow
 def test_reconstruct_says_when_a_network_does_not_keep_to_the_photo(run):
-    picture("a.png", 24, 24)
+    Image.fromarray(np.full((24, 24), 90, np.uint8)).save("a.png")
     status, out, error = run("reconstruct", "a.png", "--factor", "2", "--model", "mffcn-full", "--out", "b")
     assert (status, len(error.splitlines())) == (0, 1)
     assert error.startswith("mffcn-full does not keep to the photo that it is given")

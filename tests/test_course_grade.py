@@ -155,6 +155,7 @@ def test_ctrl_c_ends_all_in_two_seconds_and_a_second_call_is_refused_meanwhile(t
 
 
 @GRADED
+@pytest.mark.release
 @pytest.mark.parametrize(("there", "said"), [("a file", "can't be the folder"), ("a journal", "delete it")])
 def test_where_no_marks_can_be_kept_there_is_a_sentence(there, said, tmp_path):
     (tmp_path / "submitted" / "anna").mkdir(parents=True)

@@ -144,4 +144,4 @@ def test_the_half_of_equation_1_changes_adam_only_by_its_epsilon():
 
 def test_nie_is_trained_under_its_own_equation():
     assert recipe_for("nie", "fast") == dataclasses.replace(recipe_for("srcnn", "fast"), loss="nie")
-    assert recipe_for("mffcn", "paper").loss == "l2"
+    assert recipe_for("mffcn", "paper-l2").loss == "l2"

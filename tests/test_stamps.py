@@ -504,11 +504,14 @@ SLOW_PROBES = [name for name in EXPERIMENTS if name not in (*QUICK_PROBES, *read
 
 
 def check_probe(ledger, name):
-    """A probe runs, gives its stored bits on the stored processor, and executes nothing that was not reached."""
+    """A probe runs, gives its stored bits on the stored processor, and executes nothing that was not reached.
+
+    What waits to be made anew may have other bits by now.
+    """
     from benchmarks.probes import machine
 
     found, stored = in_a_process(name), ledger.stored(name)["probe"]
-    if found["machine"] == stored["machine"]:
+    if found["machine"] == stored["machine"] and name not in read(WAITING):
         assert found["digest"] == stored["digest"]
     executed = {tuple(key) for key in found["executed"]} - {(f"benchmarks.{EXPERIMENTS[name].module}", "probe")}
     assert executed - set(EXPERIMENTS[name].walk(ledger.tree).reached) == set()
