@@ -100,8 +100,8 @@ RECIPES = {
         clip=0.02,
         ema=0.999,
     ),
-    # Searched on other people, with as many trials for Adam as for Muon (experiments/speed_trials.py); the rate and the
-    # steps were then seen on validation people, until experiments/speed_lengths.py has asked the others.
+    # Searched on other people, with as many trials for Adam as for Muon (experiments/speed_trials.py); then Muon's rate
+    # and the number of steps, on the same people (experiments/speed_lengths.py).
     "quick": TrainingConfig(
         steps=8000,
         batch=3,
