@@ -29,7 +29,7 @@ from benchmarks.experiments.objective_map import (
 )
 from benchmarks.helpers.results import DEVICE, trainers, use_cores
 from benchmarks.helpers.storing import begun, store
-from benchmarks.helpers.tuning import Loss, kept_maps, tune
+from benchmarks.helpers.tuning import Loss, kept_maps, lowest_at, tune
 from mffcn_lite.checkpoint import load_model
 from mffcn_lite.data import load_faces, people_for_training
 from mffcn_lite.degrade import degrade
@@ -87,9 +87,7 @@ def foretold(loss: Loss, sr: Tensor, hr: Tensor, maps: dict[str, Tensor]) -> dic
     """The slope of the loss for a constant, a grey level of it, and the constant at which the loss is lowest."""
     constant = torch.zeros((), requires_grad=True)
     loss(sr + constant / 255, hr, maps).backward()
-    with torch.no_grad():
-        values = [loss(sr + level / 255, hr, maps).item() for level in LEVELS]
-    return {"slope": constant.grad.item(), "lowest_at": LEVELS[values.index(min(values))]}
+    return {"slope": constant.grad.item(), "lowest_at": lowest_at(loss, sr, hr, maps, LEVELS)}
 
 
 def run(

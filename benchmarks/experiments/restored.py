@@ -17,6 +17,7 @@ from mffcn_lite.degrade import downsample
 from mffcn_lite.evaluation import CONVENTION
 from mffcn_lite.metrics import psnr
 from mffcn_lite.models import SuperResolver
+from mffcn_lite.models.convex import project_data
 from mffcn_lite.models.reconstruction import ForwardModel
 from mffcn_lite.statistics import t_interval
 
@@ -24,13 +25,9 @@ FACTORS = (2, 3, 4)
 
 
 def projected(sr: Tensor, small: Tensor) -> Tensor:
-    """The picture nearest to `sr` that shrinks to `small`: sr + Aᵀ(AAᵀ)⁻¹(small − A·sr)."""
+    """The picture nearest to `sr` that shrinks to `small`."""
     forward = ForwardModel(small.double(), tuple(sr.shape[-2:]))
-    rows, columns = forward.rows, forward.columns
-    missing = forward.missing(small.double(), sr.double())
-    half = torch.linalg.solve(rows @ rows.T, missing)
-    whole = torch.linalg.solve(columns @ columns.T, half.transpose(-1, -2)).transpose(-1, -2)
-    return (sr.double() + forward.transpose(whole)).to(sr.dtype)
+    return project_data(sr.double(), small.double(), forward, slab=0.0).to(sr.dtype)
 
 
 def measure_one(name: str, model: SuperResolver, test: FaceSet, factor: int) -> dict:

@@ -12,12 +12,12 @@ import time
 
 import torch
 
-from benchmarks.experiments.ablations import Signed
+from benchmarks.experiments.ablations import create
 from benchmarks.experiments.train_shipped import best_trial
 from benchmarks.helpers.results import DEVICE, use_cores
 from benchmarks.helpers.storing import begun, store
 from mffcn_lite.data import load_faces, people_for_training, split_by_person
-from mffcn_lite.models import count_parameters, create_model
+from mffcn_lite.models import count_parameters
 from mffcn_lite.training import recipe_for, train
 from mffcn_lite.training.recording import validate
 
@@ -38,11 +38,9 @@ def run(options: dict, arguments: dict, left_out: float, **changes: object) -> d
     faces = split_by_person(faces, test_fraction=left_out, seed=1)[0] if left_out else faces
     config = dataclasses.replace(recipe_for("mffcn", "quick"), **options | changes)
     torch.manual_seed(config.seed)
-    arguments = best_trial("mffcn")["arguments"] | arguments
-    signed = arguments.pop("range", None) == "signed"
-    model = create_model("mffcn", **arguments).to(DEVICE)
+    model = create("mffcn", best_trial("mffcn")["arguments"] | arguments).to(DEVICE)
     start = time.process_time()
-    best = train(Signed(model) if signed else model, faces, config).best
+    best = train(model, faces, config).best
     return {
         "core_seconds": round(time.process_time() - start, 1),
         "parameters": count_parameters(model),

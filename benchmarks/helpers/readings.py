@@ -2,10 +2,8 @@
 
 import math
 import statistics
-from collections.abc import Callable
 
 import numpy as np
-import torch
 
 from benchmarks.experiments.objective_map import FACTORS, FEATURES
 from mffcn_lite.evaluation import load_results
@@ -98,14 +96,6 @@ def thresholds() -> dict:
         }
         for features in {of for of, _ in rays}
     }
-
-
-def best_constant(objective: Callable, sr: torch.Tensor, hr: torch.Tensor) -> float:
-    """The constant, in grey levels, that moves a result to where the objective is lowest, all else being kept."""
-    levels = torch.arange(-40, 41, 2) / 255
-    with torch.no_grad():
-        values = [objective(sr + level, hr).total.item() for level in levels]
-    return round(255 * levels[int(np.argmin(values))].item())
 
 
 def order(runs: list[dict]) -> dict[str, dict[str, str]]:
