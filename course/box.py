@@ -133,6 +133,14 @@ def _drop_groups(groups: list[Path]) -> None:
             time.sleep(0.02)
 
 
+def sweep() -> None:
+    """Remove the groups of programs that were killed themselves: nobody else will."""
+    for group in itertools.chain(GROUPS.glob("mffcn-*"), GROUPS.glob("*/mffcn-*")):
+        maker = group.name.split("-")[1]
+        if maker.isdecimal() and not Path("/proc", maker).exists():
+            _drop_groups([group])
+
+
 @functools.cache
 def makes_groups() -> bool:
     """Whether this user can make groups; systemd is not asked then."""

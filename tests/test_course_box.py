@@ -162,6 +162,20 @@ def test_a_group_holds_all_of_a_box_and_is_gone_with_it(monkeypatch):
     assert not any(group.exists() for group in process.groups)  # so nothing of it runs any more
 
 
+@GROUPED
+def test_groups_of_a_program_that_was_killed_are_removed():
+    program = "from course import box; print(*box._make_groups(), flush=True); input()"
+    command = [sys.executable, "-c", program]
+    maker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    groups = [Path(group) for group in maker.stdout.readline().split()]
+    box.sweep()
+    assert groups and all(group.exists() for group in groups)  # its maker lives
+    maker.kill()
+    maker.wait()
+    box.sweep()
+    assert not any(group.exists() for group in groups)
+
+
 @BOXED
 @GROUPED
 def test_a_group_bounds_the_memory_of_all_of_a_box_together(monkeypatch):
