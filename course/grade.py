@@ -277,7 +277,7 @@ def _mark_all(work: Grading, found: list[Submission], submitted: Path, workers: 
     except KeyboardInterrupt:
         work.stop()
         pool.shutdown(cancel_futures=True)
-        gc.freeze()  # or Python looks through all objects once more before it ends: two seconds where all cores are busy
+        gc.freeze()  # or Python looks through all objects once more, two seconds on a busy machine
         sys.exit("stopped; what was marked stays marked, call again for the rest")
     pool.shutdown()
     work.stop()

@@ -169,7 +169,8 @@ def test_groups_of_a_program_that_was_killed_are_removed():
     maker = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     groups = [Path(group) for group in maker.stdout.readline().split()]
     box.sweep()
-    assert groups and all(group.exists() for group in groups)  # its maker lives
+    assert groups
+    assert all(group.exists() for group in groups)  # its maker lives
     maker.kill()
     maker.wait()
     box.sweep()
