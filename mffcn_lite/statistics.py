@@ -73,6 +73,33 @@ def max_t_p_values(differences: Sequence[Sequence[float]], draws: int = 9999) ->
     Raises:
         MffcnLiteError: if there are fewer than two people, or the comparisons are not of the same people.
     """
+    t = _flipped_t(differences, draws)
+    return [float((t.max(axis=1) >= seen - 1e-9).mean()) for seen in t[0]]
+
+
+def simultaneous_intervals(
+    differences: Sequence[Sequence[float]], confidence: float = 0.95, draws: int = 9999
+) -> list[list[float]]:
+    """Intervals of the means that hold together for a whole family, [low, high] each: means plus and minus q spreads.
+
+    q is the t that the largest of the family passes by chance in fewer than 1 − `confidence` of the flips of
+    `max_t_p_values`: so an interval leaves 0 out where, and only where, that p-value is below 1 − `confidence`.
+
+    Args:
+        differences: comparisons×people.
+
+    Raises:
+        MffcnLiteError: as `max_t_p_values`.
+    """
+    largest = np.sort(_flipped_t(differences, draws).max(axis=1))[::-1]
+    q = largest[max(0, int(np.ceil((1 - confidence) * len(largest) - 1e-9)) - 1)]
+    table = np.asarray(differences, dtype=float)
+    means, half = table.mean(axis=1), q * table.std(axis=1, ddof=1) / np.sqrt(table.shape[1])
+    return np.stack([means - half, means + half], axis=1).tolist()
+
+
+def _flipped_t(differences: Sequence[Sequence[float]], draws: int = 9999) -> np.ndarray:
+    """|t| of each comparison under each flip of people's signs, flips×comparisons; the first is what was seen."""
     if len({len(row) for row in differences}) != 1 or len(differences[0]) < 2:
         raise MffcnLiteError("differences must be comparisons×people, with the same two people or more in each")
     table = np.asarray(differences, dtype=float)
@@ -85,9 +112,12 @@ def max_t_p_values(differences: Sequence[Sequence[float]], draws: int = 9999) ->
     flipped = signs[:, None, :] * table
     spread = flipped.std(axis=2, ddof=1) / np.sqrt(people)
     with np.errstate(divide="ignore", invalid="ignore"):  # all people alike: an infinite t, or 0 where there is nothing
-        t = np.abs(np.nan_to_num(flipped.mean(axis=2) / spread, posinf=np.inf, neginf=-np.inf))
-    largest = t.max(axis=1)
-    return [float((largest >= seen - 1e-9).mean()) for seen in t[0]]
+        return np.abs(np.nan_to_num(flipped.mean(axis=2) / spread, posinf=np.inf, neginf=-np.inf))
+
+
+def verdict_of(mean: float, p: float) -> str:
+    """Where p < 0.05 "above" or "below", which is the sign of the mean; else "undecided"."""
+    return "undecided" if p >= 0.05 else "above" if mean > 0 else "below"
 
 
 def compare(
@@ -95,8 +125,14 @@ def compare(
     pairs: Sequence[tuple[str, str]],
     factors: Sequence[int],
     measures: Sequence[str] = ("psnr",),
+    margins: dict[str, float] | None = None,
 ) -> list[dict]:
     """All comparisons of `pairs` at `factors` in `measures`, as one family.
+
+    Args:
+        margins: of measures, how much is no difference worth speaking of. Each comparison has its `band` then (of
+            `simultaneous_intervals`), and its verdict is "equal" where it would be "undecided" and the band lies
+            within the margin of its measure.
 
     Returns:
         For each comparison a dict with `a`, `b`, `factor`, `measure`, `mean` (of a − b over people), `ci` (t), `bca`,
@@ -105,11 +141,16 @@ def compare(
     """
     keys = list(itertools.product(pairs, factors, measures))
     differences = [paired_differences(per_photo, a, b, factor, measure) for (a, b), factor, measure in keys]
-    p_values = max_t_p_values([list(row) for row in differences])
+    by_person = [list(row) for row in differences]
     results = []
-    for ((a, b), factor, measure), row, p in zip(keys, differences, p_values, strict=True):
+    for ((a, b), factor, measure), row, p in zip(keys, differences, max_t_p_values(by_person), strict=True):
         mean = float(row.mean())
-        verdict = "undecided" if p >= 0.05 else "above" if mean > 0 else "below"
         result = {"a": a, "b": b, "factor": factor, "measure": measure, "mean": mean, "ci": t_interval(list(row))}
-        results.append({**result, "bca": bca_interval(list(row)), "people": len(row), "p": p, "verdict": verdict})
+        result |= {"bca": bca_interval(list(row)), "people": len(row), "p": p, "verdict": verdict_of(mean, p)}
+        results.append(result)
+    if margins:
+        for result, band in zip(results, simultaneous_intervals(by_person), strict=True):
+            result["band"] = band
+            if result["verdict"] == "undecided" and max(map(abs, band)) <= margins.get(result["measure"], 0):
+                result["verdict"] = "equal"
     return results

@@ -9,7 +9,14 @@ from scipy import stats
 
 from mffcn_lite.evaluation import evaluate
 from mffcn_lite.models import create_model
-from mffcn_lite.statistics import bca_interval, compare, max_t_p_values, paired_differences, t_interval
+from mffcn_lite.statistics import (
+    bca_interval,
+    compare,
+    max_t_p_values,
+    paired_differences,
+    simultaneous_intervals,
+    t_interval,
+)
 
 
 def table(values, model="a", factor=2, photos=3):
@@ -141,3 +148,36 @@ def test_compare_says_which_is_above_on_real_faces(orl):
     assert first["bca"][0] < first["mean"] < first["bca"][1]
     same = compare(per_photo, [("bicubic", "bicubic")], (2,))
     assert (same[0]["mean"], same[0]["verdict"]) == (0, "undecided")
+
+
+@pytest.mark.parametrize("people", [8, 20])
+def test_a_simultaneous_interval_leaves_zero_out_where_the_family_is_below_one_in_twenty(people):
+    generator = np.random.default_rng(people)
+    for _ in range(30):
+        rows = generator.normal(generator.uniform(0, 1.5, (6, 1)), 1, (6, people))
+        sure = [p < 0.05 for p in max_t_p_values(rows.tolist())]
+        assert sure == [low > 0 or high < 0 for low, high in simultaneous_intervals(rows.tolist())]
+
+
+def test_simultaneous_intervals_all_hold_at_once_as_often_as_they_say():
+    generator, held = np.random.default_rng(5), []
+    for _ in range(400):
+        rows = generator.normal(2, 1, (5, 8))
+        held.append(all(low <= 2 <= high for low, high in simultaneous_intervals(rows.tolist())))
+    assert 0.9 < np.mean(held) <= 0.99  # 95 of 100, in 400 tries
+    alone = generator.normal(2, 1, (1, 12))  # of one comparison: near Student's own
+    assert simultaneous_intervals(alone.tolist())[0] == pytest.approx(t_interval(list(alone[0])), abs=0.06)
+
+
+def test_what_is_surely_within_the_margin_is_equal_and_what_is_not_stays_undecided():
+    small = [0.01, -0.02, 0.02, -0.01, 0.0, 0.01, -0.01, 0.005]
+    rows = pd.concat([table([30 + x for x in small], "a"), table([30.0] * 8, "b"), table(range(26, 34), "c")])
+    pairs = [("a", "b"), ("b", "c")]
+    plain, found = compare(rows, pairs, (2,)), compare(rows, pairs, (2,), margins={"psnr": 0.1})
+    assert [row["verdict"] for row in plain] == ["undecided"] * 2
+    assert [row["verdict"] for row in found] == ["equal", "undecided"]
+    assert [{k: v for k, v in row.items() if k not in ("band", "verdict")} for row in found] == [
+        {k: v for k, v in row.items() if k != "verdict"} for row in plain
+    ]
+    assert compare(rows, pairs, (2,), margins={"psnr": 0.001})[0]["verdict"] == "undecided"
+    assert compare(rows, pairs, (2,), margins={"ssim": 0.1})[0]["verdict"] == "undecided"

@@ -24,7 +24,7 @@ from mffcn_lite.data import FaceSet, load_faces, people_for_training, split_by_p
 from mffcn_lite.evaluation import CONVENTION, evaluate
 from mffcn_lite.models import create_model
 from mffcn_lite.shipped import shipped_models
-from mffcn_lite.statistics import bca_interval, max_t_p_values, t_interval
+from mffcn_lite.statistics import bca_interval, max_t_p_values, t_interval, verdict_of
 from mffcn_lite.training import train
 
 FACTORS, SEEDS, MEASURES = (2, 3, 4), (0, 1, 2), ("psnr", "ssim")
@@ -116,7 +116,7 @@ def summarize(arms: list[dict], groups: list[list[int]]) -> list[dict]:
         family = [row for row in rows if row["measure"] == measure and row["arm"] != ARMS[3][0]]
         gains = [np.subtract(row["known"], row["unknown"]).tolist() for row in family]
         for row, p in zip(family, max_t_p_values(gains), strict=True):
-            row |= {"p": p, "verdict": "undecided" if p >= 0.05 else "above" if row["mean"] > 0 else "below"}
+            row |= {"p": p, "verdict": verdict_of(row["mean"], p)}
     return rows
 
 

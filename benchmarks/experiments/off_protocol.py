@@ -22,7 +22,7 @@ from mffcn_lite.disturb import add_noise, jpeg, read_at
 from mffcn_lite.metrics import psnr
 from mffcn_lite.models import SuperResolver
 from mffcn_lite.shipped import shipped_names
-from mffcn_lite.statistics import max_t_p_values, t_interval
+from mffcn_lite.statistics import max_t_p_values, t_interval, verdict_of
 
 FACTORS, BATCH, SEED = (2, 3, 4), 40, 0
 OTHER_FACTORS = (1, 1.5, 2.5, 5, 8)
@@ -106,8 +106,7 @@ def judge(rows: list[dict]) -> None:
     if not with_gain:  # of factor 1 alone
         return
     for row, p in zip(with_gain, max_t_p_values([row["people"] for row in with_gain]), strict=True):
-        verdict = "undecided" if p >= 0.05 else "above" if row["mean"] > 0 else "below"
-        row |= {"p": round(p, 4), "verdict": verdict}
+        row |= {"p": round(p, 4), "verdict": verdict_of(row["mean"], p)}
 
 
 def main() -> None:

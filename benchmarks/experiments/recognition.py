@@ -32,7 +32,7 @@ from mffcn_lite.degrade import downsample
 from mffcn_lite.files import read_json, write_json
 from mffcn_lite.models import SuperResolver, create_model
 from mffcn_lite.recognition import distances_to_people, equal_error_rate, rank_one, resample_people
-from mffcn_lite.statistics import max_t_p_values, t_interval
+from mffcn_lite.statistics import max_t_p_values, t_interval, verdict_of
 from mffcn_lite.training import train
 
 FACTORS, FOLDS, SAMPLES = (4, 8, 12), 5, 4999
@@ -141,8 +141,8 @@ def compare(rows: list[dict]) -> list[dict]:
         a, b = (found[key] for key in pair)
         said = {"a": " / ".join(pair[0][:2]), "b": " / ".join(pair[1][:2]), "factor": pair[0][2]}
         mean = float(np.mean(row))
-        verdict = "undecided" if p >= 0.05 else "above" if mean > 0 else "below"
-        results.append({**said, "measure": "rank_one", "mean": mean, "ci": t_interval(row), "p": p, "verdict": verdict})
+        said_of_all = {"p": p, "verdict": verdict_of(mean, p)}
+        results.append({**said, "measure": "rank_one", "mean": mean, "ci": t_interval(row), **said_of_all})
         samples = np.subtract(a["eer_samples"], b["eer_samples"])
         low, high = np.quantile(samples, (0.025 / len(pairs), 1 - 0.025 / len(pairs)))
         verdict = "above" if low > 0 else "below" if high < 0 else "undecided"

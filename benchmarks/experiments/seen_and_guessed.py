@@ -24,7 +24,7 @@ from mffcn_lite.metrics import psnr, split_error
 from mffcn_lite.models import SuperResolver
 from mffcn_lite.models.convex import project_data
 from mffcn_lite.models.reconstruction import ForwardModel
-from mffcn_lite.statistics import bca_interval, max_t_p_values, t_interval
+from mffcn_lite.statistics import bca_interval, max_t_p_values, t_interval, verdict_of
 
 FACTORS, BATCH, NOISE = (2, 3, 4), 40, 2 / 255
 PAIRS = (("mffcn", "srcnn"), ("mffcn", "fsrcnn"), ("srcnn", "wiener"))
@@ -104,8 +104,7 @@ def summarize(per_photo: pd.DataFrame) -> dict:
 def add_verdicts(rows: Sequence[dict], key: str) -> None:
     """One family over all `rows`: p and verdict of each gain `key`."""
     for row, p in zip(rows, max_t_p_values([row[key]["by_person"] for row in rows]), strict=True):
-        verdict = "undecided" if p >= 0.05 else "above" if row[key]["mean"] > 0 else "below"
-        row[key] |= {"p": p, "verdict": verdict}
+        row[key] |= {"p": p, "verdict": verdict_of(row[key]["mean"], p)}
 
 
 def compare(rows: Sequence[dict], pairs: Sequence[tuple[str, str]], factors: Sequence[int]) -> list[dict]:
@@ -121,9 +120,8 @@ def compare(rows: Sequence[dict], pairs: Sequence[tuple[str, str]], factors: Seq
             differences.append((sides[0] - sides[1]).tolist())
         for ((a, b), factor), row, p in zip(keys, differences, max_t_p_values(differences), strict=True):
             mean = float(np.mean(row))
-            verdict = "undecided" if p >= 0.05 else "above" if mean > 0 else "below"
             result = {"a": a, "b": b, "factor": factor, "after": after, "mean": mean, "ci": t_interval(row)}
-            results.append({**result, "bca": bca_interval(row), "p": p, "verdict": verdict})
+            results.append({**result, "bca": bca_interval(row), "p": p, "verdict": verdict_of(mean, p)})
     return results
 
 
