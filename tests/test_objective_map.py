@@ -2,12 +2,17 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from benchmarks.experiments import objective, objective_map
 from benchmarks.helpers import readings
+from benchmarks.helpers.faces import draw_sheet
 from benchmarks.helpers.tuning import lowest_at, total
+from mffcn_lite.checkpoint import save_model
+from mffcn_lite.files import sha256
 from mffcn_lite.losses import Objective
 from mffcn_lite.losses.objective import create_objective
 from mffcn_lite.models import create_model
@@ -93,3 +98,29 @@ def test_what_is_not_committed_foretells_nothing(monkeypatch, tmp_path):
     monkeypatch.setattr(objective, "PREDICTIONS", objective.ROOT / "benchmarks" / "no_such_file.json")
     with pytest.raises(SystemExit, match="must be committed"):
         objective.committed()
+
+
+def test_the_sheet_has_the_photo_then_bicubic_then_each_network_row_by_row(tmp_path):
+    hr, models = torch.rand(1, 1, 24, 18), [create_model("srcnn"), create_model("mffcn", width=4)]
+    paths = [objective_map.kept(tmp_path, "mffcn", "Oxford's VGG-19", "both", i) for i in range(2)]
+    for model, path in zip(models, paths, strict=True):
+        save_model(model, path)
+    said = draw_sheet(tmp_path / "sheet.png", hr, 3, paths, columns=3)
+    sheet = np.asarray(Image.open(tmp_path / "sheet.png"))
+    assert sheet.shape == (48, 54)
+    assert said["sha256"] == sha256(tmp_path / "sheet.png")
+    wanted = [hr, *(model.eval().reconstruct(hr, 3) for model in (create_model("bicubic"), *models))]
+    for place, tile in enumerate(wanted):
+        top, left = place // 3 * 24, place % 3 * 18
+        found = sheet[top : top + 24, left : left + 18] / 255
+        assert np.abs(found - tile.detach().clamp(0, 1)[0, 0].numpy()).max() <= 0.5 / 255 + 1e-5
+    assert not sheet[24:, 18:].any()
+
+
+def test_tv_has_an_axis_of_its_own(monkeypatch):
+    model, hr = create_model("mffcn", width=4, depth=2), torch.rand(2, 1, 48, 48)
+    monkeypatch.setitem(objective_map.FEATURES, "random", {"features": "random", "layer": "conv2_2"})
+    there = objective_map.at("random", "tv", 30, model, hr)
+    assert (there["perceptual"], there["texture"]) == (0, 0)
+    found = objective_map.pulls(create_objective(there), model, hr)
+    assert found["tv"] == pytest.approx(30 * found["l2"], rel=1e-3)

@@ -9,7 +9,7 @@ map what a reading will do, before any is trained: who decides, the rank, the sh
 benchmarks/objective_predictions.json. Then each is trained as the map's points were, from the same starts, and stored
 with what was predicted and the commit that held it. At last some objectives train MFFCN and SRCNN from nothing, by the
 recipe `quick` shortened, three seeds: L2, as written, and the two points where MFFCN falls below SRCNN and bicubic.
-Writes mffcn_lite/results/objective.json after each, and goes on from there.
+Writes mffcn_lite/results/objective.json after each, and goes on from there; at last objective_faces.png beside it.
 """
 
 import dataclasses
@@ -31,12 +31,14 @@ from benchmarks.experiments.objective_map import (
     OXFORD,
     SEEDS,
     at,
+    kept,
     measure,
     pulls,
     run,
     train_start,
 )
 from benchmarks.experiments.train_shipped import best_trial
+from benchmarks.helpers.faces import draw_sheet
 from benchmarks.helpers.readings import (
     BASELINES,
     READINGS,
@@ -51,10 +53,10 @@ from benchmarks.helpers.results import DEVICE, trainers, use_cores
 from benchmarks.helpers.storing import begun, store
 from benchmarks.helpers.tuning import lowest_at, total
 from benchmarks.stamps import ROOT
-from mffcn_lite.checkpoint import load_model
+from mffcn_lite.checkpoint import load_model, save_model
 from mffcn_lite.data import load_faces, people_for_training
 from mffcn_lite.degrade import degrade
-from mffcn_lite.evaluation import load_results
+from mffcn_lite.evaluation import RESULTS, load_results
 from mffcn_lite.files import read_json, sha256, write_json
 from mffcn_lite.losses.objective import create_objective
 from mffcn_lite.models import create_model
@@ -132,8 +134,8 @@ def from_nothing(what: str) -> dict:
     return at("VGG-16", "both", found, load_model(FOLDER / "mffcn.safetensors", DEVICE), faces[::12].floats(DEVICE))
 
 
-def start_anew(network: str, settings: dict, seed: int, steps: int = STEPS, every: int = 1) -> dict:
-    """One training from nothing under an objective, by the recipe `quick` in fewer steps."""
+def start_anew(network: str, settings: dict, seed: int, keep: Path, steps: int = STEPS, every: int = 1) -> dict:
+    """One training from nothing under an objective, by the recipe `quick` in fewer steps; the first seed's is kept."""
     faces, validation, _ = people_for_training(load_faces("orl"), hold_out=True)
     config = dataclasses.replace(
         recipe_for(network, "quick"), loss="objective", objective=settings, reduction="sum", steps=steps, seed=seed
@@ -142,6 +144,8 @@ def start_anew(network: str, settings: dict, seed: int, steps: int = STEPS, ever
     model, begin = create_model(network, **best_trial(network)["arguments"]).to(DEVICE), time.process_time()
     best = train(model, faces[::every], config).best
     seconds = round(time.process_time() - begin)
+    if seed == SEEDS[0]:
+        save_model(best, keep)
     return {"seed": seed, "seconds": seconds} | measure(best.eval(), validation[::every])
 
 
@@ -155,14 +159,15 @@ def entries() -> list[dict]:
 
 def train_entry(entry: dict) -> dict:
     """The entry with its runs."""
+    words = [entry[key] for key in ("network", "features", "name", "start")]
     if entry["start"] == "L2":
         return entry | {
             "arguments": READINGS[entry["name"]],
             "steps": CONFIG.steps,
-            "runs": [run(entry["network"], settings_of(entry["features"], entry["name"]), 0)],
+            "runs": [run(entry["network"], settings_of(entry["features"], entry["name"]), 0, kept(FOLDER, *words))],
         }
     settings = from_nothing(entry["name"])
-    runs = [start_anew(entry["network"], settings, seed) for seed in SEEDS]
+    runs = [start_anew(entry["network"], settings, seed, kept(FOLDER, *words)) for seed in SEEDS]
     said = {key: value for key, value in settings.items() if key != "features"}
     return entry | {"arguments": said, "steps": STEPS, "runs": runs}
 
@@ -183,16 +188,30 @@ def main() -> None:
             results["readings"].append(found | {"order": order(found["runs"])})
             store("objective", results, unfinished=len(wanted) - len(results["readings"]) + (not OXFORD))
             print(found["name"], found["features"], found["start"], mean_of(found["runs"][0], "psnr"), flush=True)
+    if OXFORD:
+        store("objective", results | {"faces": draw_faces(results["readings"])})
+
+
+def draw_faces(readings: list[dict]) -> dict:
+    """One validation person's photo under every point of the map and every reading, as a picture beside the result."""
+    points = [
+        {key: one[key] for key in ("network", "features", "ray", "distance")}
+        for one in load_results("objective_map")["points"]
+    ]
+    trained = points + [{key: one[key] for key in ("network", "features", "name", "start")} for one in readings]
+    _, validation, _ = people_for_training(load_faces("orl"), hold_out=True)
+    networks = [kept(FOLDER, *one.values()) for one in trained]
+    sheet = draw_sheet(RESULTS / "objective_faces.png", validation[:1].floats(), 3, networks)
+    return sheet | {"photo": validation.names[0], "tiles": ["original", "bicubic", *trained]}
 
 
 def probe() -> list:
     """A step of some readings, on from a start of a few steps and from nothing; and what is read off the map."""
     with tempfile.TemporaryDirectory() as place:
         train_start("mffcn", Path(place, "mffcn.safetensors"), {}, steps=2)
-        small = {"folder": Path(place), "steps": 1, "every": 40}
-        names = ("MSELoss", "as written, Gram at five layers")
-        found = [run("mffcn", settings_of("VGG-16", name), 0, **small) for name in names]
-    found.append(start_anew("srcnn", settings_of("VGG-16", "as written"), 0, steps=2, every=40))
+        keep, names = kept(Path(place), "a reading"), ("MSELoss", "as written, Gram at five layers")
+        found = [run("mffcn", settings_of("VGG-16", name), 0, keep, steps=1, every=40) for name in names]
+        found.append(start_anew("srcnn", settings_of("VGG-16", "as written"), 0, keep, steps=2, every=40))
     for one in found:
         del one["seconds"]
     return [found, order(found), thresholds()]

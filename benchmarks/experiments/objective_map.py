@@ -4,16 +4,17 @@
 
 L2 trains MFFCN and SRCNN by the recipe `quick`; from there every point goes on for the same 400 steps with the paper's
 Adam, on the same draws, four whole photos a step. A point's place is how hard the perceptual and the texture term pull
-at the pixels at the start, in units of L2's pull; the points lie along both axes and between them. L2 continued is the
-control of each network. The test people are not touched.
+at the pixels at the start, in units of L2's pull; the points lie along both axes and between them, and TV has an axis
+apart. L2 continued is the control of each network. The test people are not touched.
 
 Oxford's VGG-19 is read from the file that the variable MFFCN_LITE_OXFORD_VGG19 names; without it its points are left.
-Keeps the starts in runs/objective, writes mffcn_lite/results/objective_map.json after each point, and goes on from
+Keeps the networks in runs/objective, writes mffcn_lite/results/objective_map.json after each point, and goes on from
 there.
 """
 
 import dataclasses
 import os
+import re
 import tempfile
 import time
 from pathlib import Path
@@ -43,8 +44,9 @@ FEATURES = {
     "Oxford's VGG-19": {"features": "vgg19-imagenet", "weights": OXFORD},
 }
 L2_ALONE = {"perceptual": 0, "texture": 0, "tv": 0}
-# Directions in the plane: what perceptual and texture term pull, in units of the point's distance.
-RAYS = {"perceptual": (1, 0), "texture": (0, 1), "both": (1, 1)}
+# Directions: what perceptual, texture and TV term pull, in units of the point's distance.
+TERMS = ("perceptual", "texture", "tv")
+RAYS = {"perceptual": (1, 0, 0), "texture": (0, 1, 0), "both": (1, 1, 0), "tv": (0, 0, 1)}
 DISTANCES = {"VGG-16": (3, 10, 30, 100, 300), "Oxford's VGG-19": (10, 30, 100)}
 REPEATED = {("perceptual", 30), ("texture", 30), ("both", 30), ("perceptual", 100), ("texture", 100)}  # three seeds
 CROSSED = {("perceptual", 30), ("texture", 30), ("both", 100)}  # SRCNN goes there too
@@ -92,11 +94,15 @@ def seeds_of(network: str, features: str | None, ray: str | None, distance: floa
 
 
 def at(features: str, ray: str, distance: float, model: SuperResolver, hr: Tensor) -> dict:
-    """The settings of a point: as printed, with weights by which the terms pull as hard as it says, and no TV."""
-    units = pulls(create_objective(FEATURES[features] | {"tv": 0}), model, hr)
-    names = ("perceptual", "texture")
-    weights = {name: part * distance * units["l2"] / units[name] for name, part in zip(names, RAYS[ray], strict=True)}
-    return FEATURES[features] | weights | {"tv": 0}
+    """The settings of a point: as printed, with weights by which the terms pull as hard as it says."""
+    units = pulls(create_objective(FEATURES[features] | dict.fromkeys(TERMS, 1)), model, hr)
+    parts = zip(TERMS, RAYS[ray], strict=True)
+    return FEATURES[features] | {name: part * distance * units["l2"] / units[name] for name, part in parts}
+
+
+def kept(folder: Path, *words: object) -> Path:
+    """Where the network of a point, or of a reading, lies when it is trained; some features have an apostrophe."""
+    return folder / "kept" / ("-".join(re.findall(r"\w+", " ".join(map(str, words)))) + ".safetensors")
 
 
 def measure(model: SuperResolver, faces: FaceSet) -> dict:
@@ -125,15 +131,22 @@ def measure(model: SuperResolver, faces: FaceSet) -> dict:
 
 
 def run(
-    network: str, settings: dict, seed: int, folder: Path = FOLDER, steps: int = CONFIG.steps, every: int = 1
+    network: str,
+    settings: dict,
+    seed: int,
+    keep: Path,
+    steps: int = CONFIG.steps,
+    every: int = 1,
 ) -> dict:
-    """One training on from L2, with one seed."""
+    """One training on from L2, with one seed; the first seed's network is kept."""
     faces, validation, _ = people_for_training(load_faces("orl"), hold_out=True)
-    model = load_model(folder / f"{network}.safetensors", DEVICE).train()
+    model = load_model(keep.parents[1] / f"{network}.safetensors", DEVICE).train()
     objective, faces, begin = create_objective(settings).to(DEVICE), faces[::every], time.process_time()
     maps = kept_maps(objective, faces.floats(DEVICE))
     tune(model, total(objective), faces, maps, CONFIG, seed, steps)
     seconds = round(time.process_time() - begin)
+    if seed == SEEDS[0]:
+        save_model(model, keep)
     return {"seed": seed, "seconds": seconds} | measure(model.eval(), validation[::every])
 
 
@@ -145,10 +158,11 @@ def point(network: str, features: str | None, ray: str | None, distance: float, 
     settings = L2_ALONE if features is None else at(features, ray, distance, model, some)
     units = pulls(create_objective(settings).to(DEVICE), model, some)
     found = {"network": network, "features": features, "ray": ray, "distance": distance}
-    found["weights"] = {name: settings[name] for name in ("perceptual", "texture")}
+    found["weights"] = {name: settings[name] for name in TERMS}
     found["pulls"] = {name: pull / units["l2"] for name, pull in units.items()}
     seeds = small.pop("seeds", None) or seeds_of(network, features, ray, distance)
-    return found | {"runs": [run(network, settings, seed, **small) for seed in seeds]}
+    keep = kept(small.pop("folder", FOLDER), network, features, ray, distance)
+    return found | {"runs": [run(network, settings, seed, keep, **small) for seed in seeds]}
 
 
 def main() -> None:
