@@ -252,6 +252,7 @@ _ALL = (
     measurement("failure", 0.1),
     measurement("restored", 0.1),
     Experiment("forensics", "experiments.forensics", 0.5),
+    Experiment("protocols", "experiments.protocols", 0.5),
     Experiment(
         "leak",
         "experiments.leak",

@@ -10,6 +10,7 @@ from scipy.stats import t
 from torch.nn import functional
 
 from benchmarks.experiments import forensics
+from benchmarks.experiments import protocols as packing
 from benchmarks.helpers import forensics_report, protocols
 from benchmarks.helpers.protocol_matrices import apply, axis, levels, prepare
 from benchmarks.helpers.protocols import FACTORS, PAPER, Protocol
@@ -220,6 +221,23 @@ def test_a_scan_that_was_killed_goes_on(found, tmp_path, monkeypatch):
     monkeypatch.setattr(forensics, "scan_one", lambda *a: calls.append(a[:2]) or original(*a))
     assert forensics.scan(faces, store, AMONG[:2]) == {key: rows[key] for key in rows if key[3] == "correct"}
     assert calls == [(AMONG[1], 4)]
+
+
+def test_what_is_packed_for_the_pages_is_the_scan(found):
+    _, rows = found
+    packed = {name: packing.unpack(part) for name, part in packing.table(AMONG, rows).items()}
+    for place, protocol in enumerate(AMONG):
+        names = [list(axis)[int(packed["choices"][i, place])] for i, axis in enumerate(packing.AXES.values())]
+        assert names == list(dataclasses.astuple(protocol))
+        for i, factor in enumerate(FACTORS):
+            row = rows[(*dataclasses.astuple(protocol), factor)]
+            want = np.mean(row["halves"], axis=0)
+            pooled = -10 * np.log10(want[2:4])
+            assert packed["psnr"][:, place, i] == pytest.approx([*want[:2], *pooled], abs=0.00501)
+            assert packed["ssim"][:, place, i] == pytest.approx(want[4:], abs=0.000251)
+            assert packed["gain"][i, place] - 10 == pytest.approx(row["gain"], abs=0.00501)
+    with pytest.raises(ValueError, match=r"from -1\.0"):
+        packing.pack(np.array([[-1.0]]), 0.01)
 
 
 def test_a_planted_protocol_is_found(found, monkeypatch):

@@ -11,7 +11,6 @@ import torch
 
 from benchmarks.experiments import records, speed_trials
 from benchmarks.experiments.train_shipped import fast_config
-from benchmarks.helpers.names import NETWORKS
 from benchmarks.speed import speedrun
 from mffcn_lite.data import FaceSet, load_faces, people_for_training, split_by_person
 from mffcn_lite.evaluation import load_results
@@ -205,10 +204,17 @@ def test_the_papers_settings_run_for_as_many_photos():
     assert config.steps * config.batch == fast_config("mffcn").steps * fast_config("mffcn").batch
 
 
-def test_quick_is_trained_to_its_end_and_for_mffcn_what_it_is_compared_with():
-    ended = {name: [line for line in (*records.LINES, records.PAPER) if records.ends(name, line)] for name in NETWORKS}
-    assert ended.pop("mffcn") == [records.FIRST, records.QUICK, records.PAPER]
-    assert set(map(tuple, ended.values())) == {(records.QUICK,)}
+def test_quick_is_trained_to_its_end_and_so_is_what_it_is_compared_with(monkeypatch):
+    raced = {}
+    monkeypatch.setattr(records, "race", lambda *a, to_the_end: raced.setdefault(line, (a[1], to_the_end)))
+    for line in (*records.LINES, records.LONG, records.PAPER):
+        records.run("mffcn", line, 0)
+    assert [line for line, (_, to_the_end) in raced.items() if to_the_end] == [
+        records.QUICK,
+        records.LONG,
+        records.PAPER,
+    ]
+    assert raced[records.LONG][0] == raced[records.FIRST][0]
 
 
 def differences(one, other):
@@ -223,26 +229,28 @@ def test_each_line_changes_what_it_says_and_no_more():
         assert differences(configs[records.QUICK], configs[line]) == set(change)
 
 
-def made_up(*seconds):
-    """Runs that reached "quality" after these core-seconds, or had not after 300."""
-    at = ({"quality": {"seconds": s, "core_seconds": s, "photos": 1}} if s else {} for s in seconds)
-    return [{"reached": reached, "curve": [[100, 300.0, 30.0]]} for reached in at]
+def made_up(*steps):
+    """Runs that reached "quality" after so many steps, or had not after 300."""
+    at = ({"quality": {"steps": n, "photos": 3 * n}} if n else {} for n in steps)
+    return [{"reached": reached, "curve": [[300, 1.0, 30.0]]} for reached in at]
 
 
 def test_a_record_is_surely_faster_than_the_record_before_it(monkeypatch):
     monkeypatch.setattr(records, "RECORDS", {line: {} for line in "abcdef"})
     runs = {
-        "a": made_up(100.0, 101.0, 99.0),
-        "b": made_up(50.0, 51.0, 49.0),
-        "c": made_up(49.0, 58.0, 41.0),  # a little faster, within the noise
-        "d": made_up(70.0, 71.0, 69.0),  # slower than b, if faster than a
-        "e": made_up(20.0, None, 20.0),  # one did not arrive
-        "f": made_up(48.0, 47.0, 46.0),
-        "g": made_up(10.0, 11.0, 10.0),  # is no line of RECORDS
+        "a": made_up(100, 101, 99),
+        "b": made_up(25, 25.5, 24.5),
+        "c": made_up(49, 58, 41),  # a little faster, within the noise
+        "d": made_up(70, 71, 69),  # slower than b, if faster than a
+        "e": made_up(20, None, 20),  # one did not arrive
+        "f": made_up(48, 47, 46),
+        "g": made_up(10, 11, 10),  # is no line of RECORDS
     }
-    found = records.judge(runs, "quality")
+    found = records.judge(runs, dict.fromkeys(runs, 1.0) | {"b": 2.0}, "quality")  # a step of b takes twice as long
     assert [line for line in runs if found[line]["record"]] == ["a", "b", "f"]
     assert found["b"]["ratio"] == pytest.approx(2.0)
+    assert (found["b"]["seconds"], found["b"]["seconds_sd"]) == (50, 1)
+    assert (found["b"]["photos"], found["e"]["seconds"]) == (75, 20)
     assert found["f"]["ratio"] == pytest.approx(300 / 141)
     assert found["f"]["p"] == pytest.approx(0.01066, abs=1e-5)  # against b: t = 3 / √(1/3 + 1/3), 4 degrees
     assert (found["e"]["reached"], found["e"]["ratio"], found["e"]["p"]) == (2, None, None)
@@ -251,7 +259,7 @@ def test_a_record_is_surely_faster_than_the_record_before_it(monkeypatch):
 
 def test_a_recipe_that_did_not_arrive_took_as_long_as_it_was_given_at_least(monkeypatch):
     monkeypatch.setattr(records, "RECORDS", {line: {} for line in "ab"})
-    found = records.judge({"a": made_up(200.0, None), "b": made_up(50.0, 50.1)}, "quality")
+    found = records.judge({"a": made_up(200, None), "b": made_up(50, 50.1)}, {"a": 1.0, "b": 1.0}, "quality")
     assert found["a"]["reached"] == 1
     assert found["b"]["ratio"] == pytest.approx((200 + 300) / 100.1)
 
@@ -262,20 +270,33 @@ def test_the_log_is_written_race_by_race_and_gone_on_with(monkeypatch):
 
     def run(name, line, seed):
         done.append((line, seed))
-        return made_up(10.0)[0] | {"seed": seed}
+        return made_up(10)[0] | {"seed": seed}
 
     monkeypatch.setattr(records, "run", run)
     monkeypatch.setattr(records, "MARGINS", {"quality": 0.05})
     monkeypatch.setattr(records, "begun", lambda name: json.loads(json.dumps(stored)))
-    monkeypatch.setattr(records, "store", lambda name, content, unfinished: stored.update(content, left=unfinished))
+    monkeypatch.setattr(records, "store", lambda name, content, unfinished=0: stored.update(content, left=unfinished))
+    monkeypatch.setattr(records, "measure_pace", lambda name: dict.fromkeys((*records.LINES, records.PAPER), 0.1))
+    records.main("mffcn", "races")
+    assert (stored["left"], "goals" in stored) == (1, False)
     records.main("mffcn")
     plan = list(done)
-    assert plan == [*((line, seed) for seed in range(3) for line in records.LINES), (records.PAPER, 0)]
+    assert plan == [
+        *((line, seed) for seed in range(3) for line in records.LINES),
+        (records.LONG, 0),
+        (records.PAPER, 0),
+    ]
     assert stored["left"] == 0
     assert stored["goals"]["quality"]["the recipe fast"]["of"] == 3
-    lost = [*records.LINES[5:], records.PAPER]
+    lost = [*records.LINES[5:], records.LONG, records.PAPER]
     for line in lost:
         stored["runs"][line].pop()
     done.clear()
     records.main("mffcn")
     assert done == plan[-len(lost) :]
+
+
+def test_the_pace_is_of_each_line_in_turn():
+    found = records.measure_pace("srcnn", steps=1, rounds=1)
+    assert set(found) == {*records.LINES, records.PAPER}
+    assert all(0 < seconds < 60 for seconds in found.values())
