@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from mffcn_lite import shipped
+from mffcn_lite import prepare_commands, shipped
 from mffcn_lite.arguments import apply_settings, parse_factors
 from mffcn_lite.errors import MffcnLiteError, check_number, check_word
 from mffcn_lite.progress import printable, say, silence
@@ -23,6 +23,7 @@ from mffcn_lite.shipped import SYSTEMS, disagreement, shipped_models, shipped_na
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Super-resolution of faces: train, measure, use.")
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace a file that was made from something else too")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda")]
+app.add_typer(prepare_commands.app, name="prepare")
 SET = "key=value, a field of TrainingConfig; model.key=value, an argument of the network; "
 SET += "objective.key=value, one of the objective; may be repeated"
 
