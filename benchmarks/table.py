@@ -167,6 +167,13 @@ def measurement(name: str, hours: float, names: tuple[str, ...] = SYSTEMS, **mor
     return Experiment(name, f"experiments.{name}", hours, names=names, needs=needs, **more)
 
 
+def at_scale(name: str, hours: float) -> Experiment:
+    """The tables on another set of photos."""
+    names = ("mffcn", "srcnn", "fsrcnn", "wiener", "bilinear", "bicubic", *WHOLE)
+    needs = ("trials_mffcn", "trials_fsrcnn")
+    return Experiment(name, "experiments.at_scale", hours, (name,), names=names, needs=needs)
+
+
 TRAINED = ("mffcn", "srcnn", "l2")
 _ALL = (
     *(recipe_trials(name, hours) for name, hours in {"mffcn": 3.5, "srcnn": 1.5, "nie": 1.5, "fsrcnn": 0.5}.items()),
@@ -251,6 +258,31 @@ _ALL = (
     measurement("seen_and_guessed", 0.1),
     measurement("failure", 0.1),
     measurement("restored", 0.1),
+    Experiment("yardstick", "experiments.yardstick", 0.01),
+    Experiment("other_photos", "experiments.other_photos", 0.1, names=("bicubic",)),
+    *(at_scale(name, hours) for name, hours in {"portraits": 8, "lfw": 3}.items()),
+    Experiment(
+        "noise",
+        "experiments.noise",
+        2,
+        names=(*TRAINED, "bicubic"),
+        needs=("trials_mffcn", "portraits"),
+    ),
+    Experiment(
+        "more_people",
+        "experiments.more_people",
+        3,
+        names=(*TRAINED, "bicubic"),
+        needs=("trials_mffcn", "portraits"),
+    ),
+    Experiment(
+        "transfer",
+        "experiments.transfer",
+        0.5,
+        names=("mffcn", "l2", "bicubic"),
+        needs=("trials_mffcn", "weights/mffcn", "portraits", "lfw"),
+    ),
+    Experiment("upper_bound", "experiments.upper_bound", 6, names=("fsrcnn", "l2", "bicubic")),
     Experiment("forensics", "experiments.forensics", 0.5),
     Experiment(
         "leak",
@@ -280,6 +312,7 @@ _ALL = (
     speed("bench_training_gpu", "bench_training", 0.1, arguments=("speed",), names=(*TRAINED, "fsrcnn"), gpu=True),
     speed("bench_sharing", "bench_sharing", 0.1, starts=("main", "work"), names=("mffcn", "l2"), gpu=True),
     speed("bench_prepare", "bench_prepare", 0.3),
+    speed("bench_feret", "bench_feret", 0.3),
 )
 EXPERIMENTS = {experiment.name: experiment for experiment in _ALL}
 
