@@ -130,7 +130,7 @@ def main() -> None:
     content = {
         "level": LEVEL,
         "arms": arms,
-        "predicted": predictions["predicted"],
+        "predicted": {key: predictions[key] for key in ("predicted", "margins")},
         "data": described("portraits", faces),
     }
     store("noise", content | {"predictions": {key: predictions[key] for key in ("commit", "sha256", "from")}})

@@ -2,8 +2,8 @@
 
     MFFCN_LITE_SETS=FOLDER python -m benchmarks.experiments.upper_bound    (@MINUTES@)
 
-FOLDER holds `portraits`. Its rate is searched on an eighth of the training people, who are held out for that alone. Then
-it is trained at the best one on all training people, and measured on the test people as `at_scale` measures. The recipe
+FOLDER holds `portraits`. Its rate is searched on an eighth of the training people, who are held out for it. Then it
+is trained at the best one on all training people, and measured on the test people as `at_scale` measures. The recipe
 is `quick` in 6,000 steps. Keeps its state in runs/upper_bound every 250 steps, goes on from there, and writes
 mffcn_lite/results/upper_bound.json after each trial and at the end.
 """
