@@ -34,6 +34,7 @@ class Experiment:
         keeps: the folder of networks that it trains and keeps, below `benchmarks`.
         alone: it uses all cores, or measures time.
         gpu: it is made on a GPU only; elsewhere what is stored stays.
+        sets: that it reads and that are not in the project (`helpers.sets`); where one is missing what is stored stays.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Experiment:
     keeps: str = ""
     alone: bool = False
     gpu: bool = False
+    sets: tuple[str, ...] = ()
 
     @property
     def file(self) -> Path:
@@ -171,7 +173,7 @@ def at_scale(name: str, hours: float) -> Experiment:
     """The tables on another set of photos."""
     names = ("mffcn", "srcnn", "fsrcnn", "wiener", "bilinear", "bicubic", *WHOLE)
     needs = ("trials_mffcn", "trials_fsrcnn")
-    return Experiment(name, "experiments.at_scale", hours, (name,), names=names, needs=needs)
+    return Experiment(name, "experiments.at_scale", hours, (name,), names=names, needs=needs, sets=(name,))
 
 
 TRAINED = ("mffcn", "srcnn", "l2")
@@ -258,8 +260,14 @@ _ALL = (
     measurement("seen_and_guessed", 0.1),
     measurement("failure", 0.1),
     measurement("restored", 0.1),
-    Experiment("yardstick", "experiments.yardstick", 0.01),
-    Experiment("other_photos", "experiments.other_photos", 0.1, names=("bicubic",)),
+    Experiment("yardstick", "experiments.yardstick", 0.01, sets=("set5", "set14")),
+    Experiment(
+        "other_photos",
+        "experiments.other_photos",
+        0.1,
+        names=("bicubic",),
+        sets=("portraits", "lfw", "set5", "set14"),
+    ),
     *(at_scale(name, hours) for name, hours in {"portraits": 8, "lfw": 3}.items()),
     Experiment(
         "noise",
@@ -267,6 +275,7 @@ _ALL = (
         2,
         names=(*TRAINED, "bicubic"),
         needs=("trials_mffcn", "portraits"),
+        sets=("portraits",),
     ),
     Experiment(
         "more_people",
@@ -274,6 +283,7 @@ _ALL = (
         3,
         names=(*TRAINED, "bicubic"),
         needs=("trials_mffcn", "portraits"),
+        sets=("portraits",),
     ),
     Experiment(
         "transfer",
@@ -281,8 +291,9 @@ _ALL = (
         0.5,
         names=("mffcn", "l2", "bicubic"),
         needs=("trials_mffcn", "weights/mffcn", "portraits", "lfw"),
+        sets=("portraits", "lfw"),
     ),
-    Experiment("upper_bound", "experiments.upper_bound", 6, names=("fsrcnn", "l2", "bicubic")),
+    Experiment("upper_bound", "experiments.upper_bound", 6, names=("fsrcnn", "l2", "bicubic"), sets=("portraits",)),
     Experiment("forensics", "experiments.forensics", 0.5),
     Experiment(
         "leak",

@@ -33,6 +33,11 @@ def folder_of(name: str) -> Path:
     return folder
 
 
+def is_here(name: str) -> bool:
+    """Whether the set can be found."""
+    return PLACE in os.environ and Path(os.environ[PLACE], FOLDERS[name]).is_dir()
+
+
 def load_set(name: str) -> FaceSet:
     """ORL, or one of the sets that aren't part of the project.
 

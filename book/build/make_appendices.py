@@ -246,12 +246,12 @@ def feret_size() -> str:
     bench = load_results("bench_feret")
     used = bench["commands"]
     minutes = {name: max(1, round(one["processor_seconds"] / 60)) for name, one in used.items()}
+    size = f"{bench['photos']:,} photos of {bench['people']} people, with {bench['frontal']:,} of them frontal"
     return (
-        f"We made a copy of FERET's size, {bench['photos']:,} photos of {bench['people']} people with "
-        f"{bench['frontal']:,} of them frontal, and ran the commands on it. Preparing took {minutes['prepare']} minutes "
-        f"of one core and {used['prepare']['megabytes']:,} MB of memory. The first {bench['steps']} steps of the training "
-        f"took {minutes['train']} of them, at most {used['train']['megabytes']:,} MB, and measuring two systems took "
-        f"{minutes['evaluate']}."
+        f"We made a copy of FERET's size ({size}) and ran the commands on it. Preparing took {minutes['prepare']} minutes "
+        f"of one core and {used['prepare']['megabytes']:,} MB of memory. Training took at most "
+        f"{used['train']['megabytes']:,} MB, and its first {bench['steps']} steps took {minutes['train']} minutes. "
+        f"Measuring two systems took {minutes['evaluate']} minutes."
     )
 
 
