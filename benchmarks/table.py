@@ -268,11 +268,11 @@ _ALL = (
         names=("bicubic",),
         sets=("portraits", "lfw", "set5", "set14"),
     ),
-    *(at_scale(name, hours) for name, hours in {"portraits": 8, "lfw": 3}.items()),
+    *(at_scale(name, hours) for name, hours in {"portraits": 4.5, "lfw": 1.8}.items()),
     Experiment(
         "noise",
         "experiments.noise",
-        2,
+        1,
         names=(*TRAINED, "bicubic"),
         needs=("trials_mffcn", "portraits"),
         sets=("portraits",),
@@ -280,7 +280,7 @@ _ALL = (
     Experiment(
         "more_people",
         "experiments.more_people",
-        3,
+        1.6,
         names=(*TRAINED, "bicubic"),
         needs=("trials_mffcn", "portraits"),
         sets=("portraits",),
@@ -288,12 +288,12 @@ _ALL = (
     Experiment(
         "transfer",
         "experiments.transfer",
-        0.5,
+        0.3,
         names=("mffcn", "l2", "bicubic"),
         needs=("trials_mffcn", "weights/mffcn", "portraits", "lfw"),
         sets=("portraits", "lfw"),
     ),
-    Experiment("upper_bound", "experiments.upper_bound", 6, names=("fsrcnn", "l2", "bicubic"), sets=("portraits",)),
+    Experiment("upper_bound", "experiments.upper_bound", 5.5, names=("fsrcnn", "l2", "bicubic"), sets=("portraits",)),
     Experiment("forensics", "experiments.forensics", 0.5),
     Experiment(
         "leak",

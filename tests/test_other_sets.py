@@ -102,7 +102,7 @@ def test_the_papers_column_falls_as_it_is_printed():
 
 
 def test_portraits_are_measured_by_source(faces):
-    found = other_photos.by_source(faces)
+    found = other_photos.by_source(faces, other_photos.measure(faces))
     assert [one["name"] for one in found] == ["portraits, gpo-guide", "portraits, london"]
     assert sum(one["photos"] for one in found) == len(faces)
     index = [i for i, name in enumerate(faces.names) if "london" in name]
@@ -234,7 +234,7 @@ def test_the_large_network_begins_as_bicubic_and_takes_any_size():
     model, small = Residual(maps=4, blocks=1), torch.rand(1, 1, 43, 40)
     torch.testing.assert_close(model.upscale(small, (129, 120)), upsample(small, (129, 120)))
     assert model.upscale(small, (128, 119)).shape == (1, 1, 128, 119)
-    assert len(list(Residual().body)) == 17
+    assert len(list(Residual().body)) == 25
 
 
 @pytest.mark.slow

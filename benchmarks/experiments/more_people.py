@@ -1,11 +1,11 @@
 """Do margins grow with the number of people to learn from? On portraits: 32, 128, 512 and all, for equal steps.
 
-    MFFCN_LITE_SETS=FOLDER python -m benchmarks.experiments.more_people    (@MINUTES@)
+    MFFCN_LITE_SETS=FOLDER python -m benchmarks.experiments.more_people    (an hour and a half of a core)
 
 FOLDER holds `portraits`. MFFCN and SRCNN, in the paper's form, are trained by the recipe `quick` on the first so many
 of the training people, in the order of a hash, so that the few are among the many. Three seeds at both ends, one in
 between. All people's networks are those of `at_scale`. Keeps the others in runs, goes on from there, and writes
-mffcn_lite/results/more_people.json at the end.
+mffcn_lite/results/more_people.json at the end. Core-minutes, estimated from ten steps: 19 for each of five pairs.
 """
 
 import tempfile

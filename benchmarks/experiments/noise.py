@@ -1,14 +1,15 @@
 """How much of the level, and of the margins, does ORL's noise take? Portraits with noise of σ = 3 grey levels added.
 
     MFFCN_LITE_SETS=FOLDER python -m benchmarks.experiments.noise predict    (a minute; once portraits.json is stored)
-    MFFCN_LITE_SETS=FOLDER python -m benchmarks.experiments.noise            (@MINUTES@)
+    MFFCN_LITE_SETS=FOLDER python -m benchmarks.experiments.noise            (an hour of a core)
 
 FOLDER holds `portraits`. The noise is on what is to be restored, on what the small photo is made of, on both (one and
 the same noise, as where the photo itself is grainy), or on neither. MFFCN and SRCNN are trained and measured so, by the
 recipe `quick`, one seed; those without noise are `at_scale`'s. `predict` computes on paper what will come out, from the
 levels without noise. Noise that cannot be known is added to the error, and noise of the small photo is handed through,
 or is not. It writes benchmarks/noise_predictions.json, which must be committed before anything is trained. Keeps the
-networks in runs/noise, goes on from there, and writes mffcn_lite/results/noise.json at the end.
+networks in runs/noise, goes on from there, and writes mffcn_lite/results/noise.json at the end. Core-minutes,
+estimated from ten steps: 13 for each of three MFFCNs and 6 for each of three SRCNNs, and some to measure.
 """
 
 import dataclasses

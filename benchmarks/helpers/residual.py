@@ -34,7 +34,7 @@ class Residual(SuperResolver):
     works_on = "small"
     trained_by_steps = True
 
-    def __init__(self, maps: int = 64, blocks: int = 16, factors: Sequence[int] = (2, 3, 4)):
+    def __init__(self, maps: int = 96, blocks: int = 24, factors: Sequence[int] = (2, 3, 4)):
         super().__init__()
         self.arguments = {"maps": maps, "blocks": blocks, "factors": list(factors)}
         self.radius = 2 * blocks + 3 + 2  # and bicubic's kernel

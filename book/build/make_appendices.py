@@ -248,8 +248,8 @@ def feret_size() -> str:
     minutes = {name: max(1, round(one["processor_seconds"] / 60)) for name, one in used.items()}
     size = f"{bench['photos']:,} photos of {bench['people']} people, with {bench['frontal']:,} of them frontal"
     return (
-        f"We made a copy of FERET's size ({size}) and ran the commands on it. Preparing took {minutes['prepare']} minutes "
-        f"of one core and {used['prepare']['megabytes']:,} MB of memory. Training took at most "
+        f"We made a copy of FERET's size ({size}) and ran the commands on it. Preparing took {minutes['prepare']} "
+        f"minutes of one core and {used['prepare']['megabytes']:,} MB of memory. Training took at most "
         f"{used['train']['megabytes']:,} MB, and its first {bench['steps']} steps took {minutes['train']} minutes. "
         f"Measuring two systems took {minutes['evaluate']} minutes."
     )
