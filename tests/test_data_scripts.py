@@ -156,7 +156,9 @@ def test_mistakes_are_one_line_and_change_nothing(feret, fails, run):
     fails("prepare_folder", ["there", "--out", "x"], "no photo was found")
     fails("prepare_folder", ["there", "--out", "x", "--align", "eyes"], "--detect")
     fails("prepare_folder", ["there", "--out", "x", "--person-from", "face"], "person_from")
-    fails("mffcn-lite", ["show", "there"], "there")
+    for words in (["show", "there"], ["train", "--data", "there", "--model", "srcnn", "--out", "x"]):
+        fails("mffcn-lite", words, "there is no prepared set", "mffcn-lite prepare folder there --out NEW")
+    fails("mffcn-lite", ["evaluate", "--data", "there"], "mffcn-lite prepare folder there --out NEW")
     fails("mffcn-lite", ["show", "orl", "--out", "there/x.png", "--count", "0"], "count (=0)")
 
 

@@ -30,11 +30,6 @@ def load_faces(source: str | Path) -> FaceSet:
     if not found:
         names = ", ".join(f'"{name}"' for name in SETS)
         raise MffcnLiteError(f'no set of faces "{source}": name {names} or the folder of a prepared set')
-    if not any((Path(source) / name).exists() for name in ("card.json", "images.npy")):
-        raise MffcnLiteError(
-            f"{source} is no prepared set; this makes one of the photos in it: mffcn-lite prepare folder {source} "
-            "--out NEW (or prepare lfw, feret or portraits, if it holds those)"
-        )
     faces = load_prepared(source)
     refuse_in_book(source, faces.card)
     return faces
