@@ -62,11 +62,13 @@ def run(name: str) -> None:
 def make(wanted: Iterable[str]) -> None:
     """Make what is wanted and not up to date, after what it needs; the longest first, two at a time.
 
-    What is made on a GPU alone is left out where there is none.
+    What is made on a GPU alone is left out where there is none, and so is what reads a set that is not here.
     """
     from benchmarks.helpers.results import DEVICE  # torch takes seconds to import
+    from benchmarks.helpers.sets import is_here
 
     left = {name for name in wanted if DEVICE.type == "cuda" or not EXPERIMENTS[name].gpu}
+    left = {name for name in left if all(map(is_here, EXPERIMENTS[name].sets))}
     while left:
         ledger = Ledger()  # what was made meanwhile may have left what follows as it was
         left = {name for name in left if ledger.state(name) != "up to date"}

@@ -34,6 +34,7 @@ class Experiment:
         keeps: the folder of networks that it trains and keeps, below `benchmarks`.
         alone: it uses all cores, or measures time.
         gpu: it is made on a GPU only; elsewhere what is stored stays.
+        sets: that it reads and that are not in the project (`helpers.sets`); where one is missing what is stored stays.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Experiment:
     keeps: str = ""
     alone: bool = False
     gpu: bool = False
+    sets: tuple[str, ...] = ()
 
     @property
     def file(self) -> Path:
@@ -167,6 +169,13 @@ def measurement(name: str, hours: float, names: tuple[str, ...] = SYSTEMS, **mor
     return Experiment(name, f"experiments.{name}", hours, names=names, needs=needs, **more)
 
 
+def at_scale(name: str, hours: float) -> Experiment:
+    """The tables on another set of photos."""
+    names = ("mffcn", "srcnn", "fsrcnn", "wiener", "bilinear", "bicubic", *WHOLE)
+    needs = ("trials_mffcn", "trials_fsrcnn")
+    return Experiment(name, "experiments.at_scale", hours, (name,), names=names, needs=needs, sets=(name,))
+
+
 TRAINED = ("mffcn", "srcnn", "l2")
 _ALL = (
     *(recipe_trials(name, hours) for name, hours in {"mffcn": 3.5, "srcnn": 1.5, "nie": 1.5, "fsrcnn": 0.5}.items()),
@@ -251,6 +260,40 @@ _ALL = (
     measurement("seen_and_guessed", 0.1),
     measurement("failure", 0.1),
     measurement("restored", 0.1),
+    Experiment("yardstick", "experiments.yardstick", 0.01, sets=("set5", "set14")),
+    Experiment(
+        "other_photos",
+        "experiments.other_photos",
+        0.1,
+        names=("bicubic",),
+        sets=("portraits", "lfw", "set5", "set14"),
+    ),
+    *(at_scale(name, hours) for name, hours in {"portraits": 4.5, "lfw": 1.8}.items()),
+    Experiment(
+        "noise",
+        "experiments.noise",
+        1,
+        names=(*TRAINED, "bicubic"),
+        needs=("trials_mffcn", "portraits"),
+        sets=("portraits",),
+    ),
+    Experiment(
+        "more_people",
+        "experiments.more_people",
+        1.6,
+        names=(*TRAINED, "bicubic"),
+        needs=("trials_mffcn", "portraits"),
+        sets=("portraits",),
+    ),
+    Experiment(
+        "transfer",
+        "experiments.transfer",
+        0.3,
+        names=("mffcn", "l2", "bicubic"),
+        needs=("trials_mffcn", "weights/mffcn", "portraits", "lfw"),
+        sets=("portraits", "lfw"),
+    ),
+    Experiment("upper_bound", "experiments.upper_bound", 5.5, names=("fsrcnn", "l2", "bicubic"), sets=("portraits",)),
     Experiment("forensics", "experiments.forensics", 0.5),
     Experiment("protocols", "experiments.protocols", 0.5),
     Experiment(
@@ -281,6 +324,7 @@ _ALL = (
     speed("bench_training_gpu", "bench_training", 0.1, arguments=("speed",), names=(*TRAINED, "fsrcnn"), gpu=True),
     speed("bench_sharing", "bench_sharing", 0.1, starts=("main", "work"), names=("mffcn", "l2"), gpu=True),
     speed("bench_prepare", "bench_prepare", 0.3),
+    speed("bench_feret", "bench_feret", 0.3),
 )
 EXPERIMENTS = {experiment.name: experiment for experiment in _ALL}
 

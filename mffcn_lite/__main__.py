@@ -15,12 +15,12 @@ def listen(name: str = "mffcn-lite") -> None:
         signal.signal(early, leave)
 
 
-def main() -> None:
-    """Run the command; while its modules are imported an interruption is one line as well."""
-    listen()
+def main(name: str = "mffcn-lite") -> None:
+    """Run the command, called `name`; while its modules are imported an interruption is one line as well."""
+    listen(name)
     from mffcn_lite import cli
 
-    cli.main()
+    cli.main(name=name)
 
 
 if __name__ == "__main__":

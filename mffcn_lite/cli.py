@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from mffcn_lite import shipped
-from mffcn_lite.arguments import apply_settings, parse_factors
+from mffcn_lite import prepare_commands, shipped
+from mffcn_lite.arguments import apply_settings, check_data, parse_factors
 from mffcn_lite.errors import MffcnLiteError, check_number, check_word
 from mffcn_lite.progress import printable, say, silence
 from mffcn_lite.shipped import SYSTEMS, disagreement, shipped_models, shipped_names, title
@@ -23,6 +23,7 @@ from mffcn_lite.shipped import SYSTEMS, disagreement, shipped_models, shipped_na
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Super-resolution of faces: train, measure, use.")
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace a file that was made from something else too")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda")]
+app.add_typer(prepare_commands.app, name="prepare")
 SET = "key=value, a field of TrainingConfig; model.key=value, an argument of the network; "
 SET += "objective.key=value, one of the objective; may be repeated"
 
@@ -62,6 +63,7 @@ def train(
         card = shipped.SHIPPED / f"{repeated}.json" if repeated in shipped_names() else Path(repeated)
         described_data, described_model, arguments, config, original = read_description(card)
         data, model = data or described_data, model or described_model
+    check_data(data)
     given = [f"{key}={value}" for key, value in (("seed", seed), ("steps", steps)) if value is not None]
     config, arguments = apply_settings(config, arguments, [*given, *(settings or [])])
     first = processes.speaks()
@@ -113,6 +115,7 @@ def evaluate(
     """Measure PSNR and SSIM, and print the paper's tables 1 and 2 together."""
     wanted = parse_factors(factors)
     check_word("--split", split, ("test", "all"))
+    check_data(data)
 
     from mffcn_lite import evaluation
     from mffcn_lite.checkpoint import load_model
@@ -270,6 +273,7 @@ def show(
     from mffcn_lite.files import content_hash
     from mffcn_lite.pictures import check_replaceable
 
+    check_data(data)
     faces = load_faces(data)
     folder = Path(data).resolve()
     path = out or folder.with_name(f"{folder.name}.png")

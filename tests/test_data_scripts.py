@@ -17,7 +17,6 @@ from mffcn_lite import cli
 from mffcn_lite.data import load_faces
 
 SCRIPTS = Path(__file__).parent.parent / "data_scripts"
-sys.path.insert(0, str(SCRIPTS))
 TRAIN = ["--model", "mffcn", "--steps", 2, "--set", "batch=2", "--set", "crop=16", "--set", "validate_every=0"]
 TRAIN += ["--set", "model.width=4", "--set", "model.depth=2"]
 
@@ -30,15 +29,13 @@ def as_a_user(tmp_path, monkeypatch, unchecked):
 
 @pytest.fixture
 def run(monkeypatch, capsys):
-    """Call a script (or "mffcn-lite") in this process: (status, standard output, standard error)."""
+    """Call what a script calls (or "mffcn-lite") in this process: (status, standard output, standard error)."""
 
     def call(script, *arguments):
-        monkeypatch.setattr(sys, "argv", [script, *map(str, arguments)])
-        command = cli.app
-        if script != "mffcn-lite":
-            command = importlib.import_module("preparation").app(getattr(importlib.import_module(script), script))
+        words = [] if script == "mffcn-lite" else ["prepare", script.removeprefix("prepare_")]
+        monkeypatch.setattr(sys, "argv", [script, *words, *map(str, arguments)])
         with pytest.raises(SystemExit) as end:
-            cli.main(command, script)
+            cli.main(name=script)
         printed = capsys.readouterr()
         return end.value.code, printed.out, printed.err
 
@@ -159,7 +156,9 @@ def test_mistakes_are_one_line_and_change_nothing(feret, fails, run):
     fails("prepare_folder", ["there", "--out", "x"], "no photo was found")
     fails("prepare_folder", ["there", "--out", "x", "--align", "eyes"], "--detect")
     fails("prepare_folder", ["there", "--out", "x", "--person-from", "face"], "person_from")
-    fails("mffcn-lite", ["show", "there"], "there")
+    for words in (["show", "there"], ["train", "--data", "there", "--model", "srcnn", "--out", "x"]):
+        fails("mffcn-lite", words, "there is no prepared set", "mffcn-lite prepare folder there --out NEW")
+    fails("mffcn-lite", ["evaluate", "--data", "there"], "mffcn-lite prepare folder there --out NEW")
     fails("mffcn-lite", ["show", "orl", "--out", "there/x.png", "--count", "0"], "count (=0)")
 
 
@@ -174,9 +173,16 @@ def test_fewer_photos_than_asked_for_name_both_numbers(feret, run):
 
 
 def test_help_does_not_wait_for_torch():
-    code = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); "
-    code += "import prepare_feret, prepare_lfw, prepare_folder; sys.exit('torch' in sys.modules)"
+    code = "import sys, mffcn_lite.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize("script", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.stem)
+def test_a_script_is_the_command(script):
+    for command in ([script], ["-m", "mffcn_lite", "prepare", script.stem.removeprefix("prepare_")]):
+        done = subprocess.run([sys.executable, *command, "--help"], capture_output=True, text=True)
+        assert done.returncode == 0
+        assert "--workers" in done.stdout
 
 
 def test_a_process_that_is_killed_or_stopped_is_gone_on_with(feret, run):

@@ -440,7 +440,7 @@ def test_what_cannot_be_trained_is_refused_before_it_has_a_folder(run, data, wor
     assert not Path("new").exists()
 
 
-@pytest.mark.parametrize("script", ["prepare_folder", "prepare_feret", "prepare_lfw"])
+@pytest.mark.parametrize("script", ["prepare_folder", "prepare_feret", "prepare_lfw", "prepare_portraits"])
 def test_a_script_is_interrupted_in_one_line_while_modules_are_imported(script):
     program = f"""
 import os, signal, sys

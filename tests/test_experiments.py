@@ -98,6 +98,18 @@ def test_what_needs_a_gpu_is_left_out_without_one(plan):
     assert made == ["any", "large"]
 
 
+def test_what_reads_a_set_that_is_not_here_is_left_out(plan, monkeypatch, tmp_path):
+    one = Experiment("any", "experiments.tables", 1)
+    made = plan([one, replace(one, name="elsewhere", sets=("portraits",))])
+    monkeypatch.delenv("MFFCN_LITE_SETS", raising=False)
+    command.make(["any", "elsewhere"])
+    assert made == ["any"]
+    (tmp_path / "portraits").mkdir()
+    monkeypatch.setenv("MFFCN_LITE_SETS", str(tmp_path))
+    command.make(["elsewhere"])
+    assert made == ["any", "elsewhere"]
+
+
 def test_as_many_train_at_once_as_there_are_cores(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     with results.trainers() as pool:

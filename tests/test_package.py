@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from mffcn_lite.data import SETS
+from mffcn_lite.data.orl import PIXEL_HASH
+from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.evaluation import load_results
-from mffcn_lite.shipped import SYSTEMS, title
+from mffcn_lite.shipped import MAY_TRAVEL, SYSTEMS, check_may_travel, shipped_models, title
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "mffcn_lite"
@@ -40,7 +42,7 @@ def wheel(tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_wheel_holds_every_module_weight_and_result(wheel):
-    wanted = [path for pattern in ("*.py", "*.json", "*.safetensors") for path in PACKAGE.rglob(pattern)]
+    wanted = [path for pattern in ("*.py", "*.json", "*.safetensors", "*.csv") for path in PACKAGE.rglob(pattern)]
     assert len(wanted) > 20
     assert {str(path.relative_to(ROOT)) for path in wanted} <= wheel
 
@@ -51,22 +53,49 @@ def test_the_wheel_holds_neither_solutions_nor_tests(wheel):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("where", ["own", "data"])
-def test_packaging_refuses_weights_whose_photos_may_not_be_passed_on(tmp_path, where):
+@pytest.mark.parametrize("where", ["of a restricted set", "of another set", "without a card"])
+def test_packaging_refuses_weights_that_may_not_be_passed_on(tmp_path, where):
     command = copy_sources(tmp_path)
     path = tmp_path / "mffcn_lite" / "weights" / "example.json"
-    mark = {"redistribution": "may not be redistributed"}
-    path.write_text(json.dumps(json.loads(path.read_text()) | (mark if where == "own" else {"data_card": mark})))
+    card = json.loads(path.read_text())
+    if where == "without a card":
+        path.unlink()
+    elif where == "of another set":
+        path.write_text(json.dumps(card | {"data_card": card["data_card"] | {"pixel_hash": "0" * 64}}))
+    else:
+        path.write_text(json.dumps(card | {"redistribution": "may not be redistributed"}))
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode != 0
-    assert "weights/example.json: its training photos may not be redistributed" in done.stdout + done.stderr
+    assert "weights/example.json" in done.stdout + done.stderr
     assert not list((tmp_path / "out").glob("*.whl"))
 
 
+def test_a_network_of_portraits_may_travel_and_one_of_anything_else_may_not():
+    """By hash, whatever the card calls the set."""
+    digest = next(key for key, name in MAY_TRAVEL.items() if name == "portraits")
+    terms = {"source": "official portraits", "licence": "public domain", "credit": "GPO"}
+    card = {"data": "../data/portraits", "data_hash": digest, "data_card": terms | {"images_sha256": digest}}
+    check_may_travel("mffcn-portraits", card)
+    for wrong, said in (
+        (card | {"data_hash": "f" * 64}, "none of orl, portraits"),
+        (card | {"data_hash": None, "data_card": terms}, "none of orl, portraits"),
+        (card | {"data_card": card["data_card"] | {"redistribution": "are not ours"}}, "are not ours"),
+        (card | {"data_card": card["data_card"] | {"licence": ""}}, "states no licence"),
+    ):
+        with pytest.raises(MffcnLiteError, match=f"mffcn-portraits may not be passed on: .*{said}"):
+            check_may_travel("mffcn-portraits", wrong)
+
+
+def test_every_shipped_network_may_travel():
+    for name, card in shipped_models().items():
+        check_may_travel(name, card)
+    assert PIXEL_HASH in MAY_TRAVEL
+
+
 def test_every_import_is_declared():
-    extras = PROJECT["optional-dependencies"]["notebook"]
+    extras = [*PROJECT["optional-dependencies"]["notebook"], *PROJECT["optional-dependencies"]["detect"]]
     declared = {re.match(r"[\w-]+", text)[0].lower() for text in [*PROJECT["dependencies"], *extras]}
-    names = {"PIL": "pillow", "sklearn": "scikit-learn"}
+    names = {"PIL": "pillow", "sklearn": "scikit-learn", "dlib": "dlib-bin"}
     for path in PACKAGE.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             modules = [a.name for a in node.names] if isinstance(node, ast.Import) else []
@@ -81,9 +110,10 @@ def test_every_import_is_declared():
 ORDER = {
     "": "errors files arguments shipped progress provenance device context profile picturefiles data degrade disturb "
     "models features losses metrics statistics checkpoint training evaluation recognition enlarging pictures export "
-    "plotting widgets exercises cli",
+    "plotting widgets exercises prepare_report prepare_commands cli",
     "data": "faceset prepare orl lfw splits",
-    "data.prepare": "warping alignment sources photo journal prepared ground_truth feret folder lfw preparing sheet",
+    "data.prepare": "warping alignment sources photo journal prepared ground_truth feret folder lfw portraits "
+    "downloads eye_detector preparing sheet",
     "picturefiles": "formats deep colour png decoding",
     "models": "base cost interpolation wiener reconstruction convex patches example sparse forest "
     "srcnn fsrcnn mff mffcn",

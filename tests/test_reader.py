@@ -18,6 +18,9 @@ STORED = sorted((ROOT / "book" / "chapters").glob("*.ipynb"))
 LINKS = re.compile(r"\]\(([^)\s]+)\)")
 
 
+MAY = {"data_card": json.loads((ROOT / "mffcn_lite/weights/srcnn.json").read_text())["data_card"]}
+
+
 def make_wheel(folder, **card):
     path = folder / WHEEL
     archives.write_zip(path, {"mffcn_lite/weights/srcnn.json": json.dumps(card).encode()})
@@ -27,7 +30,7 @@ def make_wheel(folder, **card):
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reader")
-    archives.write_zip(folder / "reader.zip", reader.contents(make_wheel(folder, data_card={"name": "orl"})))
+    archives.write_zip(folder / "reader.zip", reader.contents(make_wheel(folder, **MAY)))
     with zipfile.ZipFile(folder / "reader.zip") as archive:
         archive.extractall(folder / "out")
     (root,) = (folder / "out").iterdir()
@@ -77,14 +80,21 @@ def test_its_page_names_what_is_there(unpacked):
 
 
 def test_the_same_again(unpacked, tmp_path):
-    one = reader.contents(make_wheel(tmp_path))
+    one = reader.contents(make_wheel(tmp_path, **MAY))
     assert one == reader.contents(tmp_path / WHEEL)
 
 
-@pytest.mark.parametrize("card", [{"redistribution": "forbidden"}, {"data_card": {"redistribution": "forbidden"}}])
-def test_weights_of_restricted_photos_are_refused(tmp_path, card):
-    with pytest.raises(SystemExit, match=r"weights/srcnn\.json: its training photos may not be redistributed"):
+@pytest.mark.parametrize("card", [MAY | {"redistribution": "are secret"}, {"data_card": {"pixel_hash": "0" * 64}}, {}])
+def test_weights_that_may_not_travel_are_refused(tmp_path, card):
+    with pytest.raises(SystemExit, match=r"weights/srcnn\.json may not be passed on: its training photos are "):
         reader.contents(make_wheel(tmp_path, **card))
+
+
+def test_weights_without_a_card_are_refused(tmp_path):
+    content = {"mffcn_lite/weights/srcnn.json": json.dumps(MAY).encode(), "mffcn_lite/weights/new.safetensors": b"x"}
+    archives.write_zip(tmp_path / WHEEL, content)
+    with pytest.raises(SystemExit, match=r"weights/new\.json may not be passed on"):
+        reader.contents(tmp_path / WHEEL)
 
 
 def test_a_wheel_without_weights_is_refused(tmp_path):

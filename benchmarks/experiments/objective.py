@@ -111,18 +111,18 @@ def predict() -> None:
     write_json(PREDICTIONS, {"map": load_results("objective_map")["stamp"]["numbers"], "readings": found})
 
 
-def committed() -> dict:
-    """The predictions, with the commit that holds them.
+def committed(path: Path = PREDICTIONS) -> dict:
+    """The predictions in a file, with the commit that holds them.
 
     Raises:
         SystemExit: if they are not committed as they are.
     """
-    name = str(PREDICTIONS.relative_to(ROOT))
+    name = str(path.relative_to(ROOT))
     changed = subprocess.run(["git", "status", "--porcelain", name], cwd=ROOT, capture_output=True, text=True).stdout
     log = subprocess.run(["git", "log", "-1", "--format=%H", name], cwd=ROOT, capture_output=True, text=True).stdout
     if changed or not log:
         sys.exit(f"{name} must be committed before what it predicts is trained")
-    return read_json(PREDICTIONS) | {"commit": log.strip(), "sha256": sha256(PREDICTIONS)}
+    return read_json(path) | {"commit": log.strip(), "sha256": sha256(path)}
 
 
 def from_nothing(what: str) -> dict:

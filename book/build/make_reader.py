@@ -17,6 +17,8 @@ from book.build.archives import write_zip
 from book.build.make_appendices import DOWNLOADS
 from book.build.make_chapters import ADDRESS
 from book.build.run_outside import find_wheel
+from mffcn_lite.errors import MffcnLiteError
+from mffcn_lite.shipped import check_may_travel
 
 BOOK = Path(__file__).parents[1]
 ROOT = BOOK.parent
@@ -51,16 +53,17 @@ def check_wheel(content: bytes) -> None:
     """Look at the cards of the weights in a wheel once more.
 
     Raises:
-        SystemExit: if there is none, or photos that one was trained on may not be passed on.
+        SystemExit: if there is none, one lacks its card, or `check_may_travel` refuses one.
     """
     with zipfile.ZipFile(io.BytesIO(content)) as wheel:
-        names = [name for name in wheel.namelist() if re.fullmatch(r"mffcn_lite/weights/[^/]+\.json", name)]
-        cards = {name: json.loads(wheel.read(name)) for name in names}
-    if not cards:
-        sys.exit("the wheel holds no weights; run: make dist")
-    for name, card in cards.items():
-        if card.get("redistribution") or card.get("data_card", {}).get("redistribution"):
-            sys.exit(f"{name}: its training photos may not be redistributed, nor these weights")
+        files = {PurePosixPath(name) for name in wheel.namelist() if re.fullmatch(r"mffcn_lite/weights/[^/]+", name)}
+        if not files:
+            sys.exit("the wheel holds no weights; run: make dist")
+        try:
+            for card in sorted({path.with_suffix(".json") for path in files}):
+                check_may_travel(str(card), json.loads(wheel.read(str(card))) if card in files else {})
+        except MffcnLiteError as error:
+            sys.exit(str(error))
 
 
 def follow(target: str, chapters: set[str]) -> str:

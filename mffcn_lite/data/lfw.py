@@ -10,7 +10,7 @@ from mffcn_lite.errors import check_type
 
 
 def load_lfw() -> FaceSet:
-    """13,233 grey photos of 5,749 people, 128×128: the centre of each.
+    """13,233 grey photos of 5,749 people, 128×128: the middle 192 of 250 pixels of each, reduced.
 
     Prepared at the first call, beside scikit-learn's download, and mapped from there.
 
@@ -19,7 +19,7 @@ def load_lfw() -> FaceSet:
     """
     from sklearn.datasets import get_data_home
 
-    folder = Path(get_data_home()) / "mffcn_lite" / "lfw"
+    folder = Path(get_data_home()) / "mffcn_lite" / f"lfw-{PLACEMENT.window}"  # earlier ones had another window
     if not folder.exists():
         photos, problems = lfw_photos(list_files(find_lfw()))
         prepare(photos, folder, CARD, PLACEMENT, problems=problems)

@@ -26,7 +26,6 @@ from PIL import Image
 from mffcn_lite import cli
 from mffcn_lite.data import FaceSet, save_faces
 
-SCRIPTS = Path(__file__).parents[2] / "data_scripts"
 KINDS = {"open": 1, "write": 2, "fsync": 4, "rename": 8, "mkdir": 16, "read": 32}
 FAULTS = {
     "open": (errno.EACCES, errno.EMFILE, errno.EIO, errno.ENOSPC),
@@ -106,10 +105,7 @@ def ready_to_prepare(folder: Path) -> None:
 
 
 def prepare(folder: Path) -> tuple[int, str]:
-    from prepare_folder import common, prepare_folder
-
-    arguments = (folder / "photos", "--out", folder / "set", "--size", 16, "--workers", 1)
-    return command(*arguments, program=lambda: cli.main(common.app(prepare_folder)))
+    return command("prepare", "folder", folder / "photos", "--out", folder / "set", "--size", 16, "--workers", 1)
 
 
 SCENARIOS = {
@@ -225,5 +221,4 @@ def main(name: str, folder: Path, stride: int) -> dict:
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(SCRIPTS))
     print(json.dumps(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])), indent=1))

@@ -1,31 +1,16 @@
-"""What the three command lines share: their common options, and a preparation with its bar, report and summary."""
+"""A preparation with its bar, its report and what a person wants to know of it; the commands share it."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
 
-import typer
-
+from mffcn_lite.data import FaceSet, load_faces, split_by_person, split_by_photo
+from mffcn_lite.data.prepare.alignment import Placement
+from mffcn_lite.data.prepare.photo import Photo
+from mffcn_lite.data.prepare.preparing import prepare
 from mffcn_lite.errors import MffcnLiteError
-
-# The package's modules come with torch, which takes seconds: they are imported when a command runs, not for --help.
-
-Out = Annotated[Path, typer.Option(help="a new folder for the prepared set")]
-Size = Annotated[int, typer.Option(help="pixels a side")]
-Color = Annotated[bool, typer.Option("--color", help="three channels; grey where not given")]
-Workers = Annotated[int | None, typer.Option(help="photos at a time; one a core where not given")]
-Report = Annotated[Path | None, typer.Option(help="also write what was used and skipped, and why, as JSON")]
-Limit = Annotated[int | None, typer.Option(help="draw exactly so many photos")]
-Seed = Annotated[int, typer.Option(help="of that draw")]
-Strict = Annotated[bool, typer.Option("--strict", help="stop at the first photo that cannot be used")]
-
-
-def app(command: Callable) -> typer.Typer:
-    """A command line of one command."""
-    made = typer.Typer(add_completion=False, rich_markup_mode=None)
-    made.command()(command)
-    return made
+from mffcn_lite.files import write_json
+from mffcn_lite.progress import Reporter
 
 
 def check_places(root: Path, out: Path, report: Path | None) -> None:
@@ -43,16 +28,23 @@ def check_places(root: Path, out: Path, report: Path | None) -> None:
         raise MffcnLiteError(f"{report} lies in {out}, which holds the set alone; name another place for the report")
 
 
-def run(photos: list, out: Path, card: dict, placement, report: Path | None, counts: dict | None = None, **options):
-    """Prepare the photos with a progress bar; write the report, and print what a person wants to know."""
-    from mffcn_lite.data import load_faces
-    from mffcn_lite.data.prepare.preparing import prepare
-    from mffcn_lite.files import write_json
-    from mffcn_lite.progress import Reporter
+def run(
+    photos: list[Photo],
+    out: Path,
+    card: dict,
+    placement: Placement,
+    report: Path | None,
+    more: Callable[[], dict] = dict,
+    **options: object,
+) -> dict:
+    """Prepare the photos with a progress bar; write the report, and print what a person wants to know.
 
+    Args:
+        more: what else the report says, once the set is there.
+    """
     with Reporter("preparing", len(photos)) as reporter:
         result = prepare(photos, out, card, placement, on_progress=reporter.update, **options)
-    result |= {"splits": splits(load_faces(out))} | ({"feret": counts} if counts else {})
+    result |= {"splits": splits(load_faces(out))} | more()
     if report is not None:
         write_json(report, result)
     numbers = result["counts"]
@@ -71,10 +63,8 @@ def run(photos: list, out: Path, card: dict, placement, report: Path | None, cou
     return result
 
 
-def splits(faces) -> dict[str, str]:
+def splits(faces: FaceSet) -> dict[str, str]:
     """The two splits of 8 : 2 at seed 0, in words; a set too small for one goes without."""
-    from mffcn_lite.data import split_by_person, split_by_photo
-
     found = {}
     for how, split in (("by person", split_by_person), ("by photo", split_by_photo)):
         try:
