@@ -40,7 +40,7 @@ def wheel(tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_wheel_holds_every_module_weight_and_result(wheel):
-    wanted = [path for pattern in ("*.py", "*.json", "*.safetensors") for path in PACKAGE.rglob(pattern)]
+    wanted = [path for pattern in ("*.py", "*.json", "*.safetensors", "py.typed") for path in PACKAGE.rglob(pattern)]
     assert len(wanted) > 20
     assert {str(path.relative_to(ROOT)) for path in wanted} <= wheel
 
@@ -80,8 +80,8 @@ def test_every_import_is_declared():
 # Each module imports only from what stands before it, here and below; a folder's `__init__` comes after all of it.
 ORDER = {
     "": "errors files arguments shipped progress provenance device context profile picturefiles data degrade disturb "
-    "models features losses metrics statistics checkpoint training evaluation recognition enlarging pictures export "
-    "plotting widgets exercises cli",
+    "models features losses metrics statistics checkpoint training evaluation recognition enlarging pictures "
+    "picturefolders comparing export plotting widgets exercises cli",
     "data": "faceset prepare orl lfw splits",
     "data.prepare": "warping alignment sources photo journal prepared ground_truth feret folder lfw preparing sheet",
     "picturefiles": "formats deep colour png decoding",
