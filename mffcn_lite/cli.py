@@ -356,6 +356,7 @@ def models() -> None:
         print(f"  trained on {card['data']}, {card['photos']} photos of {people} people{steps}")
         print(f"  test people, never seen: {card['test_people']}")
         print(f"  for: {card.get('intended_use', 'not stated')}")
+        print(f"  licence: {card.get('license', 'not stated')}")
 
 
 @app.command()

@@ -24,7 +24,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 def copy_sources(folder):
     """Built from a copy: setuptools leaves a build folder, and would put what lies in an old one into the wheel."""
     shutil.copytree(PACKAGE, folder / "mffcn_lite")
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "NOTICE"):
         shutil.copy(ROOT / name, folder)
     return [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", folder / "out", folder]
 
@@ -43,6 +43,11 @@ def test_the_wheel_holds_every_module_weight_and_result(wheel):
     wanted = [path for pattern in ("*.py", "*.json", "*.safetensors", "py.typed") for path in PACKAGE.rglob(pattern)]
     assert len(wanted) > 20
     assert {str(path.relative_to(ROOT)) for path in wanted} <= wheel
+
+
+@pytest.mark.slow
+def test_the_wheel_says_what_is_under_which_licence(wheel):
+    assert {Path(name).name for name in wheel if "/licenses/" in name} == {"LICENSE", "NOTICE"}
 
 
 @pytest.mark.slow

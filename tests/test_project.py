@@ -15,6 +15,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from mffcn_lite.data.orl import CARD
+from mffcn_lite.shipped import shipped_models, shipped_names
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -129,11 +132,27 @@ def test_the_citation_follows_the_settings():
     assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-def test_code_and_text_have_a_licence_each():
-    assert "MIT License" in (ROOT / "LICENSE").read_text(encoding="utf-8")
-    text = (ROOT / "book" / "LICENSE").read_text(encoding="utf-8")
-    assert "CC BY 4.0" in text
-    assert "AT&T Laboratories Cambridge" in text
+def test_code_text_and_weights_have_one_licence_each_wherever_it_is_said():
+    names = ("LICENSE", "book/LICENSE", "NOTICE")
+    said = {name: " ".join((ROOT / name).read_text(encoding="utf-8").split()) for name in names}
+    assert "MIT License" in said["LICENSE"]
+    for name in ("book/LICENSE", "NOTICE"):
+        assert "CC BY 4.0" in said[name]
+        assert "AT&T Laboratories Cambridge" in said[name]
+    assert CARD["licence"].partition('"')[2].rstrip('"') in said["NOTICE"]
+    for name in ("README.md", "CONTRIBUTING.md"):
+        text = " ".join((ROOT / name).read_text(encoding="utf-8").split())
+        (sentence,) = re.findall(r"[^.]*\bcode is under the MIT License[^.]*CC BY 4\.0", text)
+        assert "text" in sentence
+        assert "(NOTICE)" in text
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_the_card_of_shipped_weights_says_their_licence(name):
+    card = shipped_models()[name]
+    assert card["license"].startswith("MIT")
+    assert card["data"] == "orl"
+    assert "AT&T Laboratories Cambridge" in card["license"]
 
 
 def test_the_readme_and_the_guide_name_only_targets_that_there_are():
