@@ -3,10 +3,12 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .PHONY: book chapters chapter quick quick-first quick-second test test-code test-chapters test-release test-ranges lint \
   results results-list results-restamp train bench lock dist reader pdf coursework coursework-check grade clean FORCE
-PYTHON ?= $(shell for p in python3.11 python3 .venv/bin/python; do \
+PYTHON ?= $(shell for p in python3.11 python3 .venv/bin/python "$$(uv python find 3.11 2>/dev/null)"; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 # A Python that was asked for replaces the one that the environment has.
 NAMED := $(if $(filter-out file,$(origin PYTHON)),--named)
+# TORCH=cpu or TORCH=default (on Linux with CUDA); auto looks for an NVIDIA driver when .venv is made.
+TORCH ?= auto
 PY := .venv/bin/python
 SET_UP = test -n "$(PYTHON)" || \
   { echo "Python 3.11 or newer is missing: install it, or name it with make PYTHON=/path/to/python3.11." >&2; exit 2; }; \
@@ -157,7 +159,7 @@ clean:
 
 # The set-up asks each time what is missing, and touches .ready only where something was: see setup_venv.py.
 $(READY): FORCE
-	@$(SET_UP) .venv requirements.txt --package
+	@$(SET_UP) --torch $(TORCH) .venv requirements.txt --package
 
 # nbgrader wants older libraries than the book, so it lives in an environment of its own.
 $(NBGRADER): FORCE

@@ -245,8 +245,8 @@ def _load_file(path: Path) -> dict:
         raise MffcnLiteError(f"cannot read {path}: {error.strerror or error}; name torchvision's file") from error
     except safetensors.SafetensorError as error:
         raise MffcnLiteError(
-            f"{path} is neither a file of torchvision's that is known (its SHA-256 differs) nor safetensors, and no other "
-            "file is opened; save the weights with safetensors.torch.save_file"
+            f"{path} is neither a file of torchvision's that is known (its SHA-256 differs) nor safetensors, and no "
+            "other file is opened; save the weights with safetensors.torch.save_file"
         ) from error
 
 
@@ -312,9 +312,8 @@ def _tensors_hash(state: dict[str, Tensor]) -> str:
     """SHA-256 over the names, shapes and float32 values of tensors, in the order of their names."""
     digest = hashlib.sha256()
     for key, tensor in sorted(state.items()):
-        digest.update(
-            f"{key} {tuple(tensor.shape)}\n".encode() + tensor.detach().float().contiguous().numpy().tobytes()
-        )
+        digest.update(f"{key} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().float().contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 
