@@ -38,7 +38,9 @@ ASK = (
 )
 
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
-OF_CUDA = re.compile(r"(nvidia|cuda|triton)(?![a-z])")  # how names of packages begin that the build without CUDA does not need
+OF_CUDA = re.compile(
+    r"(nvidia|cuda|triton)(?![a-z])"
+)  # how names of packages begin that the build without CUDA does not need
 DRIVER = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/usr/lib/wsl/lib/libcuda.so.1")
 
 
