@@ -81,8 +81,8 @@ test-release: test dist coursework
 	MFFCN_LITE_KILLS=20 $(PY) -m pytest tests/test_runs.py -k killed
 	$(PY) -m book.build.run_outside
 
-# Chapters and tests at both ends of the version ranges in pyproject.toml; ENDS="newest --python 3.12" tries this one
-# alone, on another Python. Needs a network, some 10 GB at a time, and half an hour an end on a free machine.
+# Chapters and tests at both ends of the version ranges in pyproject.toml: the newest on the newest Python that is at hand,
+# up to 3.14; ENDS="newest --python 3.12" tries this one alone, on another Python. Needs a network, some 10 GB at a time, and half an hour an end on a free machine.
 test-ranges: dist
 	$(PY) -m book.build.run_versions $(ENDS)
 
