@@ -3,10 +3,11 @@
 python -m book.build.run_versions                         both ends; needs a wheel: make dist
 python -m book.build.run_versions newest --python 3.12    this one alone, on another Python
 
-The lowest are tried on the Python that runs this, the newest on the newest of `PYTHONS` that is at hand. For each end uv makes an environment below _build/versions (several GB: PyTorch comes with CUDA on Linux), with those
-versions of all direct dependencies and without the package. Then the chapters run there as in Colab, from the wheel and
-outside the repository (run_outside); then the wheel is installed, and the package's tests run against it. What was
-tried is written to book/tested_versions.json, and the environment is removed; after a failure it stays.
+The lowest are tried on the Python that runs this, the newest on the newest of `PYTHONS` at hand. For each end uv
+makes an environment below _build/versions (several GB: PyTorch comes with CUDA on Linux), with those versions of all
+direct dependencies and without the package. Then the chapters run there as in Colab, from the wheel and outside the
+repository (run_outside); then the wheel is installed, and the package's tests run against it. What was tried is written
+to book/tested_versions.json, and the environment is removed; after a failure it stays.
 """
 
 import argparse
