@@ -191,7 +191,8 @@ def install_lock(folder: Path, lock: Path, torch: str) -> str:
             say(f"{CPU_INDEX} cannot be reached or has no {builds[0]} (see above): the build with CUDA is installed.")
             torch = "default"
     elif found_torch(folder).endswith("+cpu"):  # for pip it is as good as the one with CUDA
-        remove = ["-m", "pip", "uninstall", "--quiet", "--yes", "torch", "torchvision"]
+        names = [name for name in ("torch", "torchvision") if found_torch(folder, name)]
+        remove = ["-m", "pip", "uninstall", "--quiet", "--yes", *names]
         subprocess.run([folder / "bin" / "python", "-I", *remove], check=True)
     if torch == "cpu":
         rest = folder / ".lock-cpu.txt"
@@ -201,10 +202,10 @@ def install_lock(folder: Path, lock: Path, torch: str) -> str:
     return torch
 
 
-def found_torch(folder: Path) -> str:
-    """The version of PyTorch in an environment; empty where there is none."""
-    (*_, about) = ["", *(path.name for path in folder.glob("lib/*/site-packages/torch-*.dist-info"))]
-    return about.removeprefix("torch-").removesuffix(".dist-info")
+def found_torch(folder: Path, name: str = "torch") -> str:
+    """The version of PyTorch in an environment, or of torchvision; empty where there is none."""
+    (*_, about) = ["", *(path.name for path in folder.glob(f"lib/*/site-packages/{name}-*.dist-info"))]
+    return about.removeprefix(f"{name}-").removesuffix(".dist-info")
 
 
 def make_python(folder: Path, base: dict[str, str]) -> None:
