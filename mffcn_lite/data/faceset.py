@@ -93,7 +93,7 @@ class FaceSet:
     def __getitems__(self, indices: list[int]) -> list[tuple[Float[Tensor, "channel height width"], int]]:
         """What a DataLoader of torch asks for: each photo as floats in [0, 1], and its person.
 
-        So `for photos, people in DataLoader(faces, batch_size=8)` gives photos 8×C×H×W and 8 people.
+        So a batch of a DataLoader is a pair: photos N×C×H×W, and N people.
         """
         some = self[np.asarray(indices, dtype=np.int64)]
         return list(zip(some.floats(), some.people.tolist(), strict=True))
