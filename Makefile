@@ -3,10 +3,12 @@ SHELL := /bin/sh
 .DELETE_ON_ERROR:
 .PHONY: book chapters chapter quick quick-first quick-second test test-code test-chapters test-release test-ranges lint \
   results results-list results-restamp train bench lock dist reader pdf coursework coursework-check grade clean FORCE
-PYTHON ?= $(shell for p in python3.11 python3 .venv/bin/python; do \
+PYTHON ?= $(shell for p in python3.11 python3 .venv/bin/python "$$(uv python find 3.11 2>/dev/null)"; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
 # A Python that was asked for replaces the one that the environment has.
 NAMED := $(if $(filter-out file,$(origin PYTHON)),--named)
+# TORCH=cpu or TORCH=default (on Linux with CUDA); auto looks for an NVIDIA driver when .venv is made.
+TORCH ?= auto
 PY := .venv/bin/python
 SET_UP = test -n "$(PYTHON)" || \
   { echo "Python 3.11 or newer is missing: install it, or name it with make PYTHON=/path/to/python3.11." >&2; exit 2; }; \
@@ -20,7 +22,7 @@ SHIPPED := $(shell find mffcn_lite/weights mffcn_lite/results -type f)
 MAKERS := $(wildcard book/build/*.py)
 # Files of tests for what stands around the package; all others are the package's own, here in two halves.
 AROUND := appendices archives book browser course course_% darkening data_scripts exercises_% experiments failure forensics leak \
-  mistakes objective_map off_protocol pages probes project reader recognition references seen_and_guessed setup_venv site speedrun stamps
+  mistakes objective_map off_protocol page_meta pages probes project reader recognition references seen_and_guessed setup_venv site speedrun stamps
 OWN := $(filter-out $(AROUND:%=tests/test_%.py),$(sort $(wildcard tests/test_*.py)))
 FIRST := $(wildcard tests/test_[a-o]*.py)
 DOWNLOADS := $(wildcard _build/downloads/mffcn_lite-*.zip)
@@ -79,8 +81,8 @@ test-release: test dist coursework
 	MFFCN_LITE_KILLS=20 $(PY) -m pytest tests/test_runs.py -k killed
 	$(PY) -m book.build.run_outside
 
-# Chapters and tests at both ends of the version ranges in pyproject.toml; ENDS="newest --python 3.12" tries this one
-# alone, on another Python. Needs a network, some 10 GB at a time, and half an hour an end on a free machine.
+# Chapters and tests at both ends of the version ranges in pyproject.toml: the newest on the newest Python that is at hand,
+# up to 3.14; ENDS="newest --python 3.12" tries this one alone, on another Python. Needs a network, some 10 GB at a time, and half an hour an end on a free machine.
 test-ranges: dist
 	$(PY) -m book.build.run_versions $(ENDS)
 
@@ -157,7 +159,7 @@ clean:
 
 # The set-up asks each time what is missing, and touches .ready only where something was: see setup_venv.py.
 $(READY): FORCE
-	@$(SET_UP) .venv requirements.txt --package
+	@$(SET_UP) --torch $(TORCH) .venv requirements.txt --package
 
 # nbgrader wants older libraries than the book, so it lives in an environment of its own.
 $(NBGRADER): FORCE

@@ -1,12 +1,17 @@
 """Bring a virtual environment of this project up to its lock; make calls it, and destroys nothing.
 
     python setup_venv.py .venv requirements.txt --package     with the package itself, editable
+    python setup_venv.py .venv requirements.txt --torch cpu   PyTorch without CUDA, from PyTorch's own index
     python setup_venv.py .venv-nbgrader course/requirements.txt
 
 What is in the files decides, not when they were written: FOLDER/.ready says for which lock, package and Python the
 environment was made, and is written again only where that changed. A changed lock is installed into what is there (what
 fits costs nothing; what has left the lock stays); a changed pyproject.toml costs one installation of the package,
 offline. The next call mends what was interrupted. A link, or a folder that this program did not make, is refused.
+
+On Linux PyTorch comes with CUDA, some gigabytes. Where there is no NVIDIA driver, a new environment gets the build
+without it, and no package of CUDA's; where PyTorch's index cannot be reached, a line says so, and CUDA's is taken. uv
+installs where it is at hand and MFFCN_LITE_PIP is not set; otherwise pip does.
 """
 
 from __future__ import annotations
@@ -18,6 +23,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -30,6 +36,12 @@ ASK = (
     "import json, os, sys; print(json.dumps({'name': sys.implementation.name.replace('cpython', 'python'), "
     "'version': '.'.join(map(str, sys.version_info[:3])), 'path': os.path.realpath(sys.executable)}))"
 )
+
+CPU_INDEX = "https://download.pytorch.org/whl/cpu"
+OF_CUDA = re.compile(
+    r"(nvidia|cuda|triton)(?![a-z])"
+)  # how names of packages begin that the build without CUDA does not need
+DRIVER = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/usr/lib/wsl/lib/libcuda.so.1")
 
 
 class Refused(Exception):
@@ -77,7 +89,34 @@ def refuse_what_is_not_ours(folder: Path) -> None:
         raise Refused(f"{folder} was made elsewhere, and its commands belong there: remove it and call make again")
 
 
-def wanted(folder: Path, lock: Path, package: bool, python: dict[str, str] | None) -> dict:
+def choose_torch(asked: str, folder: Path, lock: Path) -> str:
+    """Which build of PyTorch belongs into `folder`: "cpu", or "default", which has CUDA on Linux.
+
+    Without being asked, an environment keeps what it has.
+    """
+    if sys.platform != "linux" or pinned(lock, "torch") is None:
+        return "default"
+    if asked != "auto":
+        return asked
+    if installed := found_torch(folder):
+        return found(folder).get("torch") or ("cpu" if installed.endswith("+cpu") else "default")
+    return "default" if any(map(os.path.exists, DRIVER)) or shutil.which("nvidia-smi") else "cpu"
+
+
+def pinned(lock: Path, name: str) -> str | None:
+    """The version of a package in a lock."""
+    line = re.search(rf"^{name}==([\w.]+)", lock.read_text(encoding="utf-8"), re.MULTILINE)
+    return line and line[1]
+
+
+def without_cuda(lock: Path) -> str:
+    """A lock without PyTorch, which is installed before, and without what only its build with CUDA needs."""
+    entries = re.split(r"^(?=[^\s#])", lock.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    left_out = re.compile(rf"{OF_CUDA.pattern}|(torch|torchvision)==")
+    return "".join(entry for entry in entries if not left_out.match(entry))
+
+
+def wanted(folder: Path, lock: Path, package: bool, python: dict[str, str] | None, torch: str) -> dict:
     """What FOLDER/.ready says when all is done."""
     about = hashlib.sha256()
     for name in ("pyproject.toml", "setup.py"):
@@ -86,6 +125,7 @@ def wanted(folder: Path, lock: Path, package: bool, python: dict[str, str] | Non
         "python": python,
         "lock": hashlib.sha256(lock.read_bytes()).hexdigest(),
         "package": about.hexdigest() if package else None,
+        "torch": torch,
     }
 
 
@@ -94,7 +134,7 @@ def found(folder: Path) -> dict:
     if (folder / ".unfinished").exists():
         return {}
     with contextlib.suppress(OSError, ValueError):
-        return json.loads((folder / ".ready").read_text(encoding="utf-8"))
+        return {"torch": "default", **json.loads((folder / ".ready").read_text(encoding="utf-8"))}
     return {}
 
 
@@ -124,10 +164,48 @@ def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def pip(folder: Path, *arguments: str | Path) -> None:
-    """Call the environment's pip, which sees nothing but the environment."""
-    quiet = ["--quiet", "--disable-pip-version-check", "--no-deps"]
-    subprocess.run([folder / "bin" / "python", "-I", "-m", "pip", "install", *quiet, *arguments], check=True, cwd=ROOT)
+def find_uv() -> str | None:
+    """The program uv, where it is at hand and not forbidden."""
+    return None if os.environ.get("MFFCN_LITE_PIP") else shutil.which("uv")
+
+
+def install(folder: Path, *arguments: str | Path, retries: int = 5) -> None:
+    """Install by uv, or else by the environment's pip, which sees nothing but the environment."""
+    python, uv, options = folder / "bin" / "python", find_uv(), ["--quiet", "--no-deps", *arguments]
+    settings = {"cwd": ROOT, "env": os.environ | {"PIP_RETRIES": str(retries), "UV_HTTP_RETRIES": str(retries)}}
+    if uv is not None:
+        if subprocess.run([uv, "pip", "install", "--python", python, *options], **settings).returncode == 0:
+            return
+        say("uv could not (see above); pip tries it.")
+    command = [python, "-I", "-m", "pip", "install", "--disable-pip-version-check", *options]
+    subprocess.run(command, check=True, **settings)
+
+
+def install_lock(folder: Path, lock: Path, torch: str) -> str:
+    """Install what a lock says; which build of PyTorch it became."""
+    if torch == "cpu":
+        builds = [f"{name}=={pinned(lock, name)}+cpu" for name in ("torch", "torchvision") if pinned(lock, name)]
+        try:
+            install(folder, "--index-url", CPU_INDEX, *builds, retries=0)
+        except subprocess.CalledProcessError:
+            say(f"{CPU_INDEX} cannot be reached or has no {builds[0]} (see above): the build with CUDA is installed.")
+            torch = "default"
+    elif found_torch(folder).endswith("+cpu"):  # for pip it is as good as the one with CUDA
+        names = [name for name in ("torch", "torchvision") if found_torch(folder, name)]
+        remove = ["-m", "pip", "uninstall", "--quiet", "--yes", *names]
+        subprocess.run([folder / "bin" / "python", "-I", *remove], check=True)
+    if torch == "cpu":
+        rest = folder / ".lock-cpu.txt"
+        rest.write_text(without_cuda(lock), encoding="utf-8")
+        lock = rest
+    install(folder, "--require-hashes", "--requirement", lock)
+    return torch
+
+
+def found_torch(folder: Path, name: str = "torch") -> str:
+    """The version of PyTorch in an environment, or of torchvision; empty where there is none."""
+    (*_, about) = ["", *(path.name for path in folder.glob(f"lib/*/site-packages/{name}-*.dist-info"))]
+    return about.removeprefix(f"{name}-").removesuffix(".dist-info")
 
 
 def make_python(folder: Path, base: dict[str, str]) -> None:
@@ -136,12 +214,17 @@ def make_python(folder: Path, base: dict[str, str]) -> None:
     Raises:
         Refused: if this Python can make no environment.
     """
-    if subprocess.run([base["path"], "-c", "import ensurepip, venv"], capture_output=True, check=False).returncode:
-        raise Refused("Python's venv module is missing: install it (Debian and Ubuntu: apt-get install python3-venv).")
+    uv = find_uv()
+    there = subprocess.run([base["path"], "-c", "import ensurepip, venv"], capture_output=True, check=False)
+    if there.returncode and uv is None:
+        raise Refused(
+            "Python's venv module is missing: install it (Debian and Ubuntu: apt-get install python3-venv), or uv."
+        )
     for name in ("python", "python3", library(base)):  # venv replaces no link, not even one to nothing
         if (folder / "bin" / name).is_symlink():
             (folder / "bin" / name).unlink()
-    subprocess.run([base["path"], "-m", "venv", folder], check=True)
+    with_uv = [uv, "venv", "--quiet", "--seed", "--allow-existing", "--python", base["path"], folder]
+    subprocess.run(with_uv if there.returncode else [base["path"], "-m", "venv", folder], check=True)
 
 
 def forget_what_is_torn(folder: Path) -> None:
@@ -163,7 +246,7 @@ def is_whole(site: Path, about: Path) -> bool:
         return False
 
 
-def set_up(folder: Path, lock: Path, package: bool = False, named: bool = False) -> None:
+def set_up(folder: Path, lock: Path, package: bool = False, named: bool = False, torch: str = "auto") -> None:
     """Bring `folder` up to `lock`, and the package in it up to pyproject.toml.
 
     Args:
@@ -171,20 +254,22 @@ def set_up(folder: Path, lock: Path, package: bool = False, named: bool = False)
         lock: exact versions with their hashes.
         package: install the package too, editable.
         named: the Python that runs this was asked for; otherwise the one that the environment has is as good.
+        torch: "cpu", "default" or "auto"; see `choose_torch`.
 
     Raises:
         Refused: if the environment is not ours to change, or cannot be changed.
         OSError, subprocess.CalledProcessError: if it could not be done; the next call goes on.
     """
     refuse_what_is_not_ours(folder)
-    mine = ask(sys.executable)
+    mine, torch = ask(sys.executable), choose_torch(torch, folder, lock)
 
     def its() -> dict[str, str] | None:
         return ask(folder / "bin" / "python")
 
     def up_to_date() -> bool:
         python = its()
-        return python in ([mine] if named else [python]) and found(folder) == wanted(folder, lock, package, python)
+        mine_or_its = [mine] if named else [python]
+        return python in mine_or_its and found(folder) == wanted(folder, lock, package, python, torch)
 
     if up_to_date():
         return
@@ -203,14 +288,14 @@ def set_up(folder: Path, lock: Path, package: bool = False, named: bool = False)
             forget_what_is_torn(folder)
         if base != its() or not any(folder.glob("lib/*/site-packages/pip-*.dist-info")):
             if not (folder / "pyvenv.cfg").exists():
-                size = ", about 6 GB on Linux" if package else ""
+                size = f", about {'2' if torch == 'cpu' else '6'} GB on Linux" if package else ""
                 say(f"Setting up {folder.name}: once, some minutes{size}.")
             make_python(folder, base)
-        ready = wanted(folder, lock, package, its())
+        ready = wanted(folder, lock, package, its(), torch)
         if {**stored, "package": None} != {**ready, "package": None}:
-            pip(folder, "--require-hashes", "--requirement", lock)
+            ready["torch"] = install_lock(folder, lock, torch)
         if package and stored.get("package") != ready["package"]:
-            pip(folder, "--no-index", "--no-build-isolation", "--editable", ROOT)
+            install(folder, "--no-index", "--no-build-isolation", "--editable", ROOT)
         write(folder / ".ready", json.dumps(ready, indent=1) + "\n")
         (folder / ".unfinished").unlink()
 
@@ -231,13 +316,14 @@ def main() -> None:
     parser.add_argument("lock", help="exact versions with their hashes")
     parser.add_argument("--package", action="store_true", help="install the package of this folder too, editable")
     parser.add_argument("--named", action="store_true", help="the environment must have the Python that runs this")
+    parser.add_argument("--torch", choices=("auto", "cpu", "default"), default="auto", help="which build of PyTorch")
     options = parser.parse_args()
     if sys.version_info < (3, 11):  # noqa: UP036
         say(f"{sys.executable} is {sys.version.split()[0]}, and Python 3.11 or newer is needed.")
         sys.exit(2)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # pip must not outlive this program
     try:
-        set_up(ROOT / options.folder, ROOT / options.lock, options.package, options.named)
+        set_up(ROOT / options.folder, ROOT / options.lock, options.package, options.named, options.torch)
     except Refused as refusal:
         say(str(refusal))
         sys.exit(2)

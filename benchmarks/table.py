@@ -15,7 +15,7 @@ from benchmarks.stamps import DIGITS, ROOT, Tree, Walk, changes
 RESULTS, WEIGHTS, KEPT = Path("mffcn_lite/results"), Path("mffcn_lite/weights"), Path("benchmarks")  # below the root
 WAITING = Path(__file__).with_name("waiting.json")  # results that are out of date for now, and why
 # Of a file, what says how it was made and not what came out.
-PROVENANCE = ("stamp", "probe", "restamped", "environment", "unfinished", "made_with")
+PROVENANCE = ("stamp", "probe", "restamped", "environment", "unfinished", "made_with", "license")
 WHOLE = ("objective", "l2", "perceptual", "texture", "tv")
 
 

@@ -332,6 +332,7 @@ def build(folder: Path, numbers: int) -> None:
     for edition in (student, instructor, hidden):
         shutil.copy(here / f"{edition.name}.md", edition / "README.md")
         shutil.copy(ROOT / "LICENSE", edition / "LICENSE")
+        shutil.copy(ROOT / "NOTICE", edition / "NOTICE")
         shutil.copy(ROOT / "book" / "LICENSE", edition / "LICENSE-TEXT")
     write(instructor / "rubric.csv", table(rubric()))
     write(instructor / "plan.csv", table(plan()))

@@ -10,6 +10,10 @@ _NAMES = {
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("mffcn-lite")
     if name not in _NAMES:
         raise AttributeError(f"module {__name__} has no attribute {name}; it has {', '.join(_NAMES)}")
     from mffcn_lite.shipped import find
@@ -18,4 +22,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return [*globals(), *_NAMES]
+    return [*globals(), *_NAMES, "__version__"]

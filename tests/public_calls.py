@@ -50,6 +50,7 @@ LEFT_OUT = {
     "plain": "makes a layer; test_models.py",
     "enlarge_file": "of files; test_pictures.py",
     "check_replaceable": "of files; test_pictures.py",
+    "is_made_from": "of files; test_comparing.py",
     "check_memory": "of sizes alone; test_pictures.py",
     "refuse_beyond": "of sizes alone; test_pictures.py",
     "check_phi": "guards perceptual_loss and texture_loss",

@@ -83,7 +83,9 @@ def test_a_course_is_built_where_there_was_none(tmp_path, monkeypatch):
     monkeypatch.setattr(editions, "release", release)
     editions.build(tmp_path, NUMBERS)
     for edition in ("student", "instructor", "hidden"):
-        assert {"README.md", "LICENSE", "LICENSE-TEXT"} <= {path.name for path in (tmp_path / edition).iterdir()}
+        assert {"README.md", "LICENSE", "LICENSE-TEXT", "NOTICE"} <= {
+            path.name for path in (tmp_path / edition).iterdir()
+        }
     assert (tmp_path / "hidden" / "course" / "judge.py").is_file()
     assert not any(str(NUMBERS) in path.read_text() for path in editions.files_in(tmp_path / "student").values())
 

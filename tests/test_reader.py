@@ -43,7 +43,7 @@ def texts(notebook):
 
 def test_it_holds_every_chapter_the_licences_the_wheel_and_nothing_else(unpacked):
     found = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if path.is_file()}
-    around = {"README.md", "LICENSE", "book/LICENSE", "book/_static/colab-badge.svg", WHEEL}
+    around = {"README.md", "LICENSE", "NOTICE", "book/LICENSE", "book/_static/colab-badge.svg", WHEEL}
     assert found == around | {f"book/chapters/{path.name}" for path in STORED}
     assert unpacked.name == "mffcn_lite-reader"
     for name in ("LICENSE", "book/LICENSE", "book/_static/colab-badge.svg"):

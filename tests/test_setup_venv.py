@@ -4,6 +4,7 @@ import importlib.util
 import inspect
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -65,7 +66,7 @@ class Project:
     """A folder with this project's Makefile and set-up, a lock of one package, and a target that follows the set-up."""
 
     def __init__(self, folder):
-        self.folder, self.venv, self.wheels = folder, folder / ".venv", folder / "wheels"
+        self.folder, self.venv, self.wheels, self.env = folder, folder / ".venv", folder / "wheels", {}
         self.wheels.mkdir(parents=True)
         for name in ("Makefile", "setup_venv.py"):
             shutil.copy(ROOT / name, folder)
@@ -83,7 +84,7 @@ class Project:
     def start(self, *arguments, before=(), wheels=True, **options):
         """Begin to make the target that follows the set-up; without wheels, nothing can be fetched."""
         places = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": self.wheels.as_uri()} if wheels else {}
-        env = {**os.environ, "PIP_INDEX_URL": "http://127.0.0.1:9/", "PIP_RETRIES": "0", **places}
+        env = {**os.environ, "PIP_INDEX_URL": "http://127.0.0.1:9/", "MFFCN_LITE_PIP": "1", **places, **self.env}
         command = [*before, "make", "-f", "probe.mk", "probe", *arguments]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return subprocess.Popen(command, cwd=self.folder, env=env, **pipes, **options)
@@ -363,3 +364,90 @@ def test_an_old_python_is_one_sentence(empty, monkeypatch, capsys):
         setup.main()
     assert caught.value.code == 2
     assert "Python 3.11 or newer is needed." in capsys.readouterr().err
+
+
+# ------------------------------------------------------------------------------------- PyTorch without CUDA, and uv
+
+
+def with_torch(project):
+    """A lock with PyTorch and what its build with CUDA needs; the other build is where wheels are."""
+    for name in ("torch", "nvidia_cublas", "triton"):
+        project.lock(name, "2")
+    make_wheel(project.wheels, "torch", "2+cpu")
+    return project
+
+
+def installed(project):
+    return sorted(path.name.removesuffix(".dist-info") for path in project.site.glob("*.dist-info"))
+
+
+def test_the_build_without_cuda_leaves_out_what_cuda_needs(empty):
+    project = with_torch(empty)
+    status, said = project.make("TORCH=cpu")
+    assert status == 0, said
+    assert "about 2 GB" in said
+    assert project.version("torch") == "2+cpu"
+    assert {"one-1", "tiny-1", "torch-2+cpu"} <= set(installed(project))
+    assert not [name for name in installed(project) if name.startswith(("nvidia", "triton"))]
+    for arguments in ((), ("TORCH=cpu",)):  # it keeps what it has, and asks for nothing
+        assert project.make(*arguments, wheels=False) == (0, "")
+    project.lock("two")
+    assert project.make() == (0, "")
+    assert (project.version("two"), project.version("torch")) == ("1", "2+cpu")
+    (project.wheels / "torch-2+cpu-py3-none-any.whl").unlink()  # PyPI has no such build
+    assert project.make("TORCH=default") == (0, "")
+    assert {"nvidia_cublas-2", "triton-2", "torch-2"} <= set(installed(project))
+
+
+def test_where_there_is_no_build_without_cuda_a_line_says_so_and_the_other_is_taken(empty):
+    project = with_torch(empty)
+    (project.wheels / "torch-2+cpu-py3-none-any.whl").unlink()
+    status, said = project.make("TORCH=cpu")
+    assert status == 0
+    assert "has no torch==2+cpu (see above): the build with CUDA is installed." in said
+    assert {"nvidia_cublas-2", "triton-2", "torch-2"} <= set(installed(project))
+    assert project.make() == (0, "")
+
+
+def test_the_build_follows_the_driver_unless_one_is_there_or_was_asked_for(empty, monkeypatch, tmp_path):
+    setup, lock = load(with_torch(empty)), empty.folder / "requirements.txt"
+    monkeypatch.setattr(setup.shutil, "which", lambda name: None)
+    monkeypatch.setattr(setup.sys, "platform", "linux")
+    for driver, wanted in ((tmp_path / "none", "cpu"), (tmp_path, "default")):
+        monkeypatch.setattr(setup, "DRIVER", (str(driver),))
+        assert setup.choose_torch("auto", empty.venv, lock) == wanted
+    assert setup.choose_torch("cpu", empty.venv, lock) == "cpu"
+    (empty.venv / "lib" / "python3" / "site-packages" / "torch-2+cpu.dist-info").mkdir(parents=True)
+    assert setup.choose_torch("auto", empty.venv, lock) == "cpu"
+    (empty.venv / ".ready").write_text("{}")  # of the former set-up, which knew no other
+    assert setup.choose_torch("auto", empty.venv, lock) == "default"
+    monkeypatch.setattr(setup.sys, "platform", "darwin")
+    assert setup.choose_torch("cpu", empty.venv, lock) == "default"
+
+
+def test_of_this_projects_lock_the_build_without_cuda_needs_no_package_of_cudas(empty):
+    setup, lock = load(empty), ROOT / "requirements.txt"
+    before, after = lock.read_text(encoding="utf-8"), setup.without_cuda(lock)
+    names = [set(re.findall(r"^([\w-]+)==", text, re.MULTILINE)) for text in (before, after)]
+    assert names[1] < names[0]
+    left_out = names[0] - names[1]
+    assert {"torch", "torchvision", "triton", "nvidia-cudnn-cu13"} <= left_out
+    assert all(name.startswith(("nvidia", "cuda", "triton")) for name in left_out - {"torch", "torchvision"})
+    assert after.count("--hash") < before.count("--hash")
+
+
+@pytest.mark.parametrize("works", [True, False])
+def test_uv_installs_where_it_is_and_pip_where_it_cannot(empty, works, tmp_path, monkeypatch):
+    program = tmp_path / "bin" / "uv"
+    program.parent.mkdir()
+    # uv pip install --python PYTHON …, by pip
+    does = 'shift 3; python=$1; shift; exec "$python" -m pip install "$@"' if works else "exit 1"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/called\n[ "$1" = pip ] || exit 1\n{does}\n')
+    program.chmod(0o755)
+    empty.env = {"MFFCN_LITE_PIP": "", "PATH": f"{program.parent}:{os.environ['PATH']}"}
+    status, said = empty.make()
+    assert status == 0, said
+    assert empty.version("one") == "1"
+    calls = [line for line in (tmp_path / "called").read_text().splitlines() if line.startswith("pip install")]
+    assert len(calls) == 2
+    assert ("uv could not" in said) == (not works)

@@ -17,6 +17,7 @@ stays there: its photos belong to news agencies. Writes mffcn_lite/results/portr
 
 import copy
 import dataclasses
+import itertools
 import sys
 import tempfile
 from pathlib import Path
@@ -25,7 +26,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from benchmarks.experiments.tables import FACTORS, MEASURES, PAIRS, PAPER, PRINTED
+from benchmarks.experiments.tables import FACTORS, MARGINS, MEASURES, PAIRS, PAPER
 from benchmarks.experiments.train_shipped import WHOLE, best_trial
 from benchmarks.helpers.keeping import code_hash, kept
 from benchmarks.helpers.readings import READINGS
@@ -52,15 +53,13 @@ READING = "MSELoss"  # means in place of sums: of the readings, one under which 
 # Objectives under which `mffcn` is trained on.
 TUNED = {"mffcn-full": {}, f"mffcn-{READING}": READINGS[READING]}
 BY_PHOTO = ("mffcn", "srcnn")
-CONTROLS = (
-    ("mffcn", "bicubic"),
-    ("mffcn", "wiener"),
-    ("srcnn", "wiener"),
-    ("mffcn", "fsrcnn"),
-    ("srcnn-residual", "srcnn"),
-    ("mffcn", "srcnn-residual"),
+# One family, so that a pair has one verdict.
+FAMILY = (
+    *PAIRS,
+    *itertools.product(("mffcn",), ("bicubic", "wiener", "fsrcnn", "srcnn-residual")),
+    *itertools.product(TUNED, ("srcnn", "bicubic")),
+    *itertools.product(("srcnn",), ("wiener", "srcnn-residual")),
 )
-READ = tuple((f"mffcn-{READING}", rival) for rival in ("srcnn", "bicubic"))
 
 
 def arguments_of(arm: str) -> dict:
@@ -120,10 +119,8 @@ def mean_over_seeds(parts: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def report(per_photo: pd.DataFrame) -> dict:
-    """What tables.json says, and two families more."""
-    families = {"comparisons": PAIRS, "printed": PRINTED, "read": READ, "controls": CONTROLS}
-    found = {"results": summarize(per_photo)}
-    return found | {name: compare(per_photo, pairs, FACTORS, MEASURES) for name, pairs in families.items()}
+    """What tables.json says."""
+    return {"results": summarize(per_photo), "comparisons": compare(per_photo, FAMILY, FACTORS, MEASURES, MARGINS)}
 
 
 def measure(place: str, faces: FaceSet, seeds: tuple[int, ...], folder: Path = FOLDER, **changes: object) -> dict:

@@ -41,6 +41,11 @@ LIMITS = (
     "bicubic down-sampling by 2, 3 or 4 without noise; elsewhere it may be worse than bicubic"
 )
 
+LICENSE = (
+    "MIT, as the code (see NOTICE); learnt from photos of the ORL database of faces: pass on the credit to AT&T "
+    "Laboratories Cambridge"
+)
+
 
 def best_trial(name: str) -> dict:
     """What did best on the validation people, with as many trials as the others had: its options and arguments.
@@ -140,7 +145,8 @@ def ship(name: str, model: SuperResolver) -> None:
         trials = load_results(f"trials_{name}")
         model.card["recipe_trials"] = {key: value for key, value in trials.items() if key not in PROVENANCE}
     path = SHIPPED / f"{name}.safetensors"
-    save_model(model, path, {**model.card, "intended_use": INTENDED_USE, "limits": LIMITS})
+    said = {"intended_use": INTENDED_USE, "limits": LIMITS, "license": LICENSE}
+    save_model(model, path, {**model.card, **said})
     card = path.with_suffix(".json")
     write_json(card, stamped(f"weights/{name}", read_json(card)))
 

@@ -54,7 +54,7 @@ def used_names() -> dict[str, list[int]]:
     found: dict[str, set] = {}
     for c in chapters():
         names = set(re.findall(r"\{(?:func|class|mod|meth)\}`~?(mffcn_lite[\w.]*)`", c.prose))
-        tree = ast.parse(re.sub(r"^\s*%.*$", "    pass", c.code, flags=re.MULTILINE))
+        tree = ast.parse(re.sub(r"^( *)%.*$", r"\1pass", c.code, flags=re.MULTILINE))
         modules = {}
         for node in ast.walk(tree):
             if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mffcn_lite"):

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from book.build.contents import BOOK, chapters
+from mffcn_lite.data.orl import CARD as ORL
 from mffcn_lite.errors import MffcnLiteError
 from mffcn_lite.evaluation import CONVENTION, load_results
 from mffcn_lite.shipped import SHIPPED, shipped_models, title
@@ -103,7 +104,8 @@ def model_card(name: str, card: dict) -> str:
         "System": f"`{card['model']}` with {arguments}",
         "Stored numbers": f"{card['parameters']:,}",
         "Learnt from": f"{card['photos']} photos of {people} people of {data['source']}",
-        "Credit": f"{data['credit']}; {data['licence']}",
+        "Licence": card["license"],
+        "Photos": f"{data['credit']}; licence: {ORL['licence'] if card['data'] == 'orl' else data['licence']}",
         "Never seen": f"the {len(card['test_people'])} people on whom it is measured",
         "Made in": f"{took}, on: {where['device']}, PyTorch {where['torch']}",
     }

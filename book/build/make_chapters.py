@@ -24,15 +24,23 @@ from benchmarks.table import digest_of, numbers, read
 BOOK = Path(__file__).parents[1]
 ROOT = BOOK.parent
 TREE = Tree(ROOT)
-ADDRESS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["urls"]["Repository"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+ADDRESS, VERSION = PROJECT["urls"]["Repository"], PROJECT["version"]
 COLAB = f"https://colab.research.google.com/{ADDRESS.removeprefix('https://').replace('github.com', 'github')}"
 INSTALL = f"""
 import importlib.util
 import os
 
 if importlib.util.find_spec("mffcn_lite") is None:  # in Colab; elsewhere it is installed already
-    source = os.environ.get("MFFCN_LITE_SOURCE", "git+{ADDRESS}")
-    %pip install --quiet "mffcn-lite[notebook] @ {{source}}"
+    home, version = "{ADDRESS}", "{VERSION}"
+    wheel = f"{{home}}/releases/download/v{{version}}/mffcn_lite-{{version}}-py3-none-any.whl"
+    for source in (os.environ.get("MFFCN_LITE_SOURCE", wheel), f"git+{{home}}@v{{version}}"):
+        %pip install -qqq "mffcn-lite[notebook] @ {{source}}"
+        importlib.invalidate_caches()
+        if importlib.util.find_spec("mffcn_lite") is not None:
+            break
+    else:
+        raise SystemExit(f"{{home}} cannot be reached: take the zip of all notebooks, and begin with its README.md")
 """.strip()
 SAY = "from mffcn_lite.profile import say_device\n\nsay_device()"
 

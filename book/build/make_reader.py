@@ -45,7 +45,7 @@ In Colab, upload a notebook and the wheel, and run this first:
 
 A notebook shows citations and references as they are written, {{cite:p}}`…`; the site resolves them:
 {site}
-Code: MIT (LICENSE). Text and figures: CC BY 4.0; the photos belong to their owners (book/LICENSE).
+Code: MIT (LICENSE). Text and figures: CC BY 4.0 (book/LICENSE). The weights, and the photos: NOTICE.
 """
 
 
@@ -97,6 +97,7 @@ def contents(wheel: Path) -> dict[str, Path | bytes]:
         files[f"book/chapters/{path.name}"] = nbformat.writes(notebook).encode()
     readme = README.format(wheel=wheel.name, address=ADDRESS, site=f"{SITE}chapters/index.html")
     files |= {"README.md": readme.encode(), "LICENSE": ROOT / "LICENSE", "book/LICENSE": BOOK / "LICENSE"}
+    files["NOTICE"] = ROOT / "NOTICE"
     files[wheel.name] = wheel
     return {f"{ZIP.stem}/{name}": content for name, content in files.items()}
 

