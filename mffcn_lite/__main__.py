@@ -18,7 +18,7 @@ def listen(name: str = "mffcn-lite") -> None:
 def main(name: str = "mffcn-lite") -> None:
     """Run the command, called `name`; while its modules are imported an interruption is one line as well."""
     listen(name)
-    from mffcn_lite import cli
+    from mffcn_lite import cli, prepare_commands  # noqa: F401 (the second adds its commands to the first)
 
     cli.main(name=name)
 

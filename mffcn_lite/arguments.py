@@ -1,9 +1,7 @@
 """What is written on the command line, as numbers and settings. Nothing here imports torch."""
 
-import contextlib
 import dataclasses
 import json
-from pathlib import Path
 from types import NoneType
 from typing import get_args, get_origin, get_type_hints
 
@@ -72,18 +70,3 @@ def apply_settings(
         else:
             changes |= parse_setting(get_type_hints(type(config)), text)
     return dataclasses.replace(config, **changes, objective=objective), arguments
-
-
-def check_data(data: str) -> None:
-    """Refuse a folder that is no prepared set, and say how to make one of it; other words are `load_faces`'s.
-
-    Raises:
-        MffcnLiteError: for a folder that holds neither a card nor photos as a set has them.
-    """
-    with contextlib.suppress(OSError):  # no name that a folder can have
-        there = {name for name in ("card.json", "images.npy") if Path(data, name).exists()}
-        if Path(data).is_dir() and not there and data not in ("orl", "lfw"):
-            raise MffcnLiteError(
-                f"{data} is no prepared set; this makes one of the photos in it: mffcn-lite prepare folder {data} "
-                "--out NEW (or prepare lfw, feret or portraits, if it holds those)"
-            )

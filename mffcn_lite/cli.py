@@ -1,5 +1,6 @@
 """The command `mffcn-lite`: reads its arguments, calls the package, prints."""
 
+import contextlib
 import io
 import os
 import re
@@ -12,8 +13,8 @@ from typing import Annotated
 
 import typer
 
-from mffcn_lite import prepare_commands, shipped
-from mffcn_lite.arguments import apply_settings, check_data, parse_factors
+from mffcn_lite import shipped
+from mffcn_lite.arguments import apply_settings, parse_factors
 from mffcn_lite.errors import MffcnLiteError, check_number, check_word
 from mffcn_lite.progress import printable, say, silence
 from mffcn_lite.shipped import SYSTEMS, disagreement, shipped_models, shipped_names, title
@@ -31,7 +32,6 @@ Device = Annotated[str, typer.Option(help="auto, cpu or cuda")]
 SAID = 10  # pictures that could not be enlarged, of which the message speaks
 SET = "key=value, a field of TrainingConfig; model.key=value, an argument of the network; "
 SET += "objective.key=value, one of the objective; may be repeated"
-app.add_typer(prepare_commands.app, name="prepare")
 
 
 def model_names() -> list[str]:
@@ -55,6 +55,23 @@ def options(
     ] = False,
 ) -> None:
     """What stands before a command's name."""
+
+
+def check_data(data: str) -> None:
+    """Refuse a folder that is no prepared set, and say how to make one of it; other words are `load_faces`'s.
+
+    Raises:
+        MffcnLiteError: for a folder that holds neither a card nor photos as a set has them.
+    """
+    from mffcn_lite.data import SETS
+
+    with contextlib.suppress(OSError):  # no name that a folder can have
+        there = {name for name in ("card.json", "images.npy") if Path(data, name).exists()}
+        if Path(data).is_dir() and not there and data not in SETS:
+            raise MffcnLiteError(
+                f"{data} is no prepared set; this makes one of the photos in it: mffcn-lite prepare folder {data} "
+                "--out NEW (or prepare lfw, feret or portraits, if it holds those)"
+            )
 
 
 @app.command()

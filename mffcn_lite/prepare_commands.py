@@ -8,11 +8,13 @@ from typing import Annotated
 
 import typer
 
+from mffcn_lite import cli
 from mffcn_lite.errors import MffcnLiteError, check_word
 
 # The package's modules come with torch, which takes seconds: they are imported when a command runs, not for --help.
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Make a set of photos that --data takes.")
+cli.app.add_typer(app, name="prepare")  # here, so that what is measured of a training doesn't depend on what prepares
 Out = Annotated[Path, typer.Option(help="a new folder for the prepared set")]
 Size = Annotated[int, typer.Option(help="pixels a side")]
 Color = Annotated[bool, typer.Option("--color", help="three channels; grey where not given")]

@@ -116,7 +116,7 @@ def test_every_import_is_declared():
 ORDER = {
     "": "errors files arguments shipped progress provenance device context profile picturefiles data degrade disturb "
     "models features losses metrics statistics checkpoint training evaluation recognition enlarging pictures "
-    "picturefolders comparing export plotting widgets exercises prepare_report prepare_commands cli",
+    "picturefolders comparing export plotting widgets exercises prepare_report cli prepare_commands",
     "data": "faceset prepare orl lfw splits",
     "data.prepare": "warping alignment sources photo journal prepared ground_truth feret folder lfw portraits "
     "downloads eye_detector preparing sheet",

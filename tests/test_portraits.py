@@ -17,7 +17,7 @@ import numpy as np
 import photo_trees
 import pytest
 
-from mffcn_lite import cli
+from mffcn_lite import cli, prepare_commands  # noqa: F401 (which adds its commands)
 from mffcn_lite.data import load_faces
 from mffcn_lite.data.prepare import eye_detector, portraits
 from mffcn_lite.data.prepare.downloads import download_portraits, fetch

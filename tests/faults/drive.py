@@ -23,7 +23,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from mffcn_lite import cli
+from mffcn_lite import cli, prepare_commands  # noqa: F401 (which adds its commands)
 from mffcn_lite.data import FaceSet, save_faces
 
 KINDS = {"open": 1, "write": 2, "fsync": 4, "rename": 8, "mkdir": 16, "read": 32}
