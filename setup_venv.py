@@ -288,7 +288,7 @@ def set_up(folder: Path, lock: Path, package: bool = False, named: bool = False,
             forget_what_is_torn(folder)
         if base != its() or not any(folder.glob("lib/*/site-packages/pip-*.dist-info")):
             if not (folder / "pyvenv.cfg").exists():
-                size = f", about {'2' if torch == 'cpu' else '6'} GB on Linux" if package else ""
+                size = ", about 6 GB on Linux" if package and torch != "cpu" else ""
                 say(f"Setting up {folder.name}: once, some minutes{size}.")
             make_python(folder, base)
         ready = wanted(folder, lock, package, its(), torch)

@@ -385,7 +385,7 @@ def test_the_build_without_cuda_leaves_out_what_cuda_needs(empty):
     project = with_torch(empty)
     status, said = project.make("TORCH=cpu")
     assert status == 0, said
-    assert "about 2 GB" in said
+    assert "GB" not in said  # which was not measured
     assert project.version("torch") == "2+cpu"
     assert {"one-1", "tiny-1", "torch-2+cpu"} <= set(installed(project))
     assert not [name for name in installed(project) if name.startswith(("nvidia", "triton"))]
