@@ -175,6 +175,7 @@
       find(".border").value = 100 * Math.min(1, Math.max(0, share));
       find(".pair").style.setProperty("--cut", `${find(".border").value}%`);
     };
+    find("input[type=file]").onclick = ({ target }) => (target.value = ""); // or the same file could not be chosen again
     find("input[type=file]").onchange = ({ target }) => target.files[0] && open(target.files[0]);
     place.ondragover = (event) => event.preventDefault();
     place.ondrop = (event) => (event.preventDefault(), event.dataTransfer.files[0] && open(event.dataTransfer.files[0]));

@@ -111,7 +111,8 @@ def face() -> str:
     )
     return f"""<figure class="moving face-wipe" style="--cut:58%">
 <div class="stage">{layers}<div class="edge" aria-hidden="true"><span>↔</span></div>
-<input type="range" min="0" max="300" value="158" aria-label="The line across the face; keys 1 to 4 choose a picture"></div>
+<input type="range" min="0" max="300" value="158"
+ aria-label="The line across the face; keys 1 to 4 choose a picture"></div>
 <div class="stops" role="group" aria-label="Which picture is left of the line">{buttons}</div>
 </figure>
 

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from book.build.make_appendices import signed
 from mffcn_lite.evaluation import load_results
 from mffcn_lite.shipped import title
 from mffcn_lite.statistics import t_interval
@@ -12,10 +13,19 @@ from mffcn_lite.statistics import t_interval
 SHOWN = ("wiener", "srcnn", "fsrcnn", "mffcn", "mffcn-full")  # the last one by another objective: hatched
 HATCHED = "mffcn-full"
 FACTORS = (2, 3, 4)
-ROW, BAR = 26, 14  # heights, in pixels
+ROW, TALL, BAR = 26, 40, 14  # heights in pixels: of a row, of one with its name in it, of a bar
 TOP = 26  # of the bars, below the factor
-LABELS, PANEL, GAP, NARROW = 196, 244, 8, 340  # widths: of names and of a factor's panel in a wide chart; of a narrow one
+LABELS, PANEL, GAP, NARROW = (
+    196,
+    244,
+    8,
+    300,
+)  # widths: of names and a panel in a wide chart; of a narrow one
 VALUE = 52  # pixels that a number takes behind its bar
+HATCH = (
+    '<pattern id="gain-hatch" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
+    '<path d="M0 0V5"/></pattern>'
+)
 
 
 def gains() -> list[dict]:
@@ -43,11 +53,6 @@ def named(model: str) -> str:
     return name[0].upper() + name[1:]
 
 
-def signed(value: float) -> str:
-    """Two digits, with a sign that is as wide as a plus."""
-    return f"{value:+.2f}".replace("-", "−")
-
-
 class Scale:
     """From dB to pixels of a panel: all rows fit, with room for a number behind the longest bar."""
 
@@ -64,7 +69,7 @@ class Scale:
 def bar(row: dict, at: Scale, top: float) -> str:
     """A bar, its whisker and its number; the paper's is an outline in dashes."""
     zero, end, middle = at(0), at(row["mean"]), top + BAR / 2
-    kind = "paper" if row["ci"] is None else "hatched" if row["model"] == HATCHED else "ours"
+    kind = "paper" if row["ci"] is None else "hatched" if row["model"] == HATCHED else "solid"
     box = f'x="{min(zero, end)}" y="{top}" width="{abs(end - zero):.1f}" height="{BAR}"'
     parts, last = [f'<rect class="{kind} system-{row["model"]}" {box}/>'], max(zero, end)
     if row["ci"]:
@@ -77,7 +82,7 @@ def bar(row: dict, at: Scale, top: float) -> str:
 
 
 def panel(rows: list[dict], at: Scale, height: int, names: bool) -> str:
-    """The bars of one factor, `height` pixels each, with an axis; with `names` a line above each bar says whose it is."""
+    """The bars of one factor, `height` pixels each, with an axis; with `names`, each below a line that names it."""
     bottom, parts = TOP + height * len(rows), []
     parts.append(f'<text class="factor" x="{0 if names else at(0)}" y="14">factor {rows[0]["factor"]}</text>')
     for tick in at.ticks:
@@ -92,10 +97,10 @@ def panel(rows: list[dict], at: Scale, height: int, names: bool) -> str:
     return "".join(parts)
 
 
-def svg(width: int, rows: int, height: int, what: str, drawn: str) -> str:
-    """A drawing of so many `rows`, in its own pixels."""
-    tall = TOP + rows * height + 22
-    size = f'viewBox="0 0 {width} {tall}" width="{width}" height="{tall}"'
+def svg(width: int, bars: int, what: str, drawn: str) -> str:
+    """A drawing with `bars` pixels for its bars, in its own pixels."""
+    height = TOP + bars + 22  # with the axis
+    size = f'viewBox="0 0 {width} {height}" width="{width}" height="{height}"'
     return f'<svg role="img" aria-label="{what}; the numbers are in the table below" {size}>{drawn}</svg>'
 
 
@@ -119,8 +124,8 @@ def caption() -> str:
     return (
         "<b>Gain in PSNR over bicubic interpolation, in dB; right of the line is better.</b> "
         f"Bars: mean over {people} people whom no network saw, {data['photos'] // people} photos of each. "
-        "Whiskers: 95% interval over people. Hatched: trained with the paper’s printed objective, the other networks with "
-        "the squared error (L2). Dashed: the paper’s own numbers, on other photos, without intervals."
+        "Whiskers: 95% interval over people. Hatched: trained with the paper’s printed objective; the other networks "
+        "with the squared error (L2). Dashed: the paper’s own numbers, on other photos, without intervals."
     )
 
 
@@ -129,24 +134,23 @@ def chart() -> str:
     rows = gains()
     of = {factor: [row for row in rows if row["factor"] == factor] for factor in FACTORS}
     count, wide, narrow = len(of[FACTORS[0]]), Scale(rows, PANEL), Scale(rows, NARROW)
-    names = "".join(
+    drawn = [
         f'<text class="name end" x="{LABELS - 14}" y="{TOP + (i + 0.5) * ROW + 4.5}">{html.escape(row["name"])}</text>'
         for i, row in enumerate(of[FACTORS[0]])
-    )
-    panels = "".join(
-        f'<g transform="translate({LABELS + i * (PANEL + GAP)} 0)">{panel(of[factor], wide, ROW, names=False)}</g>'
-        for i, factor in enumerate(FACTORS)
-    )
+    ]
+    for i, factor in enumerate(FACTORS):
+        inside = panel(of[factor], wide, ROW, names=False)
+        drawn.append(f'<g transform="translate({LABELS + i * (PANEL + GAP)} 0)">{inside}</g>')
     width = LABELS + len(FACTORS) * (PANEL + GAP) - GAP
-    one = svg(width, count, ROW, "Gain over bicubic at three factors", names + panels)
-    three = "".join(
-        svg(NARROW, count, 2 * ROW - 12, f"Gain over bicubic at factor {f}", panel(of[f], narrow, 2 * ROW - 12, names=True))
-        for f in FACTORS
-    )
+    one = svg(width, count * ROW, "Gain over bicubic at three factors", "".join(drawn))
+    three = [
+        svg(NARROW, count * TALL, f"Gain over bicubic at factor {factor}", panel(of[factor], narrow, TALL, names=True))
+        for factor in FACTORS
+    ]
     return f"""<figure class="gain-chart">
-<svg class="patterns" width="0" height="0" aria-hidden="true"><pattern id="gain-hatch" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><path d="M0 0V5" stroke-width="5"/></pattern></svg>
+<svg class="patterns" width="0" height="0" aria-hidden="true">{HATCH}</svg>
 <div class="wide">{one}</div>
-<div class="narrow">{three}</div>
+<div class="narrow">{"".join(three)}</div>
 <figcaption>{caption()}</figcaption>
 <details><summary>The numbers as a table</summary>{numbers(rows)}</details>
 </figure>
