@@ -71,7 +71,7 @@
     function lay() {
       const { width } = pictures[left.value][0], room = Math.min(576, result.clientWidth);
       const times = Math.floor(room / width); // each pixel as a square of whole pixels, where it fits
-      find(".pair").style.width = times ? `${times * width}px` : "";
+      find(".pair").style.width = find(".border").style.width = times ? `${times * width}px` : "";
       find(".pair").classList.toggle("squares", times > 0);
     }
 
