@@ -230,6 +230,7 @@ def test_title_sentence_face_and_stops_are_in_the_first_screen(screen):
     for part in ("main h1 >> visible=true", "main h1 ~ p", ".face-wipe .stage", ".face-wipe .stops", ".first-steps a"):
         assert screen.locator(part).first.evaluate(inside), part
     assert screen.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert screen.locator(".secondary-toggle:visible").count() == 0  # it would open nothing here
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -255,6 +255,7 @@ def test_the_result_is_saved_as_it_is_shown(page, tmp_path):
     saved = np.asarray(Image.open(caught.value.path()).convert("RGB"))
     assert np.array_equal(saved, planes(page, "after"))
     assert np.ptp(saved.astype(int), axis=2).min() > 40  # colour stayed colour
+    assert page.get_by_label("Left of it").input_value() == "bicubic"
     page.get_by_label("Right of it").select_option("srcnn")
     assert page.inner_text(".try-network .save") == "Save the right one, SRCNN"
 
