@@ -291,6 +291,17 @@ def test_keys_move_it_and_choose(screen):
     assert screen.evaluate("getComputedStyle(document.querySelector('.face-wipe .stage')).outlineStyle") == "solid"
 
 
+def test_keys_work_before_anything_has_the_focus_and_not_elsewhere(screen):
+    screen.keyboard.press("4")
+    assert state(screen)[3] == "original"
+    screen.keyboard.press("ArrowLeft")
+    assert state(screen)[0] == 96
+    screen.focus(".try-network .factor")
+    screen.keyboard.press("2")
+    assert state(screen)[3] == "original"
+    assert screen.input_value(".try-network .factor") == "2"
+
+
 def test_a_stop_is_a_button_and_the_line_starts_from_it(screen):
     for stop in ("original", "small", "bicubic"):
         screen.locator(f".face-wipe button[data-stop={stop}]").click()

@@ -48,14 +48,15 @@ self.dragAcross = (part, begin, move) => {
     const begin = () => ((held = base), slider.focus({ preventScroll: true }));
     self.dragAcross(stage, begin, (across) => show(100 * (held + across)));
     slider.addEventListener("input", () => show(Number(slider.value)));
-    slider.addEventListener("keydown", (event) => {
-      const step = { ArrowLeft: -4, ArrowDown: -4, ArrowRight: 4, ArrowUp: 4 }[event.key];
-      if (!step) return;
-      event.preventDefault();
-      show(Number(slider.value) + step);
-    });
-    figure.addEventListener("keydown", ({ key, ctrlKey, metaKey, altKey }) => {
-      if (!(ctrlKey || metaKey || altKey) && names[key - 1]) choose(key - 1);
+    // Keys work where nothing else has the focus, too, as long as the face is on the screen.
+    document.addEventListener("keydown", (event) => {
+      const at = document.activeElement, { top, bottom } = stage.getBoundingClientRect();
+      const free = at === document.body && bottom > 0 && top < innerHeight;
+      if (event.ctrlKey || event.metaKey || event.altKey || !(free || figure.contains(at))) return;
+      const upright = at === slider ? { ArrowDown: -4, ArrowUp: 4 } : {}; // else they scroll
+      const step = { ArrowLeft: -4, ArrowRight: 4, ...upright }[event.key];
+      if (step) event.preventDefault(), show(Number(slider.value) + step);
+      else if (names[event.key - 1]) choose(event.key - 1);
     });
     buttons.forEach((button, i) => button.addEventListener("click", () => choose(i)));
     show(Number(slider.value));
