@@ -151,7 +151,7 @@ def test_what_has_learnt_beats_bicubic_at_two_factors_at_least(measured, name):
 
 
 @pytest.mark.slow
-def test_what_the_index_page_says_of_the_row_of_systems(measured):
+def test_what_the_cards_page_says_of_all_systems(measured):
     def ahead(one, other):
         return [measured[one, factor]["psnr"] > measured[other, factor]["psnr"] for factor in FACTORS]
 

@@ -1,13 +1,16 @@
 "use strict";
-// "Try it on your own photo": fills each <div class="try-network"> of a page. Nothing is sent anywhere: the
-// networks come from this folder on the first use, and a worker computes (network.js).
+// "Your own photo": fills each <div class="try-network"> of a page. Nothing is sent anywhere: the networks come from
+// this folder on the first use, and a worker computes (network.js).
 
 (() => {
   const FOLDER = document.currentScript.src.replace(/[^/]*$/, "");
   const SIDE = 1024; // pixels of a result, at most
   const TITLES = { original: "the photo", bicubic: "bicubic", srcnn: "SRCNN", mffcn: "MFFCN" };
+  const NO_NETWORKS = "The networks did not load (networks.js): see whether you are connected, and try again.";
 
   const PANEL = `
+    <p><b>Drop a photo here, or choose one.</b> JPEG, PNG or WebP. A result may have up to ${SIDE}×${SIDE} pixels; of a
+      larger photo you take a part, or let it be shrunk. It stays on this device: your browser computes everything.</p>
     <p><label>Your photo <input type="file" accept="image/*"></label>
       or <button type="button" class="ours">take a photo of this book</button></p>
     <p><label>Factor <select class="factor"><option>2<option selected>3<option>4</select></label>
@@ -15,196 +18,175 @@
         <option value="shrink">make it small, then restore it, and compare
         <option value="enlarge">enlarge it</select></label>
       <button type="button" class="cancel" hidden>Cancel</button></p>
-    <p class="said" role="status">Choose a photo of yours, or of someone who agreed, or drop it here. It stays on this
-      machine: your browser computes everything.</p>
+    <p class="said" role="status">Choose a photo of yours, or of someone who agreed.</p>
     <progress max="1" value="0" hidden aria-label="How much is computed"></progress>
+    <div class="fit" hidden></div>
     <figure class="result" hidden>
       <div class="pair"><canvas class="before" role="img"></canvas><canvas class="after" role="img"></canvas></div>
       <input type="range" class="border" min="0" max="100" value="50" aria-label="Border between the two pictures, in per cent">
-      <p><label>◀ <select class="left"></select></label> <label><select class="right"></select> ▶</label></p>
+      <p><label>Left of it <select class="left"></select></label> <label>Right of it <select class="right"></select></label>
+        <button type="button" class="save"></button></p>
       <figcaption></figcaption>
     </figure>`;
 
   function load(file) {
     return new Promise((resolve, reject) => {
       const script = document.createElement("script");
-      Object.assign(script, { src: FOLDER + file, onload: resolve, onerror: reject });
+      const failed = () => (script.remove(), reject(new Error(NO_NETWORKS)));
+      Object.assign(script, { src: FOLDER + file, onload: resolve, onerror: failed });
       document.head.append(script);
     });
   }
 
-  // As in mffcn_lite: what is wholly transparent gets the colour of the nearest pixel that is not, or is grey.
-  function fillHidden({ width, height, data }) {
-    let edge = [];
-    for (let p = 0; p < width * height; p++) data[4 * p + 3] ? edge.push(p) : data.fill(128, 4 * p, 4 * p + 3);
-    const seen = new Uint8Array(width * height);
-    for (const p of edge) seen[p] = 1;
-    while (edge.length) {
-      const next = [];
-      for (const p of edge) {
-        const x = p % width, beside = [p - width, p + width, x ? p - 1 : -1, x < width - 1 ? p + 1 : -1];
-        for (const q of beside.filter((q) => q >= 0 && q < seen.length && !seen[q])) {
-          seen[q] = 1;
-          data.copyWithin(4 * q, 4 * p, 4 * p + 3);
-          next.push(q);
-        }
-      }
-      edge = next;
-    }
-  }
-
-  // Y, Cb, Cr of BT.601, as in mffcn_lite.pictures; Y alone of a grey photo. Where it has transparency, alpha is last.
-  function toPlanes(pixels) {
-    const { width, height, data } = pixels;
-    const planes = [0, 1, 2, 3].map(() => ({ width, height, data: new Float32Array(width * height) }));
-    let grey = true, opaque = true;
-    for (let p = 0; p < width * height; p++) opaque &&= data[4 * p + 3] === 255;
-    if (!opaque) fillHidden(pixels);
-    for (let p = 0; p < width * height; p++) {
-      const [r, g, b] = [data[4 * p] / 255, data[4 * p + 1] / 255, data[4 * p + 2] / 255];
-      grey &&= r === g && g === b;
-      planes[0].data[p] = 0.299 * r + 0.587 * g + 0.114 * b;
-      planes[1].data[p] = -0.168735892 * r - 0.331264108 * g + 0.5 * b;
-      planes[2].data[p] = 0.5 * r - 0.418687589 * g - 0.081312411 * b;
-      planes[3].data[p] = data[4 * p + 3] / 255;
-    }
-    return [...planes.slice(0, grey ? 1 : 3), ...(opaque ? [] : planes.slice(3))];
-  }
-
-  function draw(canvas, planes) {
-    const { width, height } = planes[0], pixels = new ImageData(width, height);
-    const [cb, cr] = planes.length > 2 ? planes.slice(1) : [], alpha = planes.length % 2 ? null : planes.at(-1);
-    for (let p = 0; p < width * height; p++) {
-      const y = Math.min(1, Math.max(0, planes[0].data[p])), b = cb ? cb.data[p] : 0, r = cr ? cr.data[p] : 0;
-      const rgba = [y + 1.402 * r, y - 0.344136 * b - 0.714136 * r, y + 1.772 * b, alpha ? alpha.data[p] : 1];
-      pixels.data.set(rgba.map((v) => 255 * v), 4 * p);
-    }
-    Object.assign(canvas, { width, height }).getContext("2d").putImageData(pixels, 0, 0);
-  }
-
-  // How many pictures a file holds, where the browser says: moving ones, of which an image shows the first.
-  async function countPictures(file) {
-    if (!file || !self.ImageDecoder) return 1;
-    try {
-      const decoder = new ImageDecoder({ data: await file.arrayBuffer(), type: file.type });
-      await decoder.tracks.ready;
-      await decoder.completed;
-      return decoder.tracks.selectedTrack.frameCount;
-    } catch {
-      return 1;
-    }
-  }
-
-  // mffcn_lite.metrics.psnr of the luminance, clamped to [0, 1].
-  function psnr(one, other) {
-    let sum = 0;
-    one.data.forEach((value, p) => (sum += (Math.min(1, Math.max(0, value)) - other.data[p]) ** 2));
-    return 10 * Math.log10(one.data.length / sum);
-  }
+  const loadNetworks = async () => self.FACE_NETWORKS || (await load("networks.js"));
 
   function fill(place) {
     place.innerHTML = PANEL;
     const find = (selector) => place.querySelector(selector);
-    const [said, progress, result, left, right] = [".said", "progress", ".result", ".left", ".right"].map(find);
-    let worker = null, photo = null, pictures = {};
+    const [said, progress, fit, result] = [".said", "progress", ".fit", ".result"].map(find);
+    const [left, right, cancel] = [".left", ".right", ".cancel"].map(find);
+    const task = () => ({ factor: Number(find(".factor").value), shrink: find(".task").value === "shrink" });
+    let run = 0; // each start has a number, and what comes later of another one is dropped
+    let worker = null, image = null, photo = null, name = "", pictures = {};
 
+    const say = (words) => (said.textContent = words);
+
+    // Ends what is going on; returns the number of what starts now.
     function stop() {
       worker?.terminate();
       worker = null;
-      progress.hidden = find(".cancel").hidden = true;
+      progress.hidden = cancel.hidden = true;
+      return ++run;
     }
 
     function show() {
       for (const [side, select] of [["before", left], ["after", right]]) {
-        draw(find(`.${side}`), pictures[select.value]);
+        self.facePhoto.draw(find(`.${side}`), pictures[select.value]);
         find(`.${side}`).setAttribute("aria-label", TITLES[select.value]);
       }
+      find(".save").textContent = `Save the right one, ${TITLES[right.value]}`;
+      lay();
     }
 
-    function finish(compare, onCard) {
+    function lay() {
+      const { width } = pictures[left.value][0], room = Math.min(576, result.clientWidth);
+      const times = Math.floor(room / width); // each pixel as a square of whole pixels, where it fits
+      find(".pair").style.width = find(".border").style.width = times ? `${times * width}px` : "";
+      find(".pair").classList.toggle("squares", times > 0);
+    }
+
+    function finish(done, { factor, shrink }, onCard) {
+      const watched = document.activeElement === cancel;
       stop();
+      pictures = done;
       for (const select of [left, right]) {
-        select.innerHTML = Object.keys(pictures).map((name) => `<option value="${name}">${TITLES[name]}`).join("");
+        select.innerHTML = Object.keys(pictures).map((key) => `<option value="${key}">${TITLES[key]}`).join("");
       }
       [left.value, right.value] = ["bicubic", "mffcn"];
-      const scores = Object.entries(pictures).filter(([name]) => name !== "original");
-      const words = scores.map(([name, [y]]) => `${TITLES[name]} ${psnr(y, photo[0]).toFixed(2)} dB`);
-      find("figcaption").textContent = compare
+      const scores = Object.entries(pictures).filter(([key]) => key !== "original");
+      const words = scores.map(([key, [y]]) => `${TITLES[key]} ${self.facePhoto.psnr(y, photo[0]).toFixed(2)} dB`);
+      find("figcaption").textContent = shrink
         ? `PSNR of the luminance against your photo: ${words.join(", ")}. One photo decides nothing.`
         : "Nothing to compare with: what the networks add is a guess.";
-      said.textContent = `Done${onCard ? " on the graphics card" : ""}. Move the border, or choose other pictures.`;
+      say(`Done${onCard ? " on the graphics card" : ""}. Move the border, or choose other pictures.`);
       result.hidden = false;
+      result.dataset.factor = factor;
       show();
+      if (watched) find(".border").focus();
     }
 
+    // Computes, if the photo has a size that can be; else says which would do, and offers it.
     async function start() {
-      stop();
-      const factor = Number(find(".factor").value), shrink = find(".task").value === "shrink";
-      const { width, height } = photo[0], times = shrink ? 1 : factor;
-      const fitting = SIDE / times / Math.max(width, height);
-      if (fitting < 1 || Math.min(width, height) < 8 * factor) {
-        const size = [width, height].map((side) => Math.floor(side * fitting)).join("×");
-        said.textContent = `The photo has ${width}×${height} pixels; the result may have ${SIDE} a side at most, and ` +
-          `the photo needs ${8 * factor} at least. ` +
-          (fitting < 1 ? `At ${size} it would fit; or choose another factor.` : "Take a larger one, or another factor.");
-        return;
+      const mine = stop(), chosen = task(), { factor, shrink } = chosen;
+      result.hidden = fit.hidden = true;
+      const most = Math.floor(SIDE / (shrink ? 1 : factor)), least = 8 * factor;
+      const fits = (width, height) => Math.max(width, height) <= most;
+      if (photo && !fits(photo[0].width, photo[0].height)) photo = null; // a part that was taken for another task
+      if (!photo && !fits(image.width, image.height)) {
+        say(`The photo has ${image.width}×${image.height} pixels, and for this it may have ${most} a side at most. ` +
+          "Move the frame to the part that you want, or let all of it be shrunk.");
+        return self.offerToFit(fit, image, most, begin);
       }
-      said.textContent = "Computing…";
-      progress.hidden = find(".cancel").hidden = false;
+      photo ??= take([0, 0, image.width, image.height], image.width, image.height);
+      const { width, height } = photo[0];
+      if (Math.min(width, height) < least) {
+        photo = null;
+        return say(`The photo has ${width}×${height} pixels, and needs ${least} at least on each side; take a larger one.`);
+      }
+      say("Computing…");
+      progress.hidden = cancel.hidden = false;
       progress.value = 0;
-      if (!self.FACE_NETWORKS) await load("networks.js");
-      pictures = shrink ? { original: photo } : {};
+      try {
+        await loadNetworks();
+      } catch ({ message }) {
+        if (mine === run) stop(), say(message);
+      }
+      if (mine !== run) return;
+      const done = shrink ? { original: photo } : {};
       const code = new Blob([`"use strict";${faceNetworks}\n(${faceWorker})();`], { type: "text/javascript" });
       worker = new Worker(URL.createObjectURL(code));
-      worker.onerror = () => (stop(), (said.textContent = "This browser could not compute it; try another."));
+      worker.onerror = () => mine === run && (stop(), say("This browser could not compute it; try another."));
       worker.onmessage = ({ data: { name, planes, share, finished, onCard } }) => {
-        if (planes) pictures[name] = planes;
+        if (mine !== run) return;
+        if (planes) done[name] = planes;
         // SRCNN takes about a third of the time.
         if (share) progress.value = name === "srcnn" ? share / 3 : 1 / 3 + (share * 2) / 3;
-        if (finished) finish(shrink, onCard);
+        if (finished) finish(done, chosen, onCard);
       };
       worker.postMessage({ planes: photo, factor, shrink, networks: self.FACE_NETWORKS });
     }
 
-    async function take(source, file) {
-      stop();
-      result.hidden = true;
-      const count = await countPictures(file);
-      if (count > 1) {
-        photo = null;
-        said.textContent = `This file holds ${count} pictures; save the one that you mean alone.`;
-        return;
-      }
-      try {
-        const image = new Image();
-        image.src = source;
-        await image.decode();
-        if (image.width > 4096 || image.height > 4096) throw new Error("too large");
-        const canvas = Object.assign(document.createElement("canvas"), { width: image.width, height: image.height });
-        const context = canvas.getContext("2d", { willReadFrequently: true });
-        context.drawImage(image, 0, 0);
-        photo = toPlanes(context.getImageData(0, 0, image.width, image.height));
-      } catch {
-        photo = null;
-        said.textContent = "This is no photo that your browser can read, or one of more than 4,096 pixels a side; " +
-          "choose a smaller PNG or JPEG.";
-        return;
-      }
-      await start();
+    const take = (box, width, height) => self.facePhoto.toPlanes(self.facePhoto.pixelsOf(image, box, width, height));
+
+    function begin(box, width, height) {
+      photo = take(box, width, height);
+      start();
+      cancel.focus(); // the button that was pressed is gone
     }
 
-    const takeFile = (file) => file && take(URL.createObjectURL(file), file);
-    find("input[type=file]").onchange = ({ target }) => takeFile(target.files[0]);
-    place.ondragover = (event) => event.preventDefault();
-    place.ondrop = (event) => (event.preventDefault(), takeFile(event.dataTransfer.files[0]));
-    find(".ours").onclick = async () => {
-      if (!self.FACE_PHOTO) await load("networks.js");
-      await take(self.FACE_PHOTO);
+    async function open(file, address) {
+      const mine = stop();
+      result.hidden = fit.hidden = true;
+      [image, photo, name] = [null, null, file ? file.name.replace(/\.[^.]*$/, "") : "photo"];
+      say("Reading…");
+      try {
+        if (!file) await loadNetworks();
+        const found = await self.facePhoto.read(file, address?.());
+        if (mine !== run) return;
+        image = found;
+      } catch ({ message }) {
+        if (mine === run) say(message);
+        return;
+      }
+      start();
+    }
+
+    function save() {
+      find("canvas.after").toBlob((blob) => {
+        const link = document.createElement("a");
+        link.href = URL.createObjectURL(blob);
+        link.download = `${name}-${right.value}-x${result.dataset.factor}.png`; // as `reconstruct` calls it
+        link.click();
+        setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+      });
+    }
+
+    const cut = (share) => {
+      find(".border").value = 100 * Math.min(1, Math.max(0, share));
+      find(".pair").style.setProperty("--cut", `${find(".border").value}%`);
     };
-    find(".factor").onchange = find(".task").onchange = () => photo && start();
-    find(".cancel").onclick = () => (stop(), (said.textContent = "Cancelled."));
+    find("input[type=file]").onclick = ({ target }) => (target.value = ""); // or the same file could not be chosen again
+    find("input[type=file]").onchange = ({ target }) => target.files[0] && open(target.files[0]);
+    place.ondragover = (event) => event.preventDefault();
+    place.ondrop = (event) => (event.preventDefault(), event.dataTransfer.files[0] && open(event.dataTransfer.files[0]));
+    find(".ours").onclick = () => open(null, () => self.FACE_PHOTO);
+    find(".factor").onchange = find(".task").onchange = () => image && start();
+    cancel.onclick = () => (stop(), say("Cancelled."), find("input[type=file]").focus());
     left.onchange = right.onchange = show;
-    find(".border").oninput = ({ target }) => find(".pair").style.setProperty("--cut", `${target.value}%`);
+    find(".save").onclick = save;
+    find(".border").oninput = ({ target }) => cut(target.value / 100);
+    self.dragAcross(find(".pair"), () => find(".border").focus({ preventScroll: true }), cut);
+    new ResizeObserver(() => result.hidden || lay()).observe(place);
   }
 
   document.addEventListener("DOMContentLoaded", () => document.querySelectorAll(".try-network").forEach(fill));

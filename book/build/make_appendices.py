@@ -149,6 +149,18 @@ def model_cards() -> str:
     return "\n\n".join(model_card(name, card) for name, card in cards.items())
 
 
+def systems() -> str:
+    """A line a system that the paper names: how good, how large, how fast."""
+    stored = load_results("systems")
+    psnr = {(r["model"], r["factor"]): f"{r['psnr']:.2f}" for r in stored["results"]}
+    rows = []
+    for row in stored["cost"]:
+        name, milliseconds = row["model"], 1000 * row["seconds"]["3"]
+        good = [psnr[name, factor] for factor in FACTORS]
+        rows.append([f"{title(name)} (`{name}`)", *good, f"{row['parameters']:,}", f"{milliseconds:.2f}"])
+    return table(["system", *(f"×{factor} (dB)" for factor in FACTORS), "weights", "ms per photo"], rows)
+
+
 # What was measured on a GPU.
 
 
@@ -304,7 +316,7 @@ def fill(text: str) -> str:
     return MARK.sub(write, text)
 
 
-PAGES = (cost_card, exercise_list, solutions, convention, model_cards)
+PAGES = (cost_card, exercise_list, solutions, convention, systems, model_cards)
 MADE = {
     function.__name__: function
     for function in (
