@@ -22,7 +22,7 @@ SHIPPED := $(shell find mffcn_lite/weights mffcn_lite/results -type f)
 MAKERS := $(wildcard book/build/*.py)
 # Files of tests for what stands around the package; all others are the package's own, here in two halves.
 AROUND := appendices archives book browser course course_% darkening data_scripts exercises_% experiments failure first_page forensics leak \
-  mistakes objective_map off_protocol page_meta pages panel probes project reader recognition references seen_and_guessed setup_venv site speedrun stamps
+  mistakes objective_map off_protocol other_sets page_meta pages panel probes project reader recognition references seen_and_guessed setup_venv site speedrun stamps
 OWN := $(filter-out $(AROUND:%=tests/test_%.py),$(sort $(wildcard tests/test_*.py)))
 FIRST := $(wildcard tests/test_[a-o]*.py)
 DOWNLOADS := $(wildcard _build/downloads/mffcn_lite-*.zip)
