@@ -39,13 +39,14 @@ def model_names() -> list[str]:
     return list(dict.fromkeys((*SYSTEMS, *shipped_names())))
 
 
-def print_version(wanted: bool) -> None:
-    """Print the package's version and end."""
+def print_version(wanted: bool) -> bool:
+    """Print the package's version and end, where that is wanted."""
     if wanted:
         import mffcn_lite
 
         print(f"mffcn-lite {mffcn_lite.__version__}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()
