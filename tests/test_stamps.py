@@ -258,7 +258,8 @@ RACES = {f"speedrun_{name}" for name in NETWORKS}
 TRAINED = NET_TRIALS | NET_WEIGHTS | FULL | GOALS | SEARCH | RACES
 TRAINED |= {"ablations", "paper_recipe", "larger", "loss_arms", "starts", "srcnn_at_2", "folds", "leak", "recognition"}
 PLANE = {"objective_map", "objective", "darkening"}
-TRAINED |= PLANE | {"speed_limits", "bench_training", "bench_training_gpu", "bench_sharing"}
+SCALE = {"portraits", "lfw", "noise", "more_people", "transfer", "upper_bound"}
+TRAINED |= PLANE | SCALE | {"speed_limits", "bench_training", "bench_training_gpu", "bench_sharing"}
 MEASURED = {"tables", "distortion", "off_protocol", "systems", "seen_and_guessed", "failure", "restored"}
 TABLED = NET_WEIGHTS | FITTED | FULL | {"tables", "systems", "larger", "folds", "leak"}  # by `evaluate`
 KINDS = ("trials_", "weights/", "speed_goals_", "speed_trials_", "speed_lengths_", "speedrun_")
@@ -276,7 +277,7 @@ PATCHES = PATCH_TRIALS | {f"weights/{name}" for name in ("example", "sparse", "f
 # (file, what is there, what stands there instead, the results that use it themselves)
 MUTATIONS = [
     ("mffcn_lite/data/faceset.py", "/ 255", "/ 128",
-     ALL - {"bench_fusing", "bench_sharing", "bench_prepare", "speedrun"}),
+     ALL - {"bench_fusing", "yardstick", "speedrun"}),
     ("mffcn_lite/data/splits.py", "test_fraction=1 / 8", "test_fraction=1 / 4",
      TRAINED - {"folds", "recognition"} | PATCH_TRIALS | FITTED),
     ("mffcn_lite/training/recording.py", ".clamp(0, 1) for factor in config.factors}",
@@ -318,7 +319,7 @@ MUTATIONS = [
     ("mffcn_lite/models/mff.py", "FEW = ", "FEW = 1 + ", MFFCN),
     ("mffcn_lite/models/mffcn.py", '"conv3": 3', '"conv3": 7', MFFCN),
     ("mffcn_lite/models/wiener.py", "RIDGE = 1e-7", "RIDGE = 1e-6",
-     FITTED | {"larger", "srcnn_at_2", "folds", "leak", "recognition"}),  # one function fits them all
+     FITTED | {"larger", "srcnn_at_2", "folds", "leak", "recognition", "portraits", "lfw"}),
     ("mffcn_lite/models/example.py", "DARKEST = ", "DARKEST = 1 + ",
      {"trials_example", "weights/example", "leak"} | MEASURED),
     ("mffcn_lite/models/sparse.py", "FLAT = ", "FLAT = 1 + ", {"trials_sparse", "weights/sparse"}),

@@ -17,11 +17,12 @@ from PIL import Image, ImageDraw, ImageFont
 from book.build.contents import BOOK
 
 PICTURE, SIZE = BOOK / "_static" / "before-and-after.png", (1200, 630)  # as services that show links want it
-# Pages that are opened from a disk have no address of their own, so `file:` stands beside 'self'.
+# Pages that are opened from a disk have no address of their own, so `file:` stands beside 'self'. What matters here is
+# that nothing is loaded from outside; scripts of our own may evaluate, as tools that look at pages do.
 OWN = "'self' file: data: blob:"
 POLICY = (
-    f"default-src {OWN}; script-src {OWN} 'unsafe-inline'; style-src {OWN} 'unsafe-inline'; object-src 'none'; "
-    "frame-src 'none'; base-uri 'self'; form-action 'self' file:"
+    f"default-src {OWN}; script-src {OWN} 'unsafe-inline' 'unsafe-eval'; style-src {OWN} 'unsafe-inline'; "
+    "object-src 'none'; frame-src 'none'; base-uri 'self'; form-action 'self' file:"
 )
 SETTINGS = tomllib.loads((BOOK.parent / "pyproject.toml").read_text(encoding="utf-8"))
 ADDRESS, CLAIMED = SETTINGS["project"]["urls"]["Repository"], SETTINGS["tool"]["mffcn-lite"]["address-is-claimed"]
@@ -69,7 +70,7 @@ def on_page(app, pagename, templatename, context, doctree) -> None:
     context["metatags"] = "\n".join([context.get("metatags", ""), *lines])
     lead_to_the_text(context.get("header_buttons", []), pagename)
     if not CLAIMED and "colab-badge.svg" in context.get("body", ""):
-        badge = re.compile(r"<p><a [^>]*><img [^>]*colab-badge\.svg[^>]*/?></a></p>")
+        badge = re.compile(r"<a [^>]*><img [^>]*colab-badge\.svg[^>]*/?></a>\s*</p>")
         context["body"] = badge.sub(lambda found: found[0] + WAITS, context["body"], count=1)
 
 
