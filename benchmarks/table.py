@@ -163,6 +163,12 @@ def records(name: str, hours: float) -> Experiment:
     return Experiment(f"speedrun_{name}", "experiments.records", hours, (name,), names=names, needs=needs)
 
 
+def on_portraits(name: str, hours: float) -> Experiment:
+    """Networks that are trained on portraits, beside those of `at_scale`."""
+    names, needs = (*TRAINED, "bicubic"), ("trials_mffcn", "portraits")
+    return Experiment(name, f"experiments.{name}", hours, names=names, needs=needs, sets=("portraits",))
+
+
 def measurement(name: str, hours: float, names: tuple[str, ...] = SYSTEMS, **more) -> Experiment:
     """Something measured on every shipped system."""
     needs = tuple(f"weights/{one}" for one in SHIPPED)
@@ -269,22 +275,7 @@ _ALL = (
         sets=("portraits", "lfw", "set5", "set14"),
     ),
     *(at_scale(name, hours) for name, hours in {"portraits": 4.5, "lfw": 1.8}.items()),
-    Experiment(
-        "noise",
-        "experiments.noise",
-        1,
-        names=(*TRAINED, "bicubic"),
-        needs=("trials_mffcn", "portraits"),
-        sets=("portraits",),
-    ),
-    Experiment(
-        "more_people",
-        "experiments.more_people",
-        1.6,
-        names=(*TRAINED, "bicubic"),
-        needs=("trials_mffcn", "portraits"),
-        sets=("portraits",),
-    ),
+    *(on_portraits(name, hours) for name, hours in {"noise": 1, "more_people": 1.6}.items()),
     Experiment(
         "transfer",
         "experiments.transfer",

@@ -28,7 +28,7 @@ from benchmarks.helpers.names import NETWORKS
 from benchmarks.helpers.results import DEVICE, use_cores
 from benchmarks.helpers.storing import begun, store
 from benchmarks.helpers.timing import time_in_turn
-from benchmarks.speed.speedrun import race, targets
+from benchmarks.speed.speedrun import race, summarize, targets
 from mffcn_lite.data import load_faces, people_for_training
 from mffcn_lite.evaluation import load_results
 from mffcn_lite.models import create_model
@@ -102,12 +102,10 @@ def seconds_of(runs: list[dict], goal: str, pace: float) -> list[float]:
 
 def arrival(runs: list[dict], goal: str, pace: float) -> dict:
     """How many arrived at a goal, and the mean and the spread of their photos and seconds."""
-    arrived = [run["reached"][goal] for run in runs if goal in run["reached"]]
-    found = {"reached": len(arrived), "of": len(runs)}
-    values = {"photos": [run["photos"] for run in arrived], "seconds": [pace * run["steps"] for run in arrived]}
-    for key, each in values.items() if arrived else ():
-        found |= {key: statistics.mean(each), f"{key}_sd": statistics.stdev(each) if len(each) > 1 else None}
-    return found
+    paced = [
+        {"reached": {name: at | {"seconds": pace * at["steps"]} for name, at in run["reached"].items()}} for run in runs
+    ]
+    return summarize(paced, goal, ("photos", "seconds"))
 
 
 def judge(runs: dict[str, list[dict]], pace: dict[str, float], goal: str) -> dict[str, dict]:

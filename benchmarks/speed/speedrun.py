@@ -114,11 +114,11 @@ def race(
     return {"seed": config.seed, "reached": reached, "validation_psnr": end, "curve": looks}
 
 
-def summarize(runs: list[dict], goal: str) -> dict:
-    """How many arrived at a goal, and the mean and the spread of their seconds."""
+def summarize(runs: list[dict], goal: str, keys: tuple[str, ...] = ("seconds", "core_seconds", "photos")) -> dict:
+    """How many arrived at a goal, and the mean and the spread of what they took for it."""
     arrived = [run["reached"][goal] for run in runs if goal in run["reached"]]
     found = {"reached": len(arrived), "of": len(runs)}
-    for key in ("seconds", "core_seconds", "photos") if arrived else ():
+    for key in keys if arrived else ():
         values = [run[key] for run in arrived]
         found[key] = statistics.mean(values)
         found[f"{key}_sd"] = statistics.stdev(values) if len(values) > 1 else None
